@@ -1,0 +1,1 @@
+"""Hashes, receipts, the manifest. Never knows what a file means."""

@@ -1,0 +1,1 @@
+"""What follows from fits: contrasts, comparisons, intraclass correlations."""

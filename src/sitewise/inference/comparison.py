@@ -1,0 +1,64 @@
+"""The result of comparing models: likelihood-ratio tests and information criteria."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """One likelihood-ratio test of two models of the plan.
+
+    refused: why the test would be invalid; empty if it was made (then the numbers stand).
+    method: `REML` or `ML`: the likelihood that the statistic uses.
+    statistic: 2 (loglik_full - loglik_null), not below 0 beyond rounding; df: difference in npar.
+    p_naive: against chi-squared on df.
+    p_mixture: against the boundary mixture; None where no mixture applies.
+    mixture: the mixture in words, e.g. `0.5 chi2(0) + 0.5 chi2(1)`; or why there is none.
+    cautions: sentences (few levels of the tested group, singular null).
+    """
+
+    question: str
+    null: str
+    full: str
+    refused: str
+    method: str
+    loglik_null: float
+    loglik_full: float
+    statistic: float
+    df: int
+    p_naive: float
+    p_mixture: float | None
+    mixture: str
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CriterionRow:
+    """Information criteria of one model within a group that is comparable."""
+
+    model: str
+    label: str
+    formula: str
+    nobs: int
+    npar: int
+    loglik: float
+    aic: float
+    bic: float
+    singular: bool
+    converged: bool
+
+
+@dataclass(frozen=True)
+class CriterionGroup:
+    """Models whose AIC and BIC may be compared: same rows, same method; REML: same fixed part."""
+
+    basis: str
+    rows: tuple[CriterionRow, ...]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """All comparisons of one endpoint, in the order of the plan."""
+
+    endpoint: str
+    tests: tuple[ModelComparison, ...]
+    criteria: tuple[CriterionGroup, ...]

@@ -1,0 +1,111 @@
+"""The result of the intraclass correlations of one endpoint."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class IccLevel:
+    """One level of the hierarchy in a random-intercept model.
+
+    level: SITEID or USUBJID. variance: in squared units of the outcome.
+    share: variance / total. correlation: of two readings that share this level and those above
+        (same site: site / total; same patient: (site + patient) / total).
+    lower, upper: two-sided interval of `share`, coverage 1 - alpha, lower end >= 0; for an
+        estimate of 0 `lower` is 0 and `upper` the one-sided upper limit of coverage 1 - alpha.
+    method: of the interval, e.g. `profile REML likelihood`.
+    """
+
+    level: str
+    variance: float
+    share: float
+    correlation: float
+    lower: float
+    upper: float
+    one_sided: bool
+    method: str
+
+
+@dataclass(frozen=True)
+class IccModel:
+    """Intraclass correlations under one fixed part: `empty`, `visit` or `primary`."""
+
+    fixed: str
+    formula: str
+    levels: tuple[IccLevel, ...]
+    residual_variance: float
+    headline: bool
+
+
+@dataclass(frozen=True)
+class VisitIcc:
+    """Site ICC at one visit from one reading a patient, one-way ANOVA with unequal clusters.
+
+    lower, upper: F-based interval of Thomas & Hultquist (1978), lower end not below 0.
+    n0: the average cluster size that enters the estimate.
+    """
+
+    visit: str
+    icc: float
+    lower: float
+    upper: float
+    sites: int
+    patients: int
+    n0: float
+
+
+@dataclass(frozen=True)
+class IccAtWeek:
+    """Correlations and shares under a random-slope model, at one week."""
+
+    model: str
+    week: float
+    site_share: float
+    patient_share: float
+    total_variance: float
+
+
+@dataclass(frozen=True)
+class DesignEffect:
+    """Variance inflation at one visit of the treatment contrast as allocated.
+
+    S: sum over sites of (n1j/n1 - n2j/n2)^2 / (1/n1 + 1/n2) (Vierron & Giraudeau 2009), counted in
+        patients. effect: 1 + (S - 1) ICC. mean_cluster: sum m^2 / sum m, patients.
+    arm, reference: the contrast. icc: the headline site ICC.
+    """
+
+    arm: str
+    reference: str
+    S: float
+    mean_cluster: float
+    icc: float
+    effect: float
+    patients: int
+    sites: int
+
+
+@dataclass(frozen=True)
+class OlsBeside:
+    """Ordinary least squares beside the mixed model, for the same contrast and fixed part.
+
+    ratio: SE of least squares / SE of the mixed model.
+    """
+
+    contrast: str
+    estimate: float
+    se: float
+    mixed_estimate: float
+    mixed_se: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Iccs:
+    """All intraclass correlations of one endpoint."""
+
+    endpoint: str
+    models: tuple[IccModel, ...]
+    by_visit: tuple[VisitIcc, ...]
+    at_week: tuple[IccAtWeek, ...]
+    design_effects: tuple[DesignEffect, ...]
+    ols: tuple[OlsBeside, ...]
+    convention: float

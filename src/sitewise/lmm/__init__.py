@@ -1,0 +1,1 @@
+"""Linear mixed models: formula, design, fit. Knows no trial, no file, no plan."""

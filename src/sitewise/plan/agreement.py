@@ -1,0 +1,125 @@
+"""What the sections of a plan must agree on; each disagreement is a (path, what) pair."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sitewise.plan.model import Plan
+
+Disagreement = tuple[str, str]
+
+
+def disagreements(plan: "Plan") -> list[Disagreement]:
+    """All of them, in the order of the plan's keys."""
+    return [
+        *_design(plan),
+        *_visits(plan),
+        *_endpoints(plan),
+        *_names(plan),
+        *_primary(plan),
+        *_time(plan),
+    ]
+
+
+def _unknown(path: str, name: str, known: "list[str] | tuple[str, ...]") -> Disagreement:
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return path, f"{name!r} is not defined; known: {', '.join(known) or 'none'}{hint}"
+
+
+def _design(plan: "Plan") -> Iterator[Disagreement]:
+    expected = {"individual": "USUBJID", "cluster": "SITEID"}[plan.design]
+    if plan.randomised_unit != expected:
+        yield (
+            "randomised_unit",
+            f"design `{plan.design}` randomises {expected}, found {plan.randomised_unit}",
+        )
+
+
+def _visits(plan: "Plan") -> Iterator[Disagreement]:
+    marked = [visit.name for visit in plan.visits if visit.baseline]
+    if len(marked) != 1:
+        yield (
+            "visits",
+            f"exactly one visit must have `baseline: true`, found {', '.join(marked) or 'none'}",
+        )
+    names = [visit.name for visit in plan.visits]
+    if len(set(names)) != len(names):
+        yield "visits", f"visit names are not unique: {', '.join(names)}"
+    weeks = [visit.week for visit in plan.visits]
+    if sorted(set(weeks)) != weeks:
+        yield "visits", f"weeks must rise from visit to visit, found {weeks}"
+    codes = [code for visit in plan.visits for code in (visit.codes or (visit.name,))]
+    codes += list(plan.other_visits)
+    twice = sorted({code for code in codes if codes.count(code) > 1})
+    if twice:
+        yield "visits", f"raw visit names that stand for two visits: {', '.join(twice)}"
+
+
+def _endpoints(plan: "Plan") -> Iterator[Disagreement]:
+    wanted, other = (
+        ("column", "code") if plan.columns.layout == "visits" else ("code", "column")
+    )
+    for name, endpoint in plan.endpoints.items():
+        if getattr(endpoint, wanted) is None:
+            yield (
+                f"endpoints.{name}",
+                f"layout `{plan.columns.layout}` needs the key `{wanted}`",
+            )
+        if getattr(endpoint, other) is not None:
+            yield (
+                f"endpoints.{name}.{other}",
+                f"layout `{plan.columns.layout}` takes `{wanted}`, not `{other}`",
+            )
+    roles = [endpoint.role for endpoint in plan.endpoints.values()]
+    if "primary" not in roles:
+        yield "endpoints", "no endpoint has `role: primary`"
+    elif roles != sorted(roles, key=["primary", "secondary", "exploratory"].index):
+        yield "endpoints", "the order of testing must be primary, secondary, exploratory"
+    for i, pair in enumerate(plan.pairs):
+        for key in ("above", "below"):
+            if getattr(pair, key) not in plan.endpoints:
+                yield _unknown(f"pairs.{i}.{key}", getattr(pair, key), list(plan.endpoints))
+
+
+def _names(plan: "Plan") -> Iterator[Disagreement]:
+    for i, factor in enumerate(plan.stratification):
+        if factor not in plan.covariates:
+            yield _unknown(f"stratification.{i}", factor, list(plan.covariates))
+    for name, model in plan.models.items():
+        if model.set not in plan.analysis_sets:
+            yield _unknown(f"models.{name}.set", model.set, list(plan.analysis_sets))
+    for i, comparison in enumerate(plan.comparisons):
+        for key in ("smaller", "larger"):
+            if getattr(comparison, key) not in plan.models:
+                yield _unknown(
+                    f"comparisons.{i}.{key}", getattr(comparison, key), list(plan.models)
+                )
+
+
+def _primary(plan: "Plan") -> Iterator[Disagreement]:
+    visits = [visit.name for visit in plan.visits]
+    arms = list(plan.arms.levels)
+    if plan.primary.model not in plan.models:
+        yield _unknown("primary.model", plan.primary.model, list(plan.models))
+    if plan.primary.visit not in visits:
+        yield _unknown("primary.visit", plan.primary.visit, visits)
+    if plan.primary.arm not in arms:
+        yield _unknown("primary.arm", plan.primary.arm, arms)
+    elif plan.primary.arm == plan.arms.reference:
+        yield "primary.arm", f"{plan.primary.arm!r} is the reference arm itself"
+    if plan.primary.contrast == "change" and plan.baseline.handling == "covariate":
+        yield (
+            "primary.contrast",
+            "with the baseline as a covariate the difference in level is the difference in"
+            " change: use `level`",
+        )
+    at_baseline = [v.name for v in plan.visits if v.baseline]
+    if plan.primary.contrast == "change" and plan.primary.visit in at_baseline:
+        yield "primary.visit", "change from baseline at the baseline visit is 0 by definition"
+
+
+def _time(plan: "Plan") -> Iterator[Disagreement]:
+    if plan.time == "actual" and plan.columns.day is None:
+        yield "time", "`actual` needs the key `columns.day`"

@@ -1,0 +1,170 @@
+"""Read a plan from YAML; every problem at once, by its path in the file."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+from sitewise.errors import PlanError, Problem
+from sitewise.plan.model import Plan
+
+# Values that the design foresees and the code does not have yet: refused by name.
+NOT_YET = {
+    ("baseline.handling", "constrained"): "constrained longitudinal analysis",
+    ("sites.small", "pool"): "pooling of small sites",
+    ("df", "kenward-roger"): "Kenward-Roger degrees of freedom",
+    ("df", "between-within"): "between-within degrees of freedom",
+    ("df", "asymptotic"): "asymptotic tests",
+    ("sides", "1"): "one-sided tests",
+    ("arms.direction", "reference minus arm"): "contrasts of reference minus arm",
+    ("replication.engine", "lme4"): "replication by R",
+}
+
+
+def load_plan(path: Path) -> Plan:
+    """Read and validate the plan at `path`; raises PlanError with every problem."""
+    return validate_plan(read_yaml(path), path.name)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read the plan's YAML as plain data; a key that stands twice is a problem."""
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise PlanError(
+            "The plan can't be read.",
+            [
+                Problem(
+                    "no such file",
+                    where=str(path),
+                    fix="name the plan's YAML file, e.g. sitewise run config/ghana.yaml",
+                )
+            ],
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(
+            "The plan can't be read.",
+            [Problem(str(error), where=str(path), allowed="a readable YAML file in UTF-8")],
+        ) from error
+    try:
+        data = yaml.load(text, Loader=_unique_key_loader())
+    except yaml.YAMLError as error:
+        raise PlanError(
+            "The plan is not valid YAML.",
+            [
+                Problem(
+                    " ".join(str(error).split()),
+                    where=path.name,
+                    fix="mind the indentation, and quote text that holds ': ' or '#'",
+                )
+            ],
+        ) from error
+    if not isinstance(data, dict):
+        raise PlanError(
+            "The plan is empty or not a mapping.",
+            [Problem(f"found {type(data).__name__}", where=path.name, allowed="keys and values")],
+        )
+    return data
+
+
+def validate_plan(data: dict[str, Any], source: str) -> Plan:
+    """Turn plain data into a Plan; `source` is the file's name in messages."""
+    from pydantic import ValidationError
+
+    try:
+        return Plan.model_validate(data)
+    except ValidationError as error:
+        problems = [p for item in error.errors() for p in _problems(dict(item))]
+    raise PlanError(f"The plan {source} has {len(problems)} problem(s).", problems)
+
+
+def _problems(item: dict[str, Any]) -> Iterator[Problem]:
+    """Problems of one pydantic error."""
+    path = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    kind, found = item["type"], item.get("input")
+    if kind == "value_error":
+        message = str(item["ctx"]["error"])
+        for line in message.split("\n"):
+            where, tab, what = line.partition("\t")
+            yield Problem(what, where=where) if tab else Problem(message, where=path)
+            if not tab:
+                return
+    elif kind == "extra_forbidden":
+        known = sorted(_keys_at(item["loc"][:-1]))
+        near = get_close_matches(str(item["loc"][-1]), known, n=1)
+        yield Problem(
+            "unknown key",
+            where=path,
+            allowed=", ".join(known),
+            fix=f"did you mean `{near[0]}`?" if near else "remove it",
+        )
+    elif kind == "missing":
+        description = _description_at(item["loc"])
+        yield Problem("required key is missing", where=path, fix=f"add it: {description}")
+    elif (path, str(found)) in NOT_YET:
+        yield Problem(
+            f"{NOT_YET[path, str(found)]} is not implemented yet, found {found!r}",
+            where=path,
+            allowed=str(item.get("ctx", {}).get("expected", "")),
+        )
+    else:
+        allowed = str(item.get("ctx", {}).get("expected", ""))
+        yield Problem(
+            f"{item['msg'][0].lower()}{item['msg'][1:]}, found {_shown(found)}",
+            where=path,
+            allowed=allowed or _description_at(item["loc"]),
+        )
+
+
+def _shown(value: Any) -> str:
+    """A found value, shortened, with its type where the type is the point."""
+    text = repr(value)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return f"{text} ({type(value).__name__})"
+
+
+def _model_at(loc: tuple[Any, ...]) -> Any:
+    """The section type at a path, or None where the path leaves the types."""
+    from pydantic import BaseModel
+
+    current: Any = Plan
+    for part in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(part))
+            current = field.annotation if field else None
+        else:
+            inner = [a for a in get_args(current) if isinstance(a, type) and a is not str]
+            current = inner[-1] if inner else None
+    return current
+
+
+def _keys_at(loc: tuple[Any, ...]) -> list[str]:
+    section = _model_at(loc)
+    return list(section.model_fields) if hasattr(section, "model_fields") else []
+
+
+def _description_at(loc: tuple[Any, ...]) -> str:
+    section = _model_at(loc[:-1])
+    field = getattr(section, "model_fields", {}).get(str(loc[-1])) if loc else None
+    return (field.description or "") if field else ""
+
+
+def _unique_key_loader() -> type:
+    """A safe YAML loader that refuses a key that stands twice in one mapping."""
+    import yaml
+
+    class UniqueKeyLoader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            seen: set[Any] = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=deep)
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} stands twice", key_node.start_mark
+                    )
+                seen.add(key)
+            return super().construct_mapping(node, deep)
+
+    return UniqueKeyLoader

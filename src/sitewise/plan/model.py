@@ -1,0 +1,116 @@
+"""The plan of a trial: all sections together, and what they must agree on."""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from sitewise.plan.sections import (
+    AnalysisSet,
+    Arms,
+    Baseline,
+    Cells,
+    Columns,
+    Comparison,
+    Covariate,
+    Endpoint,
+    Estimand,
+    Icc,
+    Model,
+    Name,
+    Pair,
+    Primary,
+    Replication,
+    Rules,
+    Section,
+    Seeds,
+    Sites,
+    Text,
+    Texts,
+    Visit,
+)
+
+
+class Plan(Section):
+    """One trial's plan. A part of it (see `sitewise.plan.parts`) has some sections only."""
+
+    trial: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)] = Field(
+        description="identifier, the name of its folder in results/"
+    )
+    title: Text = Field(description="title of the report")
+    question: Text = Field(description="what was asked, in one sentence")
+    data_cut: datetime.date = Field(description="date of the data cut, YYYY-MM-DD")
+    estimand: Estimand = Field(description="the estimand's five attributes")
+    design: Literal["individual", "cluster"] = Field(
+        description="what was randomised: patients (`individual`) or whole sites (`cluster`);"
+        " held against the data"
+    )
+    randomised_unit: Literal["USUBJID", "SITEID"] = Field(
+        description="USUBJID for `individual`, SITEID for `cluster`"
+    )
+    sites: Sites = Field(description="the hospitals")
+    columns: Columns = Field(description="columns of the hospital files")
+    missing_values: Cells = Field(description="cells that mean missing, in every column")
+    arms: Arms = Field(description="treatment arms")
+    visits: Annotated[tuple[Visit, ...], Field(strict=False, min_length=1)] = Field(
+        description="planned visits, in order"
+    )
+    other_visits: Texts = Field(
+        description="raw visit names that are expected but not analysed (screening, unscheduled)"
+    )
+    time: Literal["nominal", "actual"] = Field(
+        description="WEEK is the visit's planned week (`nominal`) or computed from the study day"
+        " (`actual`)"
+    )
+    replicates: Literal["refuse", "mean"] = Field(
+        description="several readings of one patient, visit and parameter: a duplicate (`refuse`),"
+        " or averaged into one record with DTYPE AVERAGE (`mean`)"
+    )
+    endpoints: dict[Name, Endpoint] = Field(
+        min_length=1, description="outcomes by PARAMCD, in the order of testing"
+    )
+    endpoint_order: Literal["hierarchical", "co-primary", "exploratory"] = Field(
+        description="`hierarchical`: each is tested only if all before it were significant;"
+        " `co-primary`: all must be; `exploratory`: no claim"
+    )
+    pairs: Annotated[tuple[Pair, ...], Field(strict=False)] = Field(
+        description="endpoints of which one must exceed the other at a visit (SBP > DBP)"
+    )
+    covariates: dict[Name, Covariate] = Field(description="patient-level columns")
+    stratification: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
+        description="covariates that randomisation was stratified by; a model without one is a"
+        " finding"
+    )
+    baseline: Baseline = Field(description="how the baseline enters the models")
+    analysis_sets: dict[Name, AnalysisSet] = Field(
+        min_length=1, description="analysis sets by name"
+    )
+    rules: Rules = Field(description="bad rows and bad sites")
+    models: dict[Name, Model] = Field(min_length=1, description="mixed models by name")
+    comparisons: Annotated[tuple[Comparison, ...], Field(strict=False)] = Field(
+        description="likelihood-ratio tests, in order"
+    )
+    primary: Primary = Field(description="the primary model and contrast")
+    icc: Icc = Field(description="intraclass correlations")
+    df: Literal["satterthwaite"] = Field(
+        description="degrees of freedom; only `satterthwaite` is implemented"
+    )
+    alpha: float = Field(gt=0, lt=0.5, description="error rate of tests; intervals are 1 - alpha")
+    sides: Literal[2] = Field(description="sides of the tests; only 2 is implemented")
+    replication: Replication = Field(description="the second engine")
+    seeds: Seeds = Field(description="seeds")
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> "Plan":
+        from sitewise.plan.agreement import disagreements
+
+        found = disagreements(self)
+        if found:
+            # pydantic carries one message; `load_plan` takes them apart again.
+            raise ValueError("\n".join(f"{path}\t{what}" for path, what in found))
+        return self
+
+    @property
+    def baseline_visit(self) -> Visit:
+        """The visit marked as baseline."""
+        return next(visit for visit in self.visits if visit.baseline)

@@ -1,0 +1,1 @@
+"""Pages: tables, figures, words. Never computes a statistic."""

@@ -1,0 +1,1 @@
+"""Trials from a seed, written as hospital files."""

@@ -1,0 +1,1 @@
+"""The hospitals: effects by site, site predictions."""

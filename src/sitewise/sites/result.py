@@ -1,0 +1,46 @@
+"""Results by hospital: predictions and effects."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SitePrediction:
+    """Predicted random intercept (BLUP) of one site, with its conditional SE and interval."""
+
+    site: str
+    patients: int
+    blup: float
+    se: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class SiteEffect:
+    """Observed contrast within one site, or the site's mean where its arm is constant.
+
+    kind: `contrast` (arm minus reference in the primary contrast's terms, observed) or `mean`
+        (mean of the outcome in the primary contrast's terms). refused: why there is none.
+    """
+
+    site: str
+    arm: str
+    kind: str
+    n: int
+    n_reference: int
+    estimate: float
+    lower: float
+    upper: float
+    refused: str
+
+
+@dataclass(frozen=True)
+class SiteResults:
+    """The hospitals of one endpoint under the primary model, sorted by SITEID."""
+
+    endpoint: str
+    model: str
+    predictions: tuple[SitePrediction, ...]
+    effects: tuple[SiteEffect, ...]
+    arm_constant_in_sites: bool
+    note: str

@@ -1,0 +1,1 @@
+"""Hospital files to analysis rows: reading, mapping, checks, derivations. Knows no model."""

@@ -1,0 +1,52 @@
+"""The account of readings: readings in = readings with exactly one fate."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FateCount:
+    """Readings of one endpoint and site with one fate. fate: a `sitewise.terms.Fate`."""
+
+    endpoint: str
+    site: str
+    fate: str
+    reason: str
+    readings: int
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One hospital file. status: `used`, or `set aside` with the reason."""
+
+    site: str
+    file: str
+    sha256: str
+    rows: int
+    readings: int
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """The whole account; `sum(counts.readings) == readings` is asserted when it is made.
+
+    findings: number by (rule, severity); the rows are in findings/findings.csv.
+    """
+
+    rows: int
+    readings: int
+    files: tuple[FileRow, ...]
+    counts: tuple[FateCount, ...]
+    findings: tuple["FindingCount", ...]
+
+
+@dataclass(frozen=True)
+class FindingCount:
+    """How often one rule found something. sites: the sites concerned."""
+
+    rule: str
+    severity: str
+    findings: int
+    sites: tuple[str, ...]
+    message: str
