@@ -58,8 +58,10 @@ class SitewiseError(Exception):
         """Title, then the numbered problems."""
         if not self.problems:
             return self.title
-        body = [f"  {i}. {str(p).replace(chr(10), chr(10) + '     ')}" for i, p in
-                enumerate(self.problems, start=1)]
+        body = [
+            f"  {i}. {str(p).replace(chr(10), chr(10) + '     ')}"
+            for i, p in enumerate(self.problems, start=1)
+        ]
         return "\n".join([self.title, *body])
 
     def __reduce__(self) -> tuple[type["SitewiseError"], tuple[str, tuple[Problem, ...]]]:

@@ -58,9 +58,7 @@ def _visits(plan: "Plan") -> Iterator[Disagreement]:
 
 
 def _endpoints(plan: "Plan") -> Iterator[Disagreement]:
-    wanted, other = (
-        ("column", "code") if plan.columns.layout == "visits" else ("code", "column")
-    )
+    wanted, other = ("column", "code") if plan.columns.layout == "visits" else ("code", "column")
     for name, endpoint in plan.endpoints.items():
         if getattr(endpoint, wanted) is None:
             yield (

@@ -209,8 +209,10 @@ class Rules(Section):
         " bad readings): the site is set aside and named on the first page, or the run stops"
     )
     bad_site_share: float = Field(
-        ge=0, le=1, description="a site is bad when more than this share of its measured readings"
-        " within the plan is set aside"
+        ge=0,
+        le=1,
+        description="a site is bad when more than this share of its measured readings"
+        " within the plan is set aside",
     )
 
 

@@ -25,5 +25,5 @@ def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
 
 
 def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:
-    """Write a frame as CSV for people: UTF-8, newline as LF, floats in their shortest exact form."""
+    """Write a frame as CSV for people: UTF-8, LF, floats in their shortest exact form."""
     frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")

@@ -1,0 +1,136 @@
+"""The plan: every problem at once, by its path, with what is allowed and what to do."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sitewise.errors import PlanError
+from sitewise.plan.load import load_plan, read_yaml, validate_plan
+
+
+@pytest.fixture
+def data(root: Path) -> dict[str, Any]:
+    return copy.deepcopy(read_yaml(root / "config" / "ghana.yaml"))
+
+
+def problems(data: dict[str, Any]) -> dict[str, Any]:
+    with pytest.raises(PlanError) as caught:
+        validate_plan(data, "x.yaml")
+    return {problem.where: problem for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize("name", ["ghana", "three"])
+def test_shipped_plans_are_valid(root: Path, name: str) -> None:
+    assert load_plan(root / "config" / f"{name}.yaml").trial == name
+
+
+def test_unknown_key_names_the_near_miss(data: dict[str, Any]) -> None:
+    data["titel"] = "x"
+    data["endpoints"]["SYSBP"]["hrad"] = [1, 2]
+    found = problems(data)
+    assert found["titel"].what == "unknown key"
+    assert found["titel"].fix == "did you mean `title`?"
+    assert found["endpoints.SYSBP.hrad"].fix == "did you mean `hard`?"
+
+
+def test_wrong_types_are_not_converted(data: dict[str, Any]) -> None:
+    data["alpha"] = "0.05"
+    data["visits"][0]["week"] = "zero"
+    data["missing_values"] = ["", -9]
+    found = problems(data)
+    assert "'0.05' (str)" in found["alpha"].what
+    assert "'zero' (str)" in found["visits.0.week"].what
+    assert "-9 (int)" in found["missing_values.1"].what
+
+
+def test_all_problems_at_once(data: dict[str, Any]) -> None:
+    del data["icc"]
+    data["titel"] = "x"
+    data["rules"]["bad_site"] = "ignore"
+    found = problems(data)
+    assert set(found) == {"icc", "titel", "rules.bad_site"}
+    assert found["icc"].what == "required key is missing"
+    assert found["rules.bad_site"].allowed == "'set aside' or 'stop'"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "name"),
+    [
+        (("baseline", "handling"), "constrained", "constrained longitudinal analysis"),
+        (("df",), "kenward-roger", "Kenward-Roger"),
+        (("sides",), 1, "one-sided tests"),
+        (("sites", "small"), "pool", "pooling of small sites"),
+        (("replication", "engine"), "lme4", "replication by R"),
+    ],
+)
+def test_what_is_not_implemented_is_refused_by_name(
+    data: dict[str, Any], path: tuple[str, ...], value: object, name: str
+) -> None:
+    section = data
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    problem = problems(data)[".".join(path)]
+    assert name in problem.what
+    assert "not implemented yet" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ({"randomised_unit": "USUBJID"}, "randomised_unit", "design `cluster` randomises SITEID"),
+        ({"stratification": ["AEG"]}, "stratification.0", "did you mean 'AGE'?"),
+        ({"other_visits": ["baseline"]}, "visits", "stand for two visits: baseline"),
+        ({"time": "actual"}, "time", "needs the key `columns.day`"),
+    ],
+)
+def test_sections_must_agree(
+    data: dict[str, Any], change: dict[str, Any], where: str, words: str
+) -> None:
+    data.update(change)
+    assert words in problems(data)[where].what
+
+
+def test_primary_must_exist(data: dict[str, Any]) -> None:
+    data["primary"] = {"model": "nest", "visit": "month 12", "arm": "HIC", "contrast": "change"}
+    found = problems(data)
+    assert "did you mean 'nested'?" in found["primary.model"].what
+    assert "did you mean 'Month 12'?" in found["primary.visit"].what
+    assert "reference arm itself" in found["primary.arm"].what
+
+
+def test_visits_rise_and_one_is_baseline(data: dict[str, Any]) -> None:
+    data["visits"][1]["week"] = 60
+    data["visits"][2]["baseline"] = True
+    with pytest.raises(PlanError) as caught:
+        validate_plan(data, "x.yaml")
+    text = str(caught.value)
+    assert "exactly one visit must have `baseline: true`, found Baseline, Month 12" in text
+    assert "weeks must rise" in text
+
+
+def test_limits_must_be_ordered(data: dict[str, Any]) -> None:
+    data["endpoints"]["SYSBP"]["soft"] = [10, 400]
+    assert "hard low <= soft low" in problems(data)["endpoints.SYSBP"].what
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="no such file"):
+        load_plan(tmp_path / "nowhere.yaml")
+
+
+def test_key_twice(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("trial: a\ntrial: b\n")
+    with pytest.raises(PlanError, match="the key 'trial' stands twice"):
+        load_plan(path)
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "empty"), ("a: [", "not valid YAML")])
+def test_not_a_plan(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=words):
+        load_plan(path)

@@ -1,0 +1,68 @@
+"""Files: what is written is what is read, and the bytes depend on the content alone."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sitewise.store.frames import read_frame, write_csv, write_frame
+from sitewise.store.results import dumps, read_result, write_result
+from sitewise.terms import Fate
+
+
+@dataclass(frozen=True)
+class Inner:
+    value: float
+    fate: Fate
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    items: tuple[Inner, ...]
+    pair: tuple[float, int]
+    table: dict[str, tuple[str, ...]]
+    maybe: float | None
+
+
+def test_results_come_back_bit_for_bit(tmp_path: Path) -> None:
+    result = Outer("é", (Inner(0.1 + 0.2, Fate.ANALYSED),), (1e-310, 2), {"a": ("b", "c")}, None)
+    write_result(tmp_path / "r.json", result)
+    assert read_result(tmp_path / "r.json", Outer) == result
+
+
+def test_special_floats_come_back(tmp_path: Path) -> None:
+    write_result(tmp_path / "r.json", Inner(math.inf, Fate.ANALYSED))
+    assert read_result(tmp_path / "r.json", Inner).value == math.inf
+    write_result(tmp_path / "r.json", Inner(math.nan, Fate.ANALYSED))
+    assert math.isnan(read_result(tmp_path / "r.json", Inner).value)
+
+
+def test_an_unknown_or_missing_field_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text('{"value": 1.0, "fat": "analysed"}')
+    with pytest.raises(ValueError, match=r"unknown fields \['fat'\], missing \['fate'\]"):
+        read_result(path, Inner)
+
+
+def test_nothing_strange_is_written() -> None:
+    with pytest.raises(TypeError, match="no place in a result file"):
+        dumps({"x": object()})
+
+
+def test_frames_come_back_and_repeat_their_bytes(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"ID": ["007", None], "X": [0.1, math.nan], "N": [1, 2]})
+    write_frame(tmp_path / "a.parquet", frame)
+    write_frame(tmp_path / "b.parquet", frame.copy())
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    back = read_frame(tmp_path / "a.parquet")
+    assert back["ID"].tolist()[0] == "007"
+    assert back["ID"].isna().tolist() == [False, True]
+    assert back["X"].tolist()[0] == 0.1
+
+
+def test_csv_has_exact_floats(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"X": [0.1 + 0.2]}))
+    assert (tmp_path / "a.csv").read_bytes() == b"X\n0.30000000000000004\n"
