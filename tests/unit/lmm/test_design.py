@@ -1,0 +1,169 @@
+"""Designs: columns, rows lost, factors, aliasing, refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sitewise.errors import ModelError
+from sitewise.lmm.design import build_design, independent_columns
+
+LEVELS = {"visit": ["base", "later [m 6]"], "arm": ["HIC", "TASSH+HIC"]}
+
+
+def frame(n_sites: int = 4, n_patients: int = 3) -> pd.DataFrame:
+    rows = [
+        {
+            "site": f"s{s}", "patient": f"s{s}p{p}", "arm": LEVELS["arm"][p % 2],
+            "visit": visit, "week": 26.0 * v, "age": 40.0 + 3 * p + s,
+            "y": 100.0 + s + 2 * p + 3 * v + (s * p + v) % 5,
+        }
+        for s in range(n_sites) for p in range(n_patients)
+        for v, visit in enumerate(LEVELS["visit"])
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_names_are_those_of_r() -> None:
+    design = build_design("y ~ visit*arm + age + (1 | site)", frame(), LEVELS)
+    assert design.names == (
+        "(Intercept)", "visitlater [m 6]", "armTASSH+HIC", "age", "visitlater [m 6]:armTASSH+HIC",
+    )  # fmt: skip
+    assert design.levels == {"visit": ("base", "later [m 6]"), "arm": ("HIC", "TASSH+HIC")}
+
+
+def test_interactions_name_factors_in_order_of_appearance() -> None:
+    design = build_design("y ~ age*week + visit*age + (1 | site)", frame(), LEVELS)
+    assert "age:visitlater [m 6]" in design.names + design.aliased
+
+
+def test_no_intercept_gives_every_level() -> None:
+    design = build_design("y ~ 0 + arm + (0 + arm | site)", frame(), LEVELS)
+    assert design.names == ("armHIC", "armTASSH+HIC")
+    assert design.blocks[0].names == ("armHIC", "armTASSH+HIC")
+
+
+def test_fixed_rows_are_rows_of_x() -> None:
+    data = frame()
+    design = build_design("y ~ visit*arm + age + (1 | site)", data, LEVELS)
+    np.testing.assert_array_equal(design.fixed_rows(data), design.X)
+    one = pd.DataFrame({"visit": ["base"], "arm": ["TASSH+HIC"], "age": [50.0]})
+    np.testing.assert_array_equal(design.fixed_rows(one), [[1, 0, 1, 50, 0]])
+    with pytest.raises(ModelError, match="is not a level"):
+        design.fixed_rows(one.assign(visit="month 9"))
+
+
+def test_missing_cells_drop_rows_and_say_why() -> None:
+    data = frame()
+    data.loc[[0, 5], "age"] = np.nan
+    data.loc[5, "y"] = np.nan
+    data.loc[7, "patient"] = ""
+    design = build_design("y ~ age + (1 | patient)", data, LEVELS)
+    assert design.used.sum() == len(data) - 3
+    assert {name: list(np.flatnonzero(mask)) for name, mask in design.dropped.items()} == {
+        "y": [5], "age": [0, 5], "patient": [7],
+    }  # fmt: skip
+    assert len(design.y) == len(data) - 3
+    assert design.blocks[0].codes.dtype == np.int64
+
+
+def test_unused_level_is_dropped_and_named() -> None:
+    data = frame()
+    levels = {**LEVELS, "visit": ["screening", *LEVELS["visit"]]}
+    design = build_design("y ~ visit + (1 | site)", data, levels)
+    assert design.levels["visit"] == ("base", "later [m 6]")
+    assert "no row used has screening" in design.notes[0]
+
+
+def test_interaction_grouping_and_labels() -> None:
+    design = build_design("y ~ arm + (1 | site:visit)", frame(2), LEVELS)
+    assert design.blocks[0].levels == (
+        "s0:base", "s0:later [m 6]", "s1:base", "s1:later [m 6]",
+    )  # fmt: skip
+    assert list(design.blocks[0].codes[:3]) == [0, 1, 0]
+
+
+def test_integer_and_whole_float_groups_are_identifiers() -> None:
+    data = frame()
+    data["number"] = np.repeat([1.0, 2.0, 3.0, 4.0], 6)
+    assert build_design("y ~ 1 + (1 | number)", data, {}).blocks[0].levels == ("1", "2", "3", "4")
+
+
+def test_text_without_declared_levels_is_a_sorted_factor() -> None:
+    design = build_design("y ~ arm + (1 | site)", frame(), {})
+    assert design.levels == {"arm": ("HIC", "TASSH+HIC")}
+
+
+def test_aliased_columns_and_estimability() -> None:
+    data = frame()
+    data["day"] = 7 * data["week"]
+    design = build_design("y ~ week + day + arm + (1 | site)", data, LEVELS)
+    assert design.aliased == ("day",)
+    grid = pd.DataFrame({"week": [26.0, 26.0], "day": [182.0, 0.0], "arm": ["HIC", "HIC"]})
+    broken = design.alias_rows(grid)
+    assert abs(broken[0, 0]) < 1e-9
+    assert abs(broken[1, 0]) > 1
+
+
+def test_empty_cell_is_not_estimable() -> None:
+    data = frame()
+    data = data[~((data["arm"] == "TASSH+HIC") & (data["visit"] == "later [m 6]"))]
+    design = build_design("y ~ visit*arm + (1 | site)", data.reset_index(drop=True), LEVELS)
+    assert design.aliased == ("visitlater [m 6]:armTASSH+HIC",)
+    cell = pd.DataFrame({"visit": ["later [m 6]", "base"], "arm": ["TASSH+HIC"] * 2})
+    np.testing.assert_array_equal(design.alias_rows(cell)[:, 0], [1, 0])
+
+
+def test_independent_columns_goes_from_the_left() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(30, 3))
+    full = np.column_stack([x[:, 0], x[:, 1], x[:, 0] - 2 * x[:, 1], x[:, 2], 3 * x[:, 2]])
+    kept, combinations = independent_columns(full)
+    assert kept.tolist() == [True, True, False, True, False]
+    np.testing.assert_allclose(full[:, ~kept], full[:, kept] @ combinations, atol=1e-12)
+
+
+def test_digest_is_of_the_rows_not_their_order() -> None:
+    data = frame()
+    names = ("patient", "visit")
+    first = build_design("y ~ arm + (1 | site)", data, LEVELS, identifiers=names)
+    turned = data.sample(frac=1, random_state=3).reset_index(drop=True)
+    other = build_design("y ~ visit + (1 | site)", turned, LEVELS, identifiers=names)
+    less = build_design("y ~ arm + (1 | site)", data.iloc[1:], LEVELS, identifiers=names)
+    assert first.rows == other.rows
+    assert first.rows != less.rows
+
+
+@pytest.mark.parametrize(
+    ("formula", "change", "says"),
+    [
+        ("y ~ Visit + (1 | site)", {}, "did you mean 'visit'?"),
+        ("y ~ q1 + (1 | zz)", {}, "2. "),
+        ("y ~ arm + (1 | site)", {"site": "one"}, "site has one level: one"),
+        ("y ~ arm + (1 | site)", {"arm": "HIC"}, "arm has one level only"),
+        ("y ~ arm + (1 | site)", {"arm": "TASH"}, "'TASH'"),
+        ("y ~ arm + (1 | patient:visit)", {}, "(1 | patient:visit)"),
+        ("y ~ arm + (1 + week | patient)", {}, "(1 + week | patient)"),
+        ("y ~ arm + (1 | site)", {"y": 7.0}, "does not vary"),
+        ("y ~ arm + (1 | site)", {"y": np.inf}, "infinite"),
+        ("y ~ arm + (1 | site)", {"y": np.nan}, "No row is left"),
+        ("site ~ arm + (1 | patient)", {}, "must be a number, found text 's0' in row 1"),
+        ("y ~ week + (1 | week)", {}, "both a number among the terms and a grouping"),
+        ("y ~ arm + (1 | age)", {"age": 0.5}, "holds fractions"),
+        ("y ~ 0 + (1 | site)", {}, "no fixed effect"),
+    ],
+)
+def test_refused(formula: str, change: dict[str, object], says: str) -> None:
+    with pytest.raises(ModelError) as error:
+        build_design(formula, frame().assign(**change), LEVELS)
+    assert says in str(error.value)
+
+
+def test_confounded_groupings_and_constant_terms_are_noted() -> None:
+    data = frame(6, 4)
+    data["clinic"] = data["site"].str.replace("s", "c")
+    design = build_design("y ~ arm + (1 | site) + (1 | clinic)", data, LEVELS)
+    assert "how it is split between them is arbitrary" in design.notes[0]
+    design = build_design(
+        "y ~ arm + (1 + arm | patient)", pd.concat([data, data], ignore_index=True), LEVELS
+    )
+    assert "do not vary within any level" in design.notes[0]
