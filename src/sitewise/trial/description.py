@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FlowRow:
-    """Patients of one arm at one site (site "" = all sites)."""
+    """Patients of one arm at one site (site "" = all sites).
+
+    patients: with any analysed reading. with_*, all_visits, by_visit: those with readings of the
+        first endpoint of the plan at baseline, after it, at every visit, at each visit.
+    """
 
     arm: str
     site: str
@@ -96,7 +100,10 @@ class SiteArmRow:
 
 @dataclass(frozen=True)
 class SetRow:
-    """One analysis set: patients in it and out of it, by arm ("" = all)."""
+    """One analysis set of one endpoint: patients in it and out of it, by arm ("" = all).
+
+    excluded: patients with any analysed reading who are not in the set; reason: what they lack.
+    """
 
     name: str
     label: str
@@ -104,6 +111,7 @@ class SetRow:
     patients: int
     excluded: int
     reason: str
+    endpoint: str
 
 
 @dataclass(frozen=True)

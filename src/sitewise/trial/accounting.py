@@ -1,0 +1,84 @@
+"""Make the account of readings; a sum that does not add up stops the run."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sitewise.errors import DataError, Problem
+from sitewise.terms import SITEID, Fate
+from sitewise.trial.account import Account, FateCount, FileRow, FindingCount
+from sitewise.trial.rows import FATE, PARAMCD, REASON
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.plan.model import Plan
+
+
+def make_account(
+    plan: "Plan", readings: "pd.DataFrame", files: Sequence[FileRow], findings: "pd.DataFrame"
+) -> Account:
+    """Count the readings by endpoint, site, fate and reason.
+
+    Readings in = readings with exactly one fate; raises DataError otherwise.
+    """
+    account = Account(
+        rows=sum(file.rows for file in files),
+        readings=sum(file.readings for file in files),
+        files=tuple(files),
+        counts=_fates(plan, readings),
+        findings=_findings(findings),
+    )
+    _assert_whole(account, readings)
+    return account
+
+
+def _assert_whole(account: Account, readings: "pd.DataFrame") -> None:
+    known = {fate.value for fate in Fate}
+    without = int((~readings[FATE].isin(known)).sum())
+    counted = sum(count.readings for count in account.counts)
+    if without or not counted == account.readings == len(readings):
+        raise DataError(
+            "The account of readings does not add up: please report this fault.",
+            [
+                Problem(
+                    f"{account.readings} readings came in, {len(readings)} were checked, {counted}"
+                    f" have a fate, {without} have none"
+                )
+            ],
+        )
+
+
+def _fates(plan: "Plan", readings: "pd.DataFrame") -> tuple[FateCount, ...]:
+    # the record that a reading was averaged into is told in the readings, not in the sums
+    averaged = readings[FATE] == Fate.AVERAGED.value
+    cells = {
+        "endpoint": readings[PARAMCD].fillna(""),
+        "site": readings[SITEID],
+        "fate": readings[FATE],
+        "reason": readings[REASON].fillna("").mask(averaged, "mean of the readings of one visit"),
+    }
+    sizes = readings.assign(**cells).groupby(list(cells), sort=True, dropna=False).size()
+    endpoints, fates = [*plan.endpoints, ""], [fate.value for fate in Fate]
+    counts = [
+        FateCount(str(endpoint), str(site), str(fate), str(reason), int(n))
+        for (endpoint, site, fate, reason), n in zip(sizes.index.tolist(), sizes, strict=True)
+    ]
+    return tuple(
+        sorted(
+            counts,
+            key=lambda c: (endpoints.index(c.endpoint), c.site, fates.index(c.fate), c.reason),
+        )
+    )
+
+
+def _findings(findings: "pd.DataFrame") -> tuple[FindingCount, ...]:
+    return tuple(
+        FindingCount(
+            rule=str(rule),
+            severity=str(severity),
+            findings=len(part),
+            sites=tuple(sorted({str(site) for site in part[SITEID]} - {""})),
+            message=str(part["MESSAGE"].iloc[0]),
+        )
+        for (rule, severity), part in findings.groupby(["RULE", "SEVERITY"], sort=True)
+    )

@@ -1,0 +1,193 @@
+"""The declared design held against the data, and what the plan's models need to exist at all."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sitewise.errors import Problem
+from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Severity
+from sitewise.trial.account import FileRow
+from sitewise.trial.findings import Found
+from sitewise.trial.rows import PARAMCD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.plan.model import Plan
+
+FIRST = 5
+
+
+def check_design(plan: "Plan", analysed: "pd.DataFrame") -> tuple[list[Found], list[Problem]]:
+    """Hold `design` against the arms of each site.
+
+    cluster: one arm in each site. individual: several arms in at least one site; a site with one
+    arm is a warning.
+    """
+    patients = analysed[[SITEID, USUBJID, TRT01P]].drop_duplicates()
+    counts = patients.groupby([SITEID, TRT01P]).size().unstack(fill_value=0)
+    if counts.empty:
+        return [], []
+    arms = (counts > 0).sum(axis=1)
+    if plan.design == "cluster":
+        mixed = counts[arms > 1]
+        return [], [_mixed_sites(mixed, len(counts))] if len(mixed) else []
+    if (arms == 1).all() and len(counts) > 1 and counts.shape[1] > 1:
+        return [], [_constant_sites(counts)]
+    single = counts.index[arms == 1] if counts.shape[1] > 1 else counts.index[:0]
+    rows = {site: analysed[analysed[SITEID] == site] for site in single}
+    return [_single_arm(rows[site], counts.loc[site]) for site in single], []
+
+
+def _told(counts: "pd.DataFrame") -> str:
+    """`03 (HIC 12, TASSH+HIC 1)`, the first few sites."""
+    texts = [
+        f"{site} ({', '.join(f'{arm} {n}' for arm, n in line.items() if n)})"
+        for site, line in counts.head(FIRST).iterrows()
+    ]
+    more = len(counts) - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
+
+
+def _mixed_sites(mixed: "pd.DataFrame", sites: int) -> Problem:
+    return Problem(
+        f"the plan declares `design: cluster`, but {len(mixed)} of {sites} sites have patients in"
+        f" several arms; patients by site: {_told(mixed)}",
+        where="design",
+        allowed="one arm in each site",
+        fix="if patients were randomised, declare `design: individual` and `randomised_unit:"
+        " USUBJID`; if sites were, correct the arm of these patients",
+    )
+
+
+def _constant_sites(counts: "pd.DataFrame") -> Problem:
+    return Problem(
+        f"the plan declares `design: individual`, but in each of the {len(counts)} sites all"
+        f" patients have the same arm; patients by site: {_told(counts)}",
+        where="design",
+        allowed="several arms within sites",
+        fix="if whole sites were randomised, declare `design: cluster` and `randomised_unit:"
+        " SITEID`: with the wrong design the standard errors are wrong",
+    )
+
+
+def _single_arm(rows: "pd.DataFrame", counts: "pd.Series[int]") -> Found:
+    arm = str(counts.idxmax())
+    return Found(
+        "site with one arm",
+        Severity.WARNING,
+        rows.iloc[:1],
+        "",
+        f"all {counts.sum()} patient(s) of this site are in the arm {arm!r}, though patients were"
+        " randomised",
+        value=arm,
+        allowed="several arms within a site",
+        action="readings kept",
+        advice="expected where a site has very few patients; otherwise check its arm codes",
+        scope="site",
+    )
+
+
+def check_present(
+    plan: "Plan", analysed: "pd.DataFrame", files: Sequence[FileRow]
+) -> Iterator[Problem]:
+    """What must be there before any model of the plan can be built."""
+    if analysed.empty:
+        bad = [f"{file.site} ({file.reason})" for file in files if file.status != "used"]
+        yield Problem(
+            "no reading is left to analyse"
+            + (f"; sites set aside: {'; '.join(bad[:FIRST])}" if bad else ""),
+            where=f"{len(files)} hospital file(s)",
+            fix="see the findings: every reading has its reason there",
+        )
+        return
+    sites = sorted(analysed[SITEID].unique())
+    if len(sites) == 1:
+        yield Problem(
+            f"only one site has readings to analyse: {sites[0]}",
+            where="sites",
+            allowed="two sites or more: with one there is no variance between sites to estimate",
+            fix="add the other hospitals to the site sheet, or see why they were set aside",
+        )
+    here = set(analysed[TRT01P])
+    absent = [arm for arm in plan.arms.levels if arm not in here]
+    if absent:
+        only = f" (only one arm is left: {', '.join(sorted(here))})" if len(here) == 1 else ""
+        yield Problem(
+            f"no reading in the arm(s) {', '.join(absent)}{only}",
+            where="arms",
+            allowed="readings in each arm of the plan: " + ", ".join(plan.arms.levels),
+            fix="check the arms' codes in the plan; take an arm that was never given out of it",
+        )
+    yield from _absent_visits(plan, analysed)
+
+
+def _absent_visits(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
+    there = set(zip(analysed[PARAMCD], analysed[AVISIT], strict=True))
+    visits = [visit.name for visit in plan.visits]
+    for name in plan.endpoints:
+        empty = [visit for visit in visits if (name, visit) not in there]
+        if len(empty) == len(visits):
+            yield Problem(
+                f"no reading of {name} is left to analyse: all its outcomes are missing or set"
+                " aside",
+                where=f"endpoints.{name}",
+                fix="check the endpoint's column or code and its limits; see the findings",
+            )
+        elif empty:
+            yield Problem(
+                f"no reading of {name} at {', '.join(empty)}, at any site",
+                where="visits",
+                allowed="readings at each visit of the plan: " + ", ".join(visits),
+                fix="check the visits' codes in the plan; take a visit that did not take place yet"
+                " out of it",
+            )
+
+
+def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
+    """Patients without baseline, sites with one patient, arms without readings at a visit."""
+    keys = [SITEID, USUBJID]
+    baseline = plan.baseline_visit.name
+    for name in plan.endpoints:
+        part = analysed[analysed[PARAMCD] == name]
+        has = part[AVISIT].eq(baseline).groupby([part[k] for k in keys]).transform("any")
+        yield Found(
+            "missing baseline",
+            Severity.NOTE,
+            part[~has].drop_duplicates(keys).assign(**{AVISIT: baseline}),
+            "",
+            f"the patient has {name} readings, but none at {baseline}",
+            allowed="a reading at baseline",
+            action="readings kept; the plan's baseline.missing says what each model does",
+            advice="see whether the baseline reading can be found in the source documents",
+            scope="baseline",
+        )
+        cells = part.groupby([AVISIT, TRT01P]).size()
+        empty = [
+            f"{arm} at {visit.name}"
+            for visit in plan.visits
+            for arm in plan.arms.levels
+            if (visit.name, arm) not in cells.index and visit.name in set(part[AVISIT])
+        ]
+        if empty:
+            yield Found(
+                "arm without readings",
+                Severity.WARNING,
+                part.iloc[:1],
+                "",
+                f"no {name} reading: {', '.join(empty)}; a contrast there can't be estimated",
+                allowed="readings of each arm at each visit",
+                action="none",
+                advice="check the codes of arms and visits",
+                scope="trial",
+            )
+    patients = analysed[keys].drop_duplicates()
+    lonely = patients[~patients.duplicated(SITEID, keep=False)][SITEID]
+    yield Found(
+        "site with one patient",
+        Severity.NOTE,
+        analysed[analysed[SITEID].isin(lonely)].drop_duplicates(SITEID),
+        "",
+        "the site has a single patient: it says nothing about differences within the site",
+        action="readings kept",
+        scope="site",
+    )

@@ -1,0 +1,130 @@
+"""What only the whole trial shows: the design, and what its models need."""
+
+import dataclasses
+
+import pytest
+
+from sitewise.errors import DataError
+from sitewise.trial.account import FileRow
+from sitewise.trial.checks import check_batch
+from sitewise.trial.ingest import ingest_batch
+from sitewise.trial.trial_checks import check_trial
+
+
+def stopped(trial) -> str:
+    with pytest.raises(DataError) as caught:
+        trial.check()
+    return str(caught.value)
+
+
+def test_cluster_design_with_mixed_arms_stops_and_counts(trial) -> None:
+    for row in trial.files["A.csv"][:3]:
+        row["arm"] = "TASSH+HIC"
+    told = stopped(trial)
+    assert "1 of 4 sites" in told
+    assert "A (HIC 2, TASSH+HIC 1)" in told
+    assert "design: individual" in told
+
+
+def individual(trial) -> None:
+    trial.data |= {"design": "individual", "randomised_unit": "USUBJID"}
+
+
+def test_individual_design_with_constant_arms_stops(trial) -> None:
+    individual(trial)
+    told = stopped(trial)
+    assert "each of the 4 sites" in told
+    assert "design: cluster" in told
+
+
+def test_individual_design_warns_of_a_site_with_one_arm(trial) -> None:
+    individual(trial)
+    for row in trial.files["A.csv"][:3]:
+        row["arm"] = "TASSH+HIC"
+    findings = trial.check().findings
+    assert findings["RULE"].tolist() == ["site with one arm"] * 3
+    assert findings["SITEID"].tolist() == ["B", "C", "D"]
+    assert set(findings["SEVERITY"]) == {"warning"}
+
+
+def test_one_site_only(trial) -> None:
+    individual(trial)
+    trial.files = {"A.csv": trial.files["A.csv"]}
+    for row in trial.files["A.csv"][:3]:
+        row["arm"] = "TASSH+HIC"
+    assert "no variance between sites" in stopped(trial)
+
+
+def test_one_arm_only(trial) -> None:
+    trial.files = {name: trial.files[name] for name in ("A.csv", "B.csv")}
+    assert "only one arm is left: HIC" in stopped(trial)
+
+
+def test_a_visit_missing_everywhere(trial) -> None:
+    trial.files = {
+        name: [row for row in rows if row["visit"] != "month 6"]
+        for name, rows in trial.files.items()
+    }
+    told = stopped(trial)
+    assert "no reading of SYSBP at Month 6" in told
+    assert "no reading of DIABP at Month 6" in told
+
+
+def test_all_outcomes_of_an_endpoint_missing(trial) -> None:
+    for rows in trial.files.values():
+        for row in rows:
+            row["dbp"] = ""
+    assert "no reading of DIABP is left" in stopped(trial)
+
+
+def test_nothing_left_names_the_sites_and_why(trial) -> None:
+    trial.write()
+    for name in trial.files:
+        (trial.folder / name).write_bytes(b"")
+    with pytest.raises(DataError, match=r"no reading is left.*A \(the file is empty\)"):
+        trial.check(write=False)
+
+
+def test_problems_of_all_stages_come_at_once(trial) -> None:
+    trial.data["rules"] |= {"unknown_visit": "stop", "bad_site": "stop"}
+    trial.row("C", "C1", "month 6")["visit"] = "later"
+    for row in trial.files["A.csv"][:3]:
+        row["arm"] = "TASSH+HIC"
+    trial.sites["D"] = {"sha256": "0" * 64}
+    told = stopped(trial)
+    assert all(part in told for part in ("site D", "C.csv line 6", "design: cluster"))
+
+
+def test_missing_baseline_and_lonely_patients_are_notes(trial) -> None:
+    trial.row("A", "A1", "baseline")["sbp"] = ""
+    trial.files["B.csv"] = trial.files["B.csv"][:3]
+    findings = trial.check().findings
+    missing = findings[findings["RULE"] == "missing baseline"]
+    assert missing[["USUBJID", "PARAMCD", "AVISIT"]].to_numpy().tolist() == [
+        ["A1", "SYSBP", "Baseline"]
+    ]
+    assert findings.loc[findings["RULE"] == "site with one patient", "SITEID"].tolist() == ["B"]
+
+
+def test_an_arm_without_readings_at_a_visit_is_named(trial) -> None:
+    for name in ("A.csv", "B.csv"):
+        for row in trial.files[name]:
+            if row["visit"] == "month 12":
+                row["sbp"] = ""
+    findings = trial.check().findings
+    told = findings.loc[findings["RULE"] == "arm without readings", "MESSAGE"].tolist()
+    assert len(told) == 1
+    assert "no SYSBP reading: HIC at Month 12" in told[0]
+
+
+def test_an_account_that_does_not_add_up_stops(trial) -> None:
+    trial.write()
+    ingested = ingest_batch(trial.plan, trial.sheet.sites, trial.folder)
+    checked = check_batch(trial.plan, ingested.rows)
+    wrong: list[FileRow] = [
+        dataclasses.replace(file, readings=file.readings + 1) for file in ingested.files
+    ]
+    with pytest.raises(DataError, match="does not add up"):
+        check_trial(trial.plan, [checked.rows], wrong, [ingested.findings])
+    with pytest.raises(DataError, match="does not add up"):
+        check_trial(trial.plan, [checked.rows.iloc[:-1]], ingested.files, [ingested.findings])

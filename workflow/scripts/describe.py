@@ -1,0 +1,21 @@
+"""Describe patients, outcomes and missing visits (rule describe)."""
+
+from sitewise.audit.job import recorded
+from sitewise.plan.parts import read_part
+from sitewise.store.frames import read_frame
+from sitewise.store.results import write_result
+from sitewise.trial.describe import describe
+
+
+def main(*, plan, rows, description):
+    """plan: part data; rows: the analysis rows."""
+    write_result(description, describe(read_part(plan), read_frame(rows)))
+
+
+if __name__ == "__main__":
+    with recorded(snakemake):
+        main(
+            plan=snakemake.params.plan,
+            rows=snakemake.input.rows,
+            description=snakemake.output.description,
+        )

@@ -1,0 +1,30 @@
+"""Read the hospital files of one batch (rule ingest)."""
+
+from pathlib import Path
+
+from sitewise.audit.job import recorded
+from sitewise.plan.parts import read_part
+from sitewise.plan.sheet import Site
+from sitewise.store.frames import write_csv, write_frame
+from sitewise.store.results import write_result
+from sitewise.trial.ingest import ingest_batch
+
+
+def main(*, plan, sites, data, rows, files, findings):
+    """plan: part data; sites: fields of `Site`, one dict each; data: the folder of raw files."""
+    read = ingest_batch(read_part(plan), [Site(**site) for site in sites], Path(data))
+    write_frame(rows, read.rows)
+    write_result(files, read.files)
+    write_csv(findings, read.findings)
+
+
+if __name__ == "__main__":
+    with recorded(snakemake):
+        main(
+            plan=snakemake.params.plan,
+            sites=snakemake.params.sites,
+            data=snakemake.config["data"],
+            rows=snakemake.output.rows,
+            files=snakemake.output.files,
+            findings=snakemake.output.findings,
+        )
