@@ -40,7 +40,9 @@ class IccModel:
 class VisitIcc:
     """Site ICC at one visit from one reading a patient, one-way ANOVA with unequal clusters.
 
-    lower, upper: F-based interval of Thomas & Hultquist (1978), lower end not below 0.
+    icc: the ANOVA estimate as it is, which may be negative; NaN with fewer than two sites or no
+        site with two patients.
+    lower, upper: F-based interval of Thomas & Hultquist (1978), two-sided, neither end below 0.
     n0: the average cluster size that enters the estimate.
     """
 
@@ -55,7 +57,11 @@ class VisitIcc:
 
 @dataclass(frozen=True)
 class IccAtWeek:
-    """Correlations and shares under a random-slope model, at one week."""
+    """Shares under a random-slope model, at one week.
+
+    site_share: of the site at that week, every group of sites in the model together; it is the
+    correlation of two patients of one site. patient_share: of the patient within the site.
+    """
 
     model: str
     week: float
@@ -85,11 +91,14 @@ class DesignEffect:
 
 @dataclass(frozen=True)
 class OlsBeside:
-    """Ordinary least squares beside the mixed model, for the same contrast and fixed part.
+    """Ordinary least squares beside a mixed model, for the same contrast, fixed part and rows.
 
-    ratio: SE of least squares / SE of the mixed model.
+    model: the planned model. ratio: SE of least squares / SE of the mixed model. Above 1, ignoring
+    the hierarchy makes the SE too large (changes within patients); below 1, too small (levels
+    between sites).
     """
 
+    model: str
     contrast: str
     estimate: float
     se: float

@@ -11,24 +11,25 @@ from sitewise.plan.model import Plan
 
 READING = ("trial", "columns", "missing_values", "arms", "visits", "other_visits", "endpoints",
            "covariates")  # fmt: skip
-CHECKING = (*READING, "pairs", "replicates", "rules")
+CHECKING = (*READING, "pairs", "replicates", "rules", "time")
 SCOPE = ("design", "randomised_unit", "arms", "visits", "endpoints")
 MODELLING = ("arms", "visits", "covariates", "baseline", "alpha", "df")
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "ingest": READING,
+    "ingest": (*READING, "rules"),
     "check_batch": CHECKING,
     "check_trial": (*CHECKING, "design", "randomised_unit"),
     "derive": (*SCOPE, "trial", "columns", "covariates", "time", "replicates", "baseline",
                "analysis_sets"),
-    "describe": (*SCOPE, "covariates", "analysis_sets", "models", "primary", "baseline"),
+    "describe": (*SCOPE, "covariates", "analysis_sets", "models", "primary", "baseline",
+                 "alpha"),
     "icc": (*MODELLING, "design", "models", "primary", "icc"),
-    "fit": (*MODELLING, "models", "primary"),
+    "fit": (*MODELLING, "design", "stratification", "models", "primary"),
     "replicate": (*MODELLING, "models", "replication"),
     "compare": ("models", "comparisons", "alpha"),
     "crosscheck": (*MODELLING, "design", "models", "primary", "analysis_sets"),
     "sites": (*MODELLING, "design", "models", "primary"),
-    "figures": ("title", "design", "arms", "visits", "endpoints", "models", "primary", "icc",
+    "figures": ("design", "arms", "visits", "endpoints", "models", "primary", "icc",
                 "alpha", "seeds"),
     "report": tuple(Plan.model_fields),
     "seal": ("trial",),

@@ -61,6 +61,11 @@ class Columns(Section):
     day: Text | None = Field(
         default=None, description="column of the study day (day 1 is the first; there is no day 0)"
     )
+    timepoint: Text | None = Field(
+        default=None,
+        description="column of the time point within a visit (supine, standing 1 min): tells"
+        " replicates from duplicates, and pairs SBP with DBP; none if absent",
+    )
     parameter: Text | None = Field(
         default=None, description="`readings` only: column of the parameter code"
     )

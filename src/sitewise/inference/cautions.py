@@ -1,0 +1,166 @@
+"""What a reader must know before trusting a fit, in sentences that a clinician understands."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.lmm.design import Design
+from sitewise.lmm.formula import Formula, fixed_columns
+from sitewise.lmm.result import Fit, RandomTerm
+from sitewise.plan.model import Plan
+from sitewise.terms import AVISIT, SITEID, USUBJID, WEEK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CERTAIN = 0.9999  # absolute correlation from which it is called perfect
+MISFIT = 3.0  # standard errors from which a straight line is said to miss a visit's mean
+GROUPS = {
+    SITEID: "sites",
+    USUBJID: "patients",
+    f"{SITEID}:{AVISIT}": "visits within sites",
+    f"{AVISIT}:{SITEID}": "visits within sites",
+}
+
+
+def fit_cautions(
+    plan: Plan, model: str, design: Design, fit: Fit, rows: "pd.DataFrame"
+) -> tuple[str, ...]:
+    """All cautions on one planned fit, the gravest first; `rows`: the rows used."""
+    found: list[str] = []
+    if not fit.converged:
+        found.append(
+            "The search for the best-fitting values did not converge: the numbers of this model"
+            " are not final and must not be reported."
+        )
+    found += site_by_visit(plan, model, design.formula)
+    found += singular_terms(fit)
+    visit = rows[AVISIT].to_numpy(dtype=object)
+    rest = design.y - design.X @ np.array([e.estimate for e in fit.fixef])
+    visits = [v.name for v in plan.visits if (visit == v.name).any()]
+    found += line_misfit(design.formula, visits, {v: rest[visit == v] for v in visits})
+    found += stratification(plan, design.formula)
+    found += design.notes
+    return tuple(dict.fromkeys(found))
+
+
+def singular_terms(fit: Fit) -> Iterator[str]:
+    """One sentence for each variance of 0 and each perfect correlation."""
+    for term in fit.random:
+        group = GROUPS.get(term.group, term.group)
+        for name, variance in zip(term.terms, term.variances, strict=True):
+            # Stored as 0, or 0 by the scale-free verdict where a zero would cost likelihood.
+            if variance == 0 or _is_smallest(fit, term, variance):
+                what = "level" if name == "(Intercept)" else f"effect of {name}"
+                yield (
+                    f"The variance of the {what} between {group} is estimated as 0: these data show"
+                    f" no more difference between {group} than chance alone would bring. That is an"
+                    " estimate, not proof that there is none; the term stays in the model."
+                )
+        yield from _perfect(term, group)
+    if fit.singularity.singular and fit.singularity.kind == "correlation":
+        wide = [t for t in fit.random if len(t.terms) > 2]
+        if wide and not any(True for t in fit.random for _ in _perfect(t, t.group)):
+            yield (
+                f"The random effects ({fit.singularity.where}) hold a combination without any"
+                " variance: the data support fewer of them than the model has."
+            )
+
+
+def _is_smallest(fit: Fit, term: RandomTerm, variance: float) -> bool:
+    """A variance that the scale-free verdict calls 0 though it is not stored as 0."""
+    return (
+        len(term.terms) == 1
+        and fit.singularity.kind == "variance 0"
+        and np.sqrt(variance) < fit.singularity.threshold * fit.sigma
+    )
+
+
+def _perfect(term: RandomTerm, group: str) -> Iterator[str]:
+    for i in range(len(term.terms)):
+        for j in range(i):
+            value = term.correlations[i][j]
+            if not abs(value) > CERTAIN:
+                continue
+            sign = "+1" if value > 0 else "-1"
+            head = (
+                f"The random effects {term.terms[j]} and {term.terms[i]} of {group} are estimated"
+                f" as perfectly correlated ({sign}), so the fit is singular"
+            )
+            if (term.terms[j], term.terms[i]) != ("(Intercept)", WEEK):
+                yield f"{head}: the data can't tell the two apart."
+                continue
+            course = "grow" if value > 0 else "shrink"
+            yield (
+                f"{head}. This does not show that {group} have trends of their own: the model uses"
+                f" the slope only to let the spread between {group} {course} with time. Where a"
+                f" straight line in {WEEK} misses the course of the means, a correlation of {sign}"
+                " is changing variance, no more."
+            )
+
+
+def line_misfit(
+    formula: Formula, visits: Sequence[str], residuals: "dict[str, np.ndarray]"
+) -> Iterator[str]:
+    """Visits whose mean a straight line in WEEK misses by more than MISFIT standard errors.
+
+    residuals: outcome minus fixed part, by visit, the rows used.
+    """
+    names = fixed_columns(formula)
+    if WEEK not in names or AVISIT in names:
+        return
+    missed = []
+    for visit in visits:
+        rest = residuals[visit]
+        if len(rest) > 1 and abs(rest.mean()) > MISFIT * rest.std(ddof=1) / np.sqrt(len(rest)):
+            missed.append(f"{visit} by {rest.mean():+.1f}")
+    if missed:
+        yield (
+            f"A straight line in {WEEK} misses the mean outcome at {', '.join(missed)}: the course"
+            " is not linear, so neither slopes nor their variances describe single patients."
+        )
+
+
+def site_by_visit(plan: Plan, model: str, formula: Formula) -> Iterator[str]:
+    """Where sites are randomised, the change between visits needs its own site variance."""
+    if plan.design != "cluster" or _has_site_by_visit(formula):
+        return
+    primary = model == plan.primary.model
+    close = (
+        "It is nevertheless the primary model of the plan."
+        if primary
+        else "Read it beside the primary model, not in its place."
+    )
+    if not any(SITEID in spec.group for spec in formula.random):
+        yield (
+            "Sites were randomised, and this model has no site term: it counts the patients of one"
+            " site as independent, so its standard errors of the treatment contrast are likely too"
+            f" small and its p-values too low. {close}"
+        )
+        return
+    yield (
+        "Sites were randomised, and this model lets sites differ in level but not in their change"
+        f" from visit to visit: it has no (1 | {SITEID}:{AVISIT}). Patients of one site change"
+        " together for reasons that are not the treatment, so its standard error of a change is"
+        f" likely too small and its p-value too low. {close}"
+    )
+
+
+def _has_site_by_visit(formula: Formula) -> bool:
+    return any(
+        set(spec.group) == {SITEID, AVISIT}
+        or (spec.group == (SITEID,) and (AVISIT in spec.terms or WEEK in spec.terms))
+        for spec in formula.random
+    )
+
+
+def stratification(plan: Plan, formula: Formula) -> Iterator[str]:
+    """Stratification factors that the formula leaves out."""
+    names = fixed_columns(formula)
+    for factor in plan.stratification:
+        if factor not in names:
+            yield (
+                f"Randomisation was stratified by {factor}, and this model leaves it out: its"
+                " standard error of the treatment contrast is likely too large."
+            )

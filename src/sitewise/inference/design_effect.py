@@ -1,0 +1,68 @@
+"""The design effect of the treatment contrast as allocated (Vierron & Giraudeau 2009)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.inference.icc_result import DesignEffect
+from sitewise.terms import SITEID, TRT01P, USUBJID
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+def allocation_imbalance(n1: Sequence[int], n2: Sequence[int]) -> float:
+    """S = sum over sites of (n1j/n1 - n2j/n2)^2 / (1/n1 + 1/n2), Vierron & Giraudeau (2009).
+
+    n1, n2: shape (k,), patients of the arm and of the reference in each of k sites.
+    NaN where an arm has no patient. 0 where the arms are balanced within every site. Where the arm
+    is constant in a site, S = (n2 m1 + n1 m2) / (n1 + n2) with m_a = sum m^2 / sum m over the sites
+    of arm a: with arms of one size the m_A of all sites together.
+    """
+    a, b = np.asarray(n1, dtype=float), np.asarray(n2, dtype=float)
+    if a.sum() == 0 or b.sum() == 0:
+        return float("nan")
+    return float(((a / a.sum() - b / b.sum()) ** 2).sum() / (1.0 / a.sum() + 1.0 / b.sum()))
+
+
+def mean_cluster(sizes: Sequence[int]) -> float:
+    """m_A = sum m^2 / sum m: the size of the site of a patient drawn at random. Shape (k,)."""
+    m = np.asarray(sizes, dtype=float)
+    return float((m**2).sum() / m.sum()) if m.sum() else float("nan")
+
+
+def design_effects(
+    frame: "pd.DataFrame", arms: Sequence[str], icc: float
+) -> tuple[DesignEffect, ...]:
+    """One design effect for each arm against the reference, `arms[0]`.
+
+    frame: rows with SITEID, TRT01P, USUBJID; each patient counts once, however many readings.
+    icc: the headline site ICC; the effect is 1 + (S - 1) icc.
+    """
+    patients = frame[[SITEID, TRT01P, USUBJID]].drop_duplicates()
+    by_arm: dict[str, dict[str, int]] = {}
+    for arm in arms:
+        sizes = patients.loc[patients[TRT01P] == arm, SITEID].astype(str).value_counts()
+        by_arm[arm] = {str(site): int(sizes[site]) for site in sorted(sizes.index)}
+    return tuple(_effect(by_arm, arm, arms[0], icc) for arm in arms[1:])
+
+
+def _effect(by_arm: Counts, arm: str, reference: str, icc: float) -> DesignEffect:
+    first, second = by_arm[arm], by_arm[reference]
+    sites = sorted({*first, *second})
+    n1 = [first.get(site, 0) for site in sites]
+    n2 = [second.get(site, 0) for site in sites]
+    imbalance = allocation_imbalance(n1, n2)
+    return DesignEffect(
+        arm=arm,
+        reference=reference,
+        S=imbalance,
+        mean_cluster=mean_cluster([x + y for x, y in zip(n1, n2, strict=True)]),
+        icc=icc,
+        effect=1.0 + (imbalance - 1.0) * icc,
+        patients=sum(n1) + sum(n2),
+        sites=len(sites),
+    )

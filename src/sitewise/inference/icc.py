@@ -1,0 +1,97 @@
+"""All intraclass correlations of one endpoint (rule icc)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sitewise.inference.design_effect import design_effects
+from sitewise.inference.icc_ols import ols_beside
+from sitewise.inference.icc_result import IccLevel, IccModel, Iccs
+from sitewise.inference.icc_share import share_interval
+from sitewise.inference.icc_visit import iccs_by_visit
+from sitewise.inference.icc_week import has_slopes, iccs_at_weeks
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.inference.planned_rows import factor_levels, select_rows
+from sitewise.plan.model import Plan
+from sitewise.terms import AVAL, AVISIT, SITEID, USUBJID
+
+if TYPE_CHECKING:
+    import pandas as pd
+# ASSUME: a site ICC above 0.05 is worth a mention. A convention, no test; the report names it so.
+CONVENTION = 0.05
+
+
+def compute_iccs(
+    plan: Plan, frame: "pd.DataFrame", endpoint: str, fits: Mapping[str, PlannedFit]
+) -> Iccs:
+    """Intraclass correlations of one endpoint, all from the rows that the primary model uses.
+
+    frame: analysis rows (adbp). fits: the planned fits by name, in the order of the plan, the
+    primary model among them. The models side by side have random intercepts of site and patient
+    and differ in their fixed part: none, visits, that of the primary model. Where no patient has
+    two readings there is no patient level, and where there is one visit its model is the empty one.
+    Raises ModelError where such a model can't be fitted.
+    """
+    from sitewise.lmm.design import build_design
+
+    selection = select_rows(plan, frame, endpoint, plan.primary.model)
+    candidates = selection.rows[selection.candidate]
+    primary = build_design(plan.models[plan.primary.model].formula, candidates, factor_levels(plan))
+    rows = candidates[primary.used]
+    present = set(rows[AVISIT].astype(str))
+    visits = [visit.name for visit in plan.visits if visit.name in present]
+    fixed_parts = {
+        "empty": "1",
+        "visit": AVISIT if len(visits) > 1 else "1",
+        "primary": primary.formula.fixed,
+    }
+    models = tuple(_icc_model(plan, rows, fixed, text) for fixed, text in fixed_parts.items())
+    headline = next(model for model in models if model.headline)
+    return Iccs(
+        endpoint=endpoint,
+        models=models,
+        by_visit=iccs_by_visit(rows, visits, plan.alpha),
+        at_week=tuple(
+            row for fit in fits.values() if has_slopes(fit) for row in iccs_at_weeks(plan, fit)
+        ),
+        design_effects=design_effects(rows, plan.arms.levels, headline.levels[0].share),
+        ols=ols_beside(plan, rows, primary, fits),
+        convention=CONVENTION,
+    )
+
+
+def _icc_model(plan: Plan, rows: "pd.DataFrame", fixed: str, text: str) -> IccModel:
+    """Fit one fixed part with random intercepts; shares, correlations, intervals."""
+    from sitewise.lmm.design import build_design
+    from sitewise.lmm.fit import fit_design
+    from sitewise.lmm.profile import restricted_deviance
+
+    names = (SITEID, USUBJID) if rows[USUBJID].duplicated().any() else (SITEID,)
+    random = " + ".join(f"(1 | {name})" for name in names)
+    design = build_design(f"{AVAL} ~ {text} + {random}", rows, factor_levels(plan))
+    fit = fit_design(design, reml=True, alpha=plan.alpha, df=plan.df).fit
+    deviance = restricted_deviance(design, True)
+    variances = [term.variances[0] for term in fit.random]
+    total = sum(variances) + fit.sigma**2
+    levels = []
+    for i, level in enumerate(names):
+        interval = share_interval(deviance, fit.theta, i, plan.alpha)
+        levels.append(
+            IccLevel(
+                level=level,
+                variance=variances[i],
+                share=variances[i] / total,
+                # Readings that share a level share those above it too.
+                correlation=sum(variances[: i + 1]) / total,
+                lower=interval.lower,
+                upper=interval.upper,
+                one_sided=interval.one_sided,
+                method=interval.method,
+            )
+        )
+    return IccModel(
+        fixed=fixed,
+        formula=fit.formula,
+        levels=tuple(levels),
+        residual_variance=fit.sigma**2,
+        headline=fixed == plan.icc.headline,
+    )

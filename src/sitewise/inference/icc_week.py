@@ -1,0 +1,74 @@
+"""The ICC under random slopes: a function of the week, never one number."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from sitewise.inference.icc_result import IccAtWeek
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.lmm.result import RandomTerm
+from sitewise.plan.model import Plan
+from sitewise.terms import AVISIT, SITEID, USUBJID, WEEK
+
+INTERCEPT = "(Intercept)"
+
+
+def has_slopes(fit: PlannedFit) -> bool:
+    """Whether some random effect of the model is not an intercept."""
+    return any(name != INTERCEPT for term in fit.fit.random for name in term.terms)
+
+
+def iccs_at_weeks(plan: Plan, fit: PlannedFit) -> tuple[IccAtWeek, ...]:
+    """Shares of site and patient at each planned week, from the fitted covariances.
+
+    With z the values of a term's columns at the week, the term's variance there is z'Gz.
+    The site's share counts every group of sites at that week (SITEID, and SITEID:AVISIT where it
+    is in the model): it is the correlation of two patients of one site at the same visit. Shares
+    are of the total with the residual. All numbers are NaN where a random column is neither the
+    intercept, WEEK, nor a visit's indicator: it is no function of the week.
+    """
+    return tuple(
+        _at(fit, visit.name, visit.week, [v.name for v in plan.visits]) for visit in plan.visits
+    )
+
+
+def _at(fit: PlannedFit, visit: str, week: float, visits: Sequence[str]) -> IccAtWeek:
+    site = patient = other = 0.0
+    for term in fit.fit.random:
+        variance = _variance(term, visit, week, visits)
+        groups = term.group.split(":")
+        if USUBJID in groups:
+            patient += variance
+        elif SITEID in groups:
+            site += variance
+        else:
+            other += variance
+    total = site + patient + other + fit.fit.sigma**2
+    return IccAtWeek(
+        model=fit.model,
+        week=week,
+        site_share=site / total,
+        patient_share=patient / total,
+        total_variance=total,
+    )
+
+
+def _variance(term: RandomTerm, visit: str, week: float, visits: Sequence[str]) -> float:
+    z = np.array([_value(name, visit, week, visits) for name in term.terms])
+    sds = np.array(term.sds)
+    correlations = np.array(term.correlations, dtype=float)
+    # Where a variance is 0 its correlations are NaN, and its covariances are 0.
+    np.fill_diagonal(correlations, 1.0)
+    covariance = np.where(np.isfinite(correlations), correlations, 0.0) * np.outer(sds, sds)
+    return float(z @ covariance @ z)
+
+
+def _value(name: str, visit: str, week: float, visits: Sequence[str]) -> float:
+    """The value of a random column at a visit."""
+    if name == INTERCEPT:
+        return 1.0
+    if name == WEEK:
+        return week
+    known = {f"{AVISIT}{v}": float(v == visit) for v in visits}
+    return known.get(name, math.nan)

@@ -1,0 +1,125 @@
+"""Marginal means and contrasts of a planned model, as rows over its fixed effects.
+
+Means are those of a reference grid: every arm at every visit, WEEK at the visit's planned week,
+numeric covariates (BASE included) at their mean over the rows used, categorical covariates averaged
+with equal weights over their levels.
+"""
+
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sitewise.plan.model import Plan
+from sitewise.plan.sections import Visit
+from sitewise.terms import AVISIT, TRT01P, WEEK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.lmm.design import Design
+
+TOLERANCE = 1e-7  # of the broken aliasing and of a weight that counts as 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One linear combination: its weights, shape (p,), and what it stands for.
+
+    kind: `mean`, `level` or `change`. arm, visit: of the mean, or of the contrast with reference.
+    broken: how far it leaves what the data can estimate; 0 if estimable.
+    """
+
+    kind: str
+    arm: str
+    visit: Visit
+    row: np.ndarray = field(repr=False)
+    broken: float
+
+    @property
+    def estimable(self) -> bool:
+        """Whether the data determine it: its columns exist, and it is not 0 by construction."""
+        return self.broken < TOLERANCE and bool(np.abs(self.row).max(initial=0.0) > TOLERANCE)
+
+    def name(self, reference: str) -> str:
+        """As tables print it."""
+        if self.kind == "mean":
+            return f"{self.arm} at {self.visit.name}"
+        change = ", change from baseline" if self.kind == "change" else ""
+        return f"{self.arm} minus {reference} at {self.visit.name}{change}"
+
+
+def ask_all(plan: Plan, design: "Design", rows: "pd.DataFrame") -> tuple[list[Asked], list[str]]:
+    """Every mean and contrast, means first, arm by arm, visit by visit; and what can't be had.
+
+    rows: the rows used. The second part names the cells without data, in sentences.
+    """
+    visits, missing = _visits(plan, rows)
+    arms = [arm for arm in plan.arms.levels if (rows[TRT01P] == arm).any()]
+    cells: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
+    for arm, visit in product(arms, visits):
+        grid = _grid(design, rows, arm, visit)
+        cells[arm, visit.name] = (
+            design.fixed_rows(grid).mean(axis=0),
+            design.alias_rows(grid).mean(axis=0),
+        )
+    asked = [
+        _asked("mean", arm, visit, cells[arm, visit.name]) for arm, visit in product(arms, visits)
+    ]
+    reference, base = plan.arms.reference, plan.baseline_visit
+    with_change = plan.baseline.handling == "outcome" and (reference, base.name) in cells
+    for arm, visit in product(arms, visits):
+        if arm == reference or reference not in arms:
+            continue
+        level = _minus(cells[arm, visit.name], cells[reference, visit.name])
+        asked.append(_asked("level", arm, visit, level))
+        if with_change and visit != base:
+            at_base = _minus(cells[arm, base.name], cells[reference, base.name])
+            asked.append(_asked("change", arm, visit, _minus(at_base, level)))
+    missing += [
+        f"{a.name(reference)} can't be estimated: the data hold no reading that determines it."
+        for a in asked
+        if a.broken >= TOLERANCE
+    ]
+    return asked, missing
+
+
+def _visits(plan: Plan, rows: "pd.DataFrame") -> tuple[list[Visit], list[str]]:
+    """Visits with a reading, and a sentence for each planned one without."""
+    late = plan.baseline.handling == "covariate"
+    planned = [v for v in plan.visits if not late or v.week > plan.baseline_visit.week]
+    found = [v for v in planned if (rows[AVISIT] == v.name).any()]
+    return found, [f"No reading at {v.name} is used." for v in planned if v not in found]
+
+
+def _grid(design: "Design", rows: "pd.DataFrame", arm: str, visit: Visit) -> "pd.DataFrame":
+    """Grid rows of one arm at one visit: one a combination of the other factors' levels."""
+    import pandas as pd
+
+    from sitewise.lmm.formula import fixed_columns
+
+    columns: dict[str, list[Any]] = {}
+    for name in fixed_columns(design.formula):
+        if name == TRT01P:
+            columns[name] = [arm]
+        elif name == AVISIT:
+            columns[name] = [visit.name]
+        elif name == WEEK:
+            columns[name] = [float(visit.week)]
+        elif name in design.levels:
+            columns[name] = list(design.levels[name])
+        else:
+            columns[name] = [float(rows[name].astype(float).mean())]
+    combinations = list(product(*columns.values()))
+    return pd.DataFrame(combinations, columns=list(columns), index=range(len(combinations)))
+
+
+def _minus(
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    return a[0] - b[0], a[1] - b[1]
+
+
+def _asked(kind: str, arm: str, visit: Visit, cell: tuple[np.ndarray, np.ndarray]) -> Asked:
+    return Asked(kind, arm, visit, cell[0], float(np.abs(cell[1]).max(initial=0.0)))

@@ -1,0 +1,251 @@
+"""Planned fits: which rows, which contrasts, what is said."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sitewise.errors import ModelError
+from sitewise.inference.cautions import line_misfit, site_by_visit, stratification
+from sitewise.inference.fitting import PlannedResult, check_models, fit_planned, model_notes
+from sitewise.lmm.formula import parse_formula
+from sitewise.plan.load import read_yaml
+from sitewise.plan.model import Plan
+from sitewise.plan.parts import part_data, read_part
+
+
+@pytest.fixture
+def data(root: Any) -> dict[str, Any]:
+    """The Ghana plan as plain data, to be bent."""
+    return read_yaml(root / "config" / "ghana.yaml")
+
+
+def plan_with(data: dict[str, Any], formula: str = "", **changes: Any) -> Plan:
+    bent = {**data, **changes}
+    if formula:
+        bent["models"] = {"m": {"label": "M", "formula": formula, "set": "FAS", "reml": True}}
+        bent["comparisons"] = []
+        bent["primary"] = {**bent["primary"], "model": "m"}
+    return Plan.model_validate(bent)
+
+
+COVARIATE = {"handling": "covariate", "missing": "drop"}
+
+
+def rows(seed: int = 1, sites: int = 10, patients: int = 8) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    found = []
+    for s in range(sites):
+        arm = "TASSH+HIC" if s % 2 else "HIC"
+        u = rng.normal(0, 3)
+        for p in range(patients):
+            b = rng.normal(0, 6)
+            age, sex = float(rng.integers(30, 80)), ("Female", "Male")[int(rng.integers(2))]
+            for v, (visit, week) in enumerate(
+                (("Baseline", 0.0), ("Month 6", 26.0), ("Month 12", 52.0))
+            ):
+                y = 150 + u + b - 6 * v - (3 if arm != "HIC" else 0) * (v > 0) + rng.normal(0, 5)
+                found.append((f"s{s}", f"s{s}p{p}", arm, visit, week, y, age, sex))
+    frame = pd.DataFrame(
+        found, columns=["SITEID", "USUBJID", "TRT01P", "AVISIT", "WEEK", "AVAL", "AGE", "SEX"]
+    )
+    frame["PARAMCD"], frame["ANL01FL"], frame["FASFL"] = "SYSBP", "Y", "Y"
+    frame["SRCFILE"], frame["SRCROW"] = frame["SITEID"] + ".csv", frame.index + 2
+    frame["ABLFL"] = (frame["AVISIT"] == "Baseline").map({True: "Y", False: ""})
+    return with_base(frame)
+
+
+def with_base(frame: pd.DataFrame) -> pd.DataFrame:
+    base = frame[frame["ABLFL"] == "Y"].set_index("USUBJID")["AVAL"]
+    return frame.assign(BASE=frame["USUBJID"].map(base))
+
+
+def fit(plan: Plan, frame: pd.DataFrame) -> PlannedResult:
+    part = read_part(part_data(plan, "fit", endpoint="SYSBP", model="m"))
+    return fit_planned(part, frame, "SYSBP", "m")
+
+
+MIXED = "AVAL ~ AVISIT*TRT01P + (1 | SITEID) + (1 | USUBJID)"
+
+
+def test_every_row_has_one_use(data: dict[str, Any]) -> None:
+    frame = rows()
+    frame.loc[3, "FASFL"] = "N"
+    frame.loc[10, "AVAL"] = np.nan
+    other = frame.iloc[:5].assign(PARAMCD="DIABP")
+    result = fit(plan_with(data, MIXED), pd.concat([frame, other], ignore_index=True))
+    use = result.use
+    assert len(use) == len(frame)
+    assert use["USE"].value_counts().to_dict() == {
+        "used as outcome": len(frame) - 2, "dropped": 2,
+    }  # fmt: skip
+    assert use.loc[3, "REASON"] == "not in the analysis set FAS"
+    assert use.loc[10, "REASON"] == "AVAL missing"
+    assert use["FITTED"].notna().sum() == len(frame) - 2
+    np.testing.assert_allclose(
+        (use["FITTED"] + use["RESIDUAL"]).dropna(), frame["AVAL"][use["FITTED"].notna()]
+    )
+    assert sum(u.rows for u in result.planned.uses) == len(frame)
+    assert list(result.ranef.columns) == ["GROUP", "LEVEL", "TERM", "BLUP", "SE"]
+
+
+def test_covariate_handling_takes_later_rows(data: dict[str, Any]) -> None:
+    plan = plan_with(
+        data, "AVAL ~ BASE + AVISIT*TRT01P + (1 | SITEID) + (1 | USUBJID)", baseline=COVARIATE,
+        primary={**data["primary"], "contrast": "level"},
+    )  # fmt: skip
+    frame = rows()
+    frame = frame.drop(index=0)  # a patient without baseline
+    frame = frame.drop(index=[4, 5])  # a patient with nothing later
+    result = fit(plan, with_base(frame.reset_index(drop=True)))
+    counts = {(u.use, u.reason): u.rows for u in result.planned.uses}
+    assert counts == {
+        ("used as outcome", ""): 156,
+        ("used only as baseline", "baseline, enters the model as BASE"): 78,
+        ("dropped", "the patient has no baseline reading"): 2,
+        ("dropped", "baseline of a patient without a later reading in this model"): 1,
+    }
+    assert {c.kind for c in result.planned.contrasts} == {"level"}
+    assert {m.visit for m in result.planned.means} == {"Month 6", "Month 12"}
+    assert not any("no row used" in text for text in result.planned.cautions)
+
+
+def test_contrasts_are_differences_of_means(data: dict[str, Any]) -> None:
+    planned = fit(plan_with(data, MIXED), rows()).planned
+    means = {(m.arm, m.visit): m.result.estimate for m in planned.means}
+    for c in planned.contrasts:
+        expected = means[c.arm, c.visit] - means["HIC", c.visit]
+        if c.kind == "change":
+            expected -= means[c.arm, "Baseline"] - means["HIC", "Baseline"]
+        assert c.result.estimate == pytest.approx(expected, abs=1e-9)
+    assert [(c.visit, c.kind) for c in planned.contrasts] == [
+        ("Baseline", "level"), ("Month 6", "level"), ("Month 6", "change"),
+        ("Month 12", "level"), ("Month 12", "change"),
+    ]  # fmt: skip
+
+
+def test_balanced_means_are_plain_means(data: dict[str, Any]) -> None:
+    """Every patient at every visit and equal sites: the model's means are the observed ones."""
+    frame = rows()
+    planned = fit(plan_with(data, MIXED), frame).planned
+    observed = frame.groupby(["TRT01P", "AVISIT"])["AVAL"].mean()
+    for m in planned.means:
+        assert m.result.estimate == pytest.approx(observed[m.arm, m.visit], abs=1e-6)
+
+
+def test_covariates_at_mean_and_categories_equally(data: dict[str, Any]) -> None:
+    formula = "AVAL ~ AGE + SEX + AVISIT*TRT01P + (1 | SITEID) + (1 | USUBJID)"
+    frame = rows()
+    planned = fit(plan_with(data, formula), frame).planned
+    beta = {e.name: e.estimate for e in planned.fit.fixef}
+    expected = beta["(Intercept)"] + beta["AGE"] * frame["AGE"].mean() + beta["SEXMale"] / 2
+    assert planned.means[0].result.estimate == pytest.approx(expected, abs=1e-9)
+
+
+def test_week_of_the_grid_is_the_planned_one(data: dict[str, Any]) -> None:
+    planned = fit(
+        plan_with(data, "AVAL ~ WEEK*TRT01P + (1 | SITEID) + (1 | USUBJID)"), rows()
+    ).planned
+    beta = {e.name: e.estimate for e in planned.fit.fixef}
+    assert planned.primary.result.estimate == pytest.approx(52 * beta["WEEK:TRT01PTASSH+HIC"])
+
+
+def test_missing_visit_is_said_and_missing_primary_stops(data: dict[str, Any]) -> None:
+    frame = rows()
+    planned = fit(plan_with(data, MIXED), frame[frame["AVISIT"] != "Month 6"]).planned
+    assert "No reading at Month 6 is used." in planned.cautions
+    with pytest.raises(ModelError, match="primary contrast can't be estimated"):
+        fit(plan_with(data, MIXED), frame[frame["AVISIT"] != "Month 12"])
+
+
+def test_empty_cell_is_not_invented(data: dict[str, Any]) -> None:
+    frame = rows()
+    empty = (frame["TRT01P"] == "TASSH+HIC") & (frame["AVISIT"] == "Month 6")
+    planned = fit(plan_with(data, MIXED), frame[~empty]).planned
+    assert ("TASSH+HIC", "Month 6") not in {(m.arm, m.visit) for m in planned.means}
+    assert any(
+        text.startswith("TASSH+HIC minus HIC at Month 6") and "can't be estimated" in text
+        for text in planned.cautions
+    )
+    primary = (frame["TRT01P"] == "TASSH+HIC") & (frame["AVISIT"] == "Month 12")
+    with pytest.raises(ModelError, match="primary contrast"):
+        fit(plan_with(data, MIXED), frame[~primary])
+
+
+def test_no_rows_left(data: dict[str, Any]) -> None:
+    with pytest.raises(ModelError) as error:
+        fit(plan_with(data, MIXED), rows().assign(FASFL="N"))
+    assert "240 not in the analysis set FAS" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("AVAL ~ AVISIT*TRT + (1 | SITEID)", "did you mean 'TRT01P'?"),
+        ("CHG ~ AVISIT*TRT01P + (1 | SITEID)", "the response is CHG"),
+        ("AVAL ~ BASE + AVISIT*TRT01P + (1 | SITEID)", "baseline.handling is outcome"),
+        ("AVAL ~ AVISIT*TRT01P + USUBJID + (1 | SITEID)", "leaves nothing"),
+        ("AVAL ~ AVISIT*TRT01P + (1 | WEEK)", "groups by WEEK"),
+        ("AVAL ~ AVISIT*TRT01P + (1 | AGE)", "groups by AGE"),
+        ("AVAL ~ AVISIT + (1 | SITEID)", "no treatment contrast"),
+        ("AVAL ~ AVISIT + TRT01P + (1 | SITEID)", "0 by construction"),
+        ("AVAL ~ AVISIT*TRT01P", "not a mixed model"),
+        ("AVAL ~ CHG + AVISIT*TRT01P + (1 | SITEID)", "made of the outcome"),
+    ],
+)
+def test_check_models(data: dict[str, Any], formula: str, says: str) -> None:
+    (problem, *_) = check_models(plan_with(data, formula))
+    assert problem.where == "models.m.formula"
+    assert says in str(problem)
+
+
+def test_check_models_wants_base_as_declared(data: dict[str, Any]) -> None:
+    primary = {**data["primary"], "contrast": "level"}
+    plan = plan_with(data, MIXED, baseline=COVARIATE, primary=primary)
+    assert "BASE is missing" in str(check_models(plan)[0])
+    ok = plan_with(data, MIXED.replace("~ ", "~ BASE + "), baseline=COVARIATE, primary=primary)
+    assert check_models(ok) == []
+
+
+def test_model_notes_name_stratification(data: dict[str, Any]) -> None:
+    plan = plan_with(data, MIXED, stratification=["AREA"])
+    (note,) = model_notes(plan)
+    assert "AREA" in note.what
+    assert (
+        model_notes(plan_with(data, MIXED.replace("~ ", "~ AREA + "), stratification=["AREA"]))
+        == []
+    )
+    assert "stratified by AREA" in next(stratification(plan, parse_formula(MIXED)))
+
+
+def test_line_misfit_names_the_visits() -> None:
+    rng = np.random.default_rng(2)
+    rest = {"a": rng.normal(2, 1, 200), "b": rng.normal(0, 1, 200)}
+    (text,) = line_misfit(parse_formula("AVAL ~ WEEK + (1 | SITEID)"), ["a", "b"], rest)
+    assert "a by +" in text
+    assert "b by" not in text
+    assert list(line_misfit(parse_formula("AVAL ~ AVISIT + (1 | SITEID)"), ["a"], rest)) == []
+
+
+def test_primary_without_site_by_visit_is_said(data: dict[str, Any]) -> None:
+    plan = plan_with(data, MIXED)
+    (text,) = site_by_visit(plan, "m", parse_formula(MIXED))
+    assert "nevertheless the primary model" in text
+    full = parse_formula(MIXED + " + (1 | SITEID:AVISIT)")
+    assert list(site_by_visit(plan, "m", full)) == []
+    alone = plan_with(data, MIXED, design="individual", randomised_unit="USUBJID")
+    assert list(site_by_visit(alone, "m", parse_formula(MIXED))) == []
+
+
+def test_variance_of_zero_is_said_and_kept(data: dict[str, Any]) -> None:
+    frame = rows()
+    centre = frame.groupby(["SITEID", "AVISIT"])["AVAL"].transform("mean")
+    arm = frame.groupby(["TRT01P", "AVISIT"])["AVAL"].transform("mean")
+    planned = fit(
+        plan_with(data, MIXED), with_base(frame.assign(AVAL=frame["AVAL"] - centre + arm))
+    ).planned
+    assert planned.fit.random[0].variances == (0.0,)
+    text = " ".join(planned.cautions)
+    assert "variance of the level between sites is estimated as 0" in text
+    assert "not proof that there is none" in text

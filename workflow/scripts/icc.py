@@ -1,0 +1,37 @@
+"""Intraclass correlations of one endpoint (rule icc)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sitewise.audit.job import recorded
+from sitewise.inference.icc import compute_iccs
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.plan.parts import read_part
+from sitewise.store.frames import read_frame
+from sitewise.store.results import read_result, write_result
+
+
+def main(
+    *,
+    rows: str | Path,
+    fits: Sequence[str | Path],
+    plan: dict[str, Any],
+    endpoint: str,
+    icc: str | Path,
+) -> None:
+    """Read the analysis rows and the planned fits, write the ICCs."""
+    planned = [read_result(path, PlannedFit) for path in fits]
+    by_model = {fit.model: fit for fit in planned}
+    write_result(icc, compute_iccs(read_part(plan), read_frame(rows), endpoint, by_model))
+
+
+if __name__ == "__main__":
+    with recorded(snakemake):
+        main(
+            rows=snakemake.input.rows,
+            fits=snakemake.input.fits,
+            plan=snakemake.params.plan,
+            endpoint=snakemake.wildcards.endpoint,
+            icc=snakemake.output.icc,
+        )
