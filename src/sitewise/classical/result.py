@@ -55,7 +55,8 @@ class CrossCheck:
     mixed_complete: mixed model with (1 | USUBJID) on the same complete cases.
     mixed_all: the same model on all patients. primary: the primary contrast in three rows: RM-ANOVA
         model on complete cases, on all patients, and the primary model.
-    notes: sentences that belong under the table.
+    notes: sentences that belong under the table. warnings: what the ANOVA's engine warned of, as
+    it said it.
     """
 
     endpoint: str
@@ -69,6 +70,7 @@ class CrossCheck:
     mixed_all: tuple[FTest, ...]
     contrasts: tuple["ContrastRow", ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
