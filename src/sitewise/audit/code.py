@@ -1,0 +1,138 @@
+"""The digest of the code that a script runs, by room of the package.
+
+The meaning of code is its syntax tree without comments, docstrings and positions. A script's code
+is its own tree, the trees of all modules of the package that it imports, directly or through
+others and also where the import stands inside a function, and the data files of the rooms that
+it reaches. Imports under `if TYPE_CHECKING:` are never run and do not count.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from sitewise.audit.hashing import SHORT, file_sha256, text_sha256
+
+_NOT_DATA = {".py", ".pyc", ".pyi", ".typed"}
+
+
+class CodeBase:
+    """The package folder (the one named `sitewise`) and the folder of the scripts.
+
+    Trees are read once; make a new one to see edits.
+    """
+
+    def __init__(self, package: Path, scripts: Path) -> None:
+        self.package = package
+        self.scripts = scripts
+        self._read: dict[Path, tuple[str, frozenset[str]]] = {}
+        self._named: dict[str, list[str]] = {}
+
+    def named(self, rule: str) -> list[str]:
+        """Digests of the code of `<rule>.py` as `room:digest`, sorted; `script` is its own."""
+        if rule not in self._named:
+            digests = self.by_room(self.scripts / f"{rule}.py")
+            self._named[rule] = [f"{room}:{digests[room]}" for room in sorted(digests)]
+        return self._named[rule]
+
+    def by_room(self, script: Path) -> dict[str, str]:
+        """Short digest by room reached from `script`, and of the script itself."""
+        grouped: dict[str, list[str]] = {}
+        for name in sorted(self.reached(script)):
+            room = name.split(".")[1] if "." in name else name
+            grouped.setdefault(room, []).append(f"{name} {self._module(self._modules[name])[0]}")
+        for room, lines in grouped.items():
+            lines.extend(self._data_files(room))
+        found = {room: _combined(lines) for room, lines in grouped.items()}
+        return {"script": self._module(script)[0][:SHORT], **found}
+
+    def reached(self, script: Path) -> set[str]:
+        """Names of all modules of the package that running `script` may import."""
+        reached: set[str] = set()
+        open_names = self._resolved(self._module(script)[1])
+        while open_names:
+            name = open_names.pop()
+            if name not in reached:
+                reached.add(name)
+                open_names |= self._resolved(self._module(self._modules[name])[1]) - reached
+        return reached
+
+    def digest(self) -> str:
+        """One digest of all scripts and of everything that they reach."""
+        rules = sorted(path.stem for path in self.scripts.glob("*.py"))
+        return _combined([f"{rule} {' '.join(self.named(rule))}" for rule in rules])
+
+    @cached_property
+    def _modules(self) -> dict[str, Path]:
+        found = {}
+        for path in sorted(self.package.rglob("*.py")):
+            parts = [self.package.name, *path.relative_to(self.package).with_suffix("").parts]
+            if parts[-1] == "__init__":
+                parts.pop()
+            found[".".join(parts)] = path
+        return found
+
+    def _resolved(self, names: frozenset[str]) -> set[str]:
+        """Modules behind imported names, with the packages that hold them."""
+        found: set[str] = set()
+        for name in names:
+            parts = name.split(".")
+            prefixes = {".".join(parts[:i]) for i in range(1, len(parts) + 1)}
+            found |= prefixes & self._modules.keys()
+        return found
+
+    def _module(self, path: Path) -> tuple[str, frozenset[str]]:
+        """Digest of one file's meaning, and the dotted names that it imports."""
+        if path not in self._read:
+            tree = _Bare().visit(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+            digest = text_sha256(ast.dump(tree, annotate_fields=False))
+            self._read[path] = digest, frozenset(_imported(tree, self._package_of(path)))
+        return self._read[path]
+
+    def _package_of(self, path: Path) -> str:
+        """Dotted package that relative imports of `path` start from."""
+        if not path.is_relative_to(self.package):
+            return ""
+        return ".".join([self.package.name, *path.relative_to(self.package).parent.parts])
+
+    def _data_files(self, room: str) -> Iterator[str]:
+        folder = self.package / room
+        if room != self.package.name and folder.is_dir():
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and path.suffix not in _NOT_DATA:
+                    yield f"{path.relative_to(folder).as_posix()} {file_sha256(path)}"
+
+
+def _combined(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:SHORT]
+
+
+class _Bare(ast.NodeTransformer):
+    """Drops what has no effect: text that stands alone (docstrings), type-checking blocks."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if alone else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        test = node.test
+        name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+        if name != "TYPE_CHECKING":
+            return self.generic_visit(node)
+        kept = [self.visit(statement) for statement in node.orelse]
+        return [statement for statement in kept if statement is not None]
+
+
+def _imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """Dotted names that a tree imports; `from a import b` may mean the module `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
