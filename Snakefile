@@ -1,0 +1,51 @@
+# The analysis of one trial, from hospital files to a sealed report.
+#
+#   sitewise run config/ghana.yaml --data FOLDER          with all checks before and after
+#   snakemake --config plan=config/ghana.yaml data=FOLDER the same results without them
+#
+# What depends on what is here and in workflow/rules; the work is in the package.
+from snakemake.utils import min_version
+
+from sitewise.run.context import context_of
+from sitewise.run.environment import settle
+from sitewise.run.jobs import outputs_of
+from sitewise.run.params import params_of
+
+min_version("9.0")
+settle()
+context = context_of(config, workflow.basedir)
+config["data"] = str(context.data)  # the scripts look there for the hospital files
+param = params_of(context)
+ENDPOINTS = list(context.plan.endpoints)
+MODELS = list(context.plan.models)
+PRIMARY = context.plan.primary.model
+OUTPUTS = outputs_of(context)
+
+
+pathvars:
+    results=f"results/{context.trial}",
+    logs=f"logs/{context.trial}",
+
+
+wildcard_constraints:
+    batch=r"\d+",
+    endpoint=r"[A-Za-z][A-Za-z0-9_]*",
+    model=r"[A-Za-z][A-Za-z0-9_]*",
+
+
+include: "workflow/rules/read.smk"
+include: "workflow/rules/describe.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/conclude.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("<results>/{output}", output=OUTPUTS),
+    localrule: True
+
+
+onerror:
+    print(f"The run did not finish. What each job said is in logs/{context.trial}/.")

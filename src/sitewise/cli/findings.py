@@ -1,0 +1,108 @@
+"""What `sitewise check` shows: findings as a table, then the account of the readings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sitewise.trial.account import Account
+    from sitewise.trial.pipeline import CheckedTrial
+
+_PER_RULE = 3
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+_STYLE = {"error": "red", "warning": "yellow", "note": ""}
+
+
+def show_check(
+    checked: "CheckedTrial", console: "Console", *, show_all: bool, csv: Path | None
+) -> None:
+    """Print the findings (the first of each kind, or all) and the account; write all to `csv`."""
+    rows: list[dict[Any, Any]] = checked.findings.to_dict("records")
+    rows.sort(key=lambda row: (_ORDER.get(str(row["SEVERITY"]), len(_ORDER)), str(row["RULE"])))
+    shown = rows if show_all else list(_first_of_each(rows))
+    if shown:
+        console.print(_table(shown, len(rows)))
+    hidden = len(rows) - len(shown)
+    if hidden:
+        console.print(
+            f"{hidden} more findings of the same kinds: --all shows them, --csv FILE writes them."
+        )
+    if csv is not None:
+        from sitewise.store.frames import write_csv
+
+        write_csv(csv, checked.findings)
+        console.print(f"All {len(rows)} findings are in {csv}.", markup=False)
+    for line in account_lines(checked.account):
+        console.print(line, markup=False, highlight=False)
+
+
+def account_lines(account: "Account") -> Iterator[str]:
+    """Say where every reading went, in as many lines as there are fates."""
+    used = sum(file.status == "used" for file in account.files)
+    yield (
+        f"{account.rows} rows in {used} of {len(account.files)} hospital files,"
+        f" {account.readings} readings:"
+    )
+    for fate in dict.fromkeys(count.fate for count in account.counts):
+        counts = [count for count in account.counts if count.fate == fate]
+        by_endpoint: dict[str, int] = {}
+        for count in counts:
+            by_endpoint[count.endpoint] = by_endpoint.get(count.endpoint, 0) + count.readings
+        parts = ", ".join(f"{endpoint} {n}" for endpoint, n in sorted(by_endpoint.items()))
+        yield f"  {sum(by_endpoint.values()):6d} {fate} ({parts})"
+    aside = [file for file in account.files if file.status != "used"]
+    for file in aside:
+        yield f"  site {file.site} is {file.status}: {file.reason}"
+    errors = sum(found.findings for found in account.findings if found.severity == "error")
+    warnings = sum(found.findings for found in account.findings if found.severity == "warning")
+    yield f"{errors} errors, {warnings} warnings; nothing that stops a run."
+
+
+def _first_of_each(rows: list[dict[Any, Any]]) -> Iterator[dict[Any, Any]]:
+    seen: dict[str, int] = {}
+    for row in rows:
+        rule = str(row["RULE"])
+        seen[rule] = seen.get(rule, 0) + 1
+        if seen[rule] <= _PER_RULE:
+            yield row
+
+
+def _table(rows: list[dict[Any, Any]], total: int) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"Findings: {len(rows)} of {total}", title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("where", overflow="fold", ratio=3)
+    table.add_column("what", overflow="fold", ratio=5)
+    table.add_column("what happened", overflow="fold", ratio=3)
+    for row in rows:
+        severity = _cell(row["SEVERITY"])
+        table.add_row(
+            Text(severity, style=_STYLE.get(severity, "")),
+            Text(_where(row)),
+            Text(_what(row)),
+            Text(_cell(row["ACTION"])),
+        )
+    return table
+
+
+def _where(row: dict[Any, Any]) -> str:
+    """File and line, then site, patient and visit."""
+    place = ":".join(filter(None, (_cell(row["SRCFILE"]), _cell(row["SRCROW"]))))
+    who = ", ".join(filter(None, (_cell(row[name]) for name in ("SITEID", "USUBJID", "AVISIT"))))
+    return "\n".join(filter(None, (place, who)))
+
+
+def _what(row: dict[Any, Any]) -> str:
+    """The message, then the cell as it stands in the file."""
+    found = " = ".join(filter(None, (_cell(row["COLUMN"]), _cell(row["VALUE"]))))
+    return "\n".join(filter(None, (_cell(row["MESSAGE"]), found)))
+
+
+def _cell(value: Any) -> str:
+    """A cell as text; missing ones (None, NaN, NA) are empty."""
+    text = "" if value is None else str(value)
+    return "" if text in ("nan", "<NA>", "NaT", "None") else text.removesuffix(".0")

@@ -1,0 +1,153 @@
+"""The command line: sitewise run | check | verify."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Reproducible analysis of multi-site clinical trials with longitudinal outcomes.",
+    epilog="Exit codes: 0 done, 2 the plan is wrong, 3 the data, 4 a model, 5 the run itself,"
+    " 6 files were altered, 1 anything else, 130 stopped by Ctrl-C.",
+)
+
+PlanFile = Annotated[
+    Path, typer.Argument(help="The trial's plan, config/<trial>.yaml.", metavar="PLAN")
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder with the hospital files. [default: data/<trial>]", metavar="FOLDER"
+    ),
+]
+
+
+@app.command()
+def run(
+    plan: PlanFile,
+    *,
+    data: DataFolder = None,
+    directory: Annotated[
+        Path,
+        typer.Option(
+            help="Where results/, records/ and logs/ are written.",
+            metavar="FOLDER",
+            show_default="here",
+        ),
+    ] = Path(),
+    cores: Annotated[
+        int | None,
+        typer.Option(min=1, help="Jobs that run at the same time. [default: all cores]"),
+    ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Move results that were altered to records/<trial>/set-aside and make them anew.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say which jobs would run and why; change nothing."),
+    ] = False,
+) -> None:
+    """Run a trial, from its hospital files to the sealed report in results/<trial>.
+
+    What is already there is held against its receipts first: what is stale or missing is computed
+    again, what was altered stops the run.
+    """
+    from rich.console import Console
+
+    from sitewise.errors import SitewiseError
+    from sitewise.run.door import Request, run_trial
+
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    request = Request(plan, directory, data, cores, rebuild, dry_run)
+    try:
+        outcome = run_trial(request, Console(soft_wrap=True))
+    except SitewiseError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. What was finished is kept; run again to go on.", err=True)
+        raise typer.Exit(130) from None
+    for page in outcome.pages:
+        typer.echo(str(page))
+    if outcome.headline:
+        typer.echo(outcome.headline)
+
+
+@app.command()
+def check(
+    plan: PlanFile,
+    data: DataFolder = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show every finding, not the first of each kind.")
+    ] = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Write every finding to this CSV file.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Check a plan, its site sheet and its hospital files; nothing is fitted.
+
+    Ends with 0 when the trial can be run, also where the plan has readings set aside.
+    """
+    from rich.console import Console
+
+    from sitewise.cli.findings import show_check
+    from sitewise.errors import SitewiseError
+    from sitewise.run.checking import check_trial
+
+    try:
+        checked = check_trial(plan, data)
+    except SitewiseError as error:
+        _fail(error)
+    show_check(checked, Console(), show_all=show_all, csv=csv)
+
+
+@app.command()
+def verify(
+    results: Annotated[
+        Path, typer.Argument(help="Folder of a finished run, results/<trial>.", metavar="RESULTS")
+    ],
+) -> None:
+    """Hold a results folder against its seal: names each file that changed, is missing or is extra.
+
+    Ends with 0 when every file is as sealed, else with 6.
+    """
+    from sitewise.audit.manifest import files_in
+    from sitewise.audit.manifest import verify as differences_in
+    from sitewise.errors import IntegrityError, SitewiseError
+
+    try:
+        differences = differences_in(results)
+    except SitewiseError as error:
+        _fail(error)
+    for difference in differences:
+        typer.echo(str(difference))
+    if differences:
+        typer.echo(f"{len(differences)} file(s) of {results} are not as sealed.", err=True)
+        raise typer.Exit(IntegrityError.exit_code)
+    typer.echo(f"OK: all {len(files_in(results)) - 1} files of {results} are as sealed.")
+
+
+def _fail(error: Exception) -> NoReturn:
+    """Print an error as it is, and end with its code."""
+    typer.echo(str(error), err=True)
+    raise typer.Exit(getattr(error, "exit_code", 1))
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Treat a request to terminate like Ctrl-C: children are ended in order."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(app())

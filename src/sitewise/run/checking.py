@@ -1,0 +1,21 @@
+"""A trial's plan and data checked, without a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sitewise.run.readiness import data_folder, read_plan
+
+if TYPE_CHECKING:
+    from sitewise.trial.pipeline import CheckedTrial
+
+
+def check_trial(plan_file: Path, data: Path | None) -> "CheckedTrial":
+    """Read plan, site sheet and hospital files, check them all; nothing is fitted or written.
+
+    data: None for data/<trial>. Raises PlanError, or DataError with what would stop the run.
+    """
+    plan, sheet = read_plan(plan_file)
+    folder = data_folder(plan, sheet, data)
+    from sitewise.trial.pipeline import check_data
+
+    return check_data(plan, sheet, folder)

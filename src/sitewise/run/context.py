@@ -1,0 +1,131 @@
+"""All that a run starts from: plan, site sheet, hospital files, code, lock."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sitewise
+from sitewise.audit.code import CodeBase
+from sitewise.audit.hashing import SHORT, canonical_json, file_sha256, text_sha256
+from sitewise.errors import Problem, RunError
+from sitewise.plan.load import load_plan
+from sitewise.plan.model import Plan
+from sitewise.plan.sheet import Site, SiteSheet, load_sheet
+from sitewise.run.environment_check import departures
+
+ABSENT = "absent"
+LOCK = "requirements.lock"
+TEMPLATES = Path("reports", "templates")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a run starts from.
+
+    data: the folder with the hospital files. project: the folder with the Snakefile.
+    raw: sha256 of each hospital file by its path inside `data`, or `absent`.
+    """
+
+    plan: Plan
+    sheet: SiteSheet
+    data: Path
+    project: Path
+    raw: Mapping[str, str]
+    code: CodeBase
+
+    @property
+    def trial(self) -> str:
+        """The trial's identifier: its folder in results/, records/ and logs/."""
+        return self.plan.trial
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[Site, ...]]:
+        """Hospitals by batch."""
+        return self.sheet.batches(self.plan.sites.batches)
+
+    @cached_property
+    def lock(self) -> str:
+        """Digest of the lock, and what is installed in other versions than it says."""
+        digest = f"lock:{file_sha256(self.project / LOCK)[:SHORT]}"
+        return " ".join([digest, *departures(self.project / LOCK)])
+
+    @cached_property
+    def templates(self) -> dict[str, Path]:
+        """The report's templates by their path inside reports/templates."""
+        folder = self.project / TEMPLATES
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path for path in files}
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """What the report prints and the manifest holds: plan, data, code, lock."""
+        plan = canonical_json(
+            [self.plan.model_dump(mode="json"), [vars(site) for site in self.sheet.sites]]
+        )
+        return {
+            "plan": text_sha256(plan)[:SHORT],
+            "data": text_sha256(canonical_json(dict(self.raw)))[:SHORT],
+            "code": self.code.digest(),
+            "lock": self.lock.partition(":")[2],
+        }
+
+
+def load_context(plan: Plan, sheet: SiteSheet, data: Path, project: Path) -> Context:
+    """Read and hash what a run starts from beside its plan and site sheet."""
+    return Context(
+        plan=plan,
+        sheet=sheet,
+        data=data,
+        project=project,
+        raw=raw_digests(data, [site.file for site in sheet.sites]),
+        code=CodeBase(Path(sitewise.__file__).parent, project / "workflow" / "scripts"),
+    )
+
+
+def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
+    """Build the context from the workflow's configuration: `plan` and `data`."""
+    if not config.get("plan"):
+        raise RunError(
+            "The workflow was not told which trial to run.",
+            [
+                Problem(
+                    "the configuration has no `plan`",
+                    fix="sitewise run config/ghana.yaml --data FOLDER, or"
+                    " snakemake --config plan=config/ghana.yaml data=FOLDER",
+                )
+            ],
+        )
+    path = Path(str(config["plan"]))
+    plan = load_plan(path)
+    data = Path(str(config.get("data") or f"data/{plan.trial}"))
+    return load_context(plan, load_sheet(path.parent / plan.sites.sheet), data, Path(project))
+
+
+def raw_digests(data: Path, files: Iterable[str]) -> dict[str, str]:
+    """Sha256 of each hospital file; `absent` where there is none (ingest says what that means)."""
+    found = {}
+    for file in sorted(files):
+        path = data / file
+        found[file] = file_sha256(path) if path.is_file() else ABSENT
+    return found
+
+
+def find_project(plan: Path) -> Path:
+    """Return the folder with the Snakefile: where the package is installed from, or near."""
+    near = [Path(sitewise.__file__).resolve().parents[2], Path.cwd(), plan.resolve().parents[1]]
+    for folder in near:
+        if (folder / "Snakefile").is_file() and (folder / "workflow" / "scripts").is_dir():
+            return folder
+    raise RunError(
+        "The workflow was not found.",
+        [
+            Problem(
+                "no folder with `Snakefile` and `workflow/scripts`",
+                where=", ".join(str(folder) for folder in near),
+                fix="work in the project's folder, or install the package from it"
+                " (pip install --no-deps -e .)",
+            )
+        ],
+    )

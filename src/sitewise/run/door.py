@@ -1,0 +1,242 @@
+"""The one door to a run: what is there is held against its receipts, then the engine starts."""
+
+import datetime
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+import sitewise
+from sitewise.audit.hashing import params_digests
+from sitewise.audit.receipts import FOLDER, receipt_path
+from sitewise.audit.state import Expected, State, Verdict, examine
+from sitewise.errors import IntegrityError, Problem, RunError
+from sitewise.run.context import Context, find_project, load_context
+from sitewise.run.engine import Call, is_locked, other_engines, run_engine, unlock
+from sitewise.run.environment_check import departures
+from sitewise.run.failures import clear_failures, engine_failure
+from sitewise.run.jobs import MANIFEST, jobs_of
+from sitewise.run.marker import only_run
+from sitewise.run.params import job_params
+from sitewise.run.progress import shown
+from sitewise.run.readiness import data_folder, make_folders, read_plan
+from sitewise.run.reasons import job_reasons, summary
+
+_SHOWN = 20
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    data: None for data/<trial>. directory: where results/, records/ and logs/ lie.
+    """
+
+    plan: Path
+    directory: Path
+    data: Path | None = None
+    cores: int | None = None
+    rebuild: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run. jobs: how many were to be run, 0 when all was current. pages: PDF, HTML."""
+
+    jobs: int
+    pages: tuple[Path, ...]
+    headline: str
+
+
+def run_trial(request: Request, console: Console) -> Outcome:
+    """Run one trial to its sealed report; raises SitewiseError where that can't be."""
+    plan, sheet = read_plan(request.plan)
+    data = data_folder(plan, sheet, request.data)
+    directory = request.directory.resolve()
+    make_folders(directory, plan.trial)
+    context = load_context(plan, sheet, data, find_project(request.plan))
+    logs = directory / "logs" / plan.trial
+    records = directory / "records" / plan.trial
+    tell = _teller(console, logs / "run.log")
+    with only_run(records / "open-run.json", tell) as me:
+        (logs / "snakemake.log").write_text("", encoding="utf-8")
+        call = Call(
+            project=context.project,
+            directory=directory,
+            plan=request.plan.resolve(),
+            data=data,
+            log=logs / "snakemake.log",
+            run_id=me.run_id,
+            cores=request.cores,
+        )
+        return _Run(request, context, call, console, tell).go()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run that holds the marker."""
+
+    request: Request
+    context: Context
+    call: Call
+    console: Console
+    tell: Tell
+
+    @property
+    def results(self) -> Path:
+        return self.call.directory / "results" / self.context.trial
+
+    @property
+    def logs(self) -> Path:
+        return self.call.log.parent
+
+    def go(self) -> Outcome:
+        """Hold what is there against what should be; make what is wanting."""
+        for departure in departures(self.context.project / "requirements.lock"):
+            self.tell(f"Note: {departure} is installed; the lock names another version.")
+        expected = expected_of(self.context)
+        states = examine(self.results, expected)
+        _stop_if_altered(states, self.results, self.request.rebuild)
+        reasons = job_reasons(states)
+        self._say_why(reasons, states)
+        if self.request.dry_run:
+            return Outcome(len(reasons), (), "")
+        self._clear(states)
+        if reasons:
+            self._compute(len(reasons))
+            self._hold_against(expected)
+        return _outcome(self.results, len(reasons))
+
+    def _say_why(self, reasons: Mapping[str, str], states: list[State]) -> None:
+        if not reasons and all(state.verdict is Verdict.CURRENT for state in states):
+            self.tell(f"Nothing to do: all {len(states)} results are current.")
+        for line in summary(dict(reasons)):
+            self.tell(line)
+        for state in states:
+            if state.verdict is Verdict.LEFT_OVER:
+                self.tell(f"{state.file} is no longer part of the run and is removed")
+        with (self.logs / "run.log").open("a", encoding="utf-8") as log:
+            log.writelines(f"    {job}: {reason}\n" for job, reason in reasons.items())
+
+    def _clear(self, states: list[State]) -> None:
+        """Take away what must not be used: altered aside; stale, unfinished and left over gone."""
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = self.call.directory / "records" / self.context.trial / "set-aside" / now
+        for state in states:
+            if state.verdict is Verdict.ALTERED:
+                for path in _with_receipt(self.results, state.file):
+                    target = aside / path.relative_to(self.results)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(path, target)
+                self.tell(f"{state.file} is set aside in {aside}")
+            elif state.verdict in (Verdict.STALE, Verdict.UNFINISHED, Verdict.LEFT_OVER):
+                for path in _with_receipt(self.results, state.file):
+                    path.unlink()
+                    _remove_empty(path.parent, self.results)
+        if any(state.verdict is not Verdict.CURRENT for state in states):
+            # Results that are about to change are not sealed.
+            (self.results / MANIFEST).unlink(missing_ok=True)
+
+    def _compute(self, jobs: int) -> None:
+        clear_failures(self.logs)
+        if is_locked(self.call.directory):
+            others = other_engines(self.call.directory)
+            if others:
+                raise RunError(
+                    "Somebody else runs a workflow in this folder.",
+                    [
+                        Problem(
+                            f"snakemake, process {', '.join(map(str, others))}",
+                            where=str(self.call.directory),
+                            fix="wait until it has finished, or stop it",
+                        )
+                    ],
+                )
+            unlock(self.call)
+            self.tell("Removed the lock of a workflow that was killed.")
+        with shown(self.console, jobs) as follow:
+            code = run_engine(self.call, follow)
+        if code:
+            raise engine_failure(code, self.logs, self.call.directory)
+
+    def _hold_against(self, expected: Mapping[str, Expected]) -> None:
+        """After the engine: every result is there, and is what it should be."""
+        odd = [s for s in examine(self.results, expected) if s.verdict is not Verdict.CURRENT]
+        if odd:
+            raise RunError(
+                "The run ended, but its results are not what they should be.",
+                [Problem(f"{s.verdict}: {s.detail}", where=s.file) for s in odd[:_SHOWN]],
+            )
+
+
+def expected_of(context: Context) -> dict[str, Expected]:
+    """What each output of a run should have been made by and from; makers before readers."""
+    expected = {}
+    for job in jobs_of(context):
+        params = params_digests(job_params(context, job.rule, job.wildcards))
+        for output in job.outputs:
+            expected[output] = Expected(job.rule, job.wildcards, params)
+    return expected
+
+
+def _stop_if_altered(states: list[State], results: Path, rebuild: bool) -> None:
+    altered = [state for state in states if state.verdict is Verdict.ALTERED]
+    if not altered or rebuild:
+        return
+    problems = [
+        Problem(state.detail, where=f"{results.name}/{state.file}") for state in altered[:_SHOWN]
+    ]
+    more = len(altered) - _SHOWN
+    if more > 0:
+        problems.append(Problem(f"and {more} more"))
+    problems.append(
+        Problem(
+            "nothing was computed, nothing was changed",
+            fix="put back what was changed; or run again with --rebuild, which moves these files"
+            f" to records/{results.name}/set-aside and makes them anew",
+        )
+    )
+    raise IntegrityError(f"{len(altered)} file(s) in {results} were altered.", problems)
+
+
+def _with_receipt(results: Path, file: str) -> list[Path]:
+    """Return the file and its receipt (or the receipt and its file), where they exist."""
+    if file.startswith(f"{FOLDER}/"):
+        paths = [
+            results / file,
+            results / file.removeprefix(f"{FOLDER}/").removesuffix(".json"),
+        ]
+    else:
+        paths = [results / file, receipt_path(results, file)]
+    return [path for path in paths if path.is_file() or path.is_symlink()]
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Remove a folder and those above it, below `top`, while they are empty."""
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _outcome(results: Path, jobs: int) -> Outcome:
+    headline = results / "tables" / "headline.txt"
+    text = headline.read_text(encoding="utf-8") if headline.is_file() else ""
+    return Outcome(jobs, (results / "report.pdf", results / "report.html"), text.rstrip("\n"))
+
+
+def _teller(console: Console, log: Path) -> Tell:
+    """Say a line on the terminal and keep it in the log, which begins anew in this run's place."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    with log.open("a", encoding="utf-8") as handle:
+        handle.write(f"\n{now} sitewise {sitewise.__version__}\n")
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with log.open("a", encoding="utf-8") as handle:
+            handle.write(f"{line}\n")
+
+    return tell

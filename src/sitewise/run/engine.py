@@ -1,0 +1,153 @@
+"""The workflow engine as a child process: started, followed, ended."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from sitewise.errors import Problem, RunError
+from sitewise.run.environment import variables
+from sitewise.run.marker import VARIABLE, end_processes
+
+_MESSAGE = re.compile(r"^Job \d+: (.+)$")
+_STEPS = re.compile(r"^(\d+) of (\d+) steps")
+_TOTAL = re.compile(r"^total\s+(\d+)$")
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the engine is: jobs done, jobs in all, and what a job that starts now does."""
+
+    done: int
+    total: int
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the engine.
+
+    project: folder with the Snakefile. directory: where results/ lies. log: where all that the
+    engine says goes. run_id: found again in the environment of every process of the run.
+    """
+
+    project: Path
+    directory: Path
+    plan: Path
+    data: Path
+    log: Path
+    run_id: str
+    cores: int | None = None
+
+
+def run_engine(call: Call, follow: Callable[[Progress], None]) -> int:
+    """Run the workflow; `follow` hears of each step. Gives the engine's exit code.
+
+    On KeyboardInterrupt the engine and its jobs are ended before the exception goes on.
+    """
+    cores = str(call.cores) if call.cores else "all"
+    with call.log.open("a", encoding="utf-8") as log:
+        child = _start(call, ["--cores", cores], subprocess.PIPE)
+        try:
+            for progress in _progress(child, log):
+                follow(progress)
+            return child.wait()
+        except BaseException:
+            _end(child, call.run_id)
+            raise
+
+
+def unlock(call: Call) -> None:
+    """Remove the lock that a killed engine left."""
+    with call.log.open("a", encoding="utf-8") as log:
+        code = _start(call, ["--unlock"], log).wait()
+    if code:
+        raise RunError(
+            "The lock of an earlier run can't be removed.",
+            [Problem(f"the workflow engine ended with code {code}", where=str(call.log))],
+        )
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether an engine works in `directory`, or was killed there."""
+    return any((directory / ".snakemake" / "locks").glob("*"))
+
+
+def other_engines(directory: Path) -> list[int]:
+    """Process ids of engines that somebody else runs in `directory`."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "snakemake" in " ".join(process.cmdline()) and Path(process.cwd()) == directory:
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue  # it has ended, or is another user's
+    return found
+
+
+def _start(call: Call, options: list[str], stdout: int | IO[str]) -> "subprocess.Popen[str]":
+    command = [
+        *(sys.executable, "-m", "snakemake"),
+        *("--snakefile", str(call.project / "Snakefile")),
+        *("--workflow-profile", str(call.project / "profiles" / "default")),
+        *("--directory", str(call.directory)),
+        *options,
+        *("--config", f"plan={call.plan}", f"data={call.data}"),
+    ]
+    return subprocess.Popen(
+        command,
+        cwd=call.directory,
+        env=_environment(os.environ, call.run_id),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        # Ctrl-C reaches this process alone, which then ends the others in order.
+        start_new_session=True,
+    )
+
+
+def _environment(outer: Mapping[str, str], run_id: str) -> dict[str, str]:
+    """What the child sees: settings of the engine that a user keeps elsewhere don't count here."""
+    kept = {name: value for name, value in outer.items() if not name.startswith("SNAKEMAKE_")}
+    return {**kept, **variables(), VARIABLE: run_id, "PYTHONUNBUFFERED": "1"}
+
+
+def _progress(child: "subprocess.Popen[str]", log: IO[str]) -> Iterator[Progress]:
+    """Read the engine's words; what is not understood only lacks in the progress."""
+    done, total = 0, 0
+    assert child.stdout is not None
+    for line in child.stdout:
+        log.write(line)
+        log.flush()
+        if match := _TOTAL.match(line):
+            # The engine counts its final target as a job.
+            total = int(match.group(1)) - 1
+            yield Progress(done, total)
+        elif match := _STEPS.match(line):
+            done = min(int(match.group(1)), total)
+            yield Progress(done, total)
+        elif match := _MESSAGE.match(line):
+            yield Progress(done, total, match.group(1).strip())
+
+
+def _end(child: "subprocess.Popen[str]", run_id: str) -> None:
+    """End the engine as Ctrl-C would, then whatever is left of the run."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    end_processes(run_id)

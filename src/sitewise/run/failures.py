@@ -1,0 +1,62 @@
+"""What the jobs of a failed run said, gathered for the terminal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sitewise.errors import Problem, RunError, SitewiseError
+
+_FOLDER = "errors"
+_TAIL = 30
+
+
+def clear_failures(logs: Path) -> None:
+    """Forget what the jobs of an earlier run said."""
+    for path in (logs / _FOLDER).glob("*.json"):
+        path.unlink()
+
+
+def engine_failure(code: int, logs: Path, directory: Path) -> SitewiseError:
+    """Build the error of a run whose engine ended with `code`; exit code of the first failed job.
+
+    logs: logs/<trial>. directory: what the paths of logs are relative to.
+    """
+    records = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((logs / _FOLDER).glob("*.json"))
+    ]
+    if not records:
+        return _unexplained(code, logs)
+    blocks = [_block(record, directory) for record in records]
+    blocks.append(
+        f"The run stopped: {len(records)} job(s) failed. What was finished is kept;"
+        " when the cause is mended, run again to go on."
+    )
+    error = RunError("\n\n".join(blocks))
+    error.exit_code = records[0]["exit_code"]
+    return error
+
+
+def _block(record: dict[str, Any], directory: Path) -> str:
+    problems = [Problem(**problem) for problem in record["problems"]]
+    text = str(SitewiseError(f"{record['job']}: {record['title']}", problems))
+    return f"{text}\n  log: {directory / record['log']}"
+
+
+def _unexplained(code: int, logs: Path) -> RunError:
+    """The engine failed before or beside the jobs: show its last words."""
+    log = logs / "snakemake.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    last = "\n".join(f"  | {line}" for line in lines[-_TAIL:])
+    if code < 0:
+        what, fix = f"it was killed (signal {-code})", "run again: what was finished is kept"
+    elif any("SIGKILL" in line for line in lines):
+        what = "a job was killed: by somebody, or because memory ran out"
+        fix = "run again: what was finished is kept; if memory is short, with --cores 1"
+    else:
+        what = f"it ended with code {code}"
+        fix = "read the last lines above; if they don't help, report them with the log"
+    return RunError(
+        f"The last lines of the workflow engine:\n{last}\n\nThe workflow engine failed.",
+        [Problem(what, where=str(log), fix=fix)],
+    )

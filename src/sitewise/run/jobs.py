@@ -1,0 +1,78 @@
+"""The jobs of a run and the files that each makes.
+
+The workflow's rules say the same; a test holds the two together. From here come the targets of
+`rule all`, and what the door expects to find in results/<trial>.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sitewise.run.context import Context
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: its rule, its wildcards, its outputs as paths inside results/<trial>."""
+
+    rule: str
+    outputs: tuple[str, ...]
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+
+
+def jobs_of(context: Context) -> list[Job]:
+    """All jobs of a run, an input's maker always before its reader."""
+    plan = context.plan
+    found = [
+        *_reading(list(context.batches)),
+        *(job for endpoint in plan.endpoints for job in _fits(endpoint, list(plan.models))),
+        *(job for endpoint in plan.endpoints for job in _conclusions(endpoint)),
+        *_pages(list(plan.endpoints)),
+    ]
+    return [*found, Job("seal", (MANIFEST,))]
+
+
+def outputs_of(context: Context) -> list[str]:
+    """All files that a run makes, as paths inside results/<trial>; the manifest is the last."""
+    return [output for job in jobs_of(context) for output in job.outputs]
+
+
+def _reading(batches: list[str]) -> Iterator[Job]:
+    for batch in batches:
+        stem = f"data/batches/{batch}"
+        wildcards = {"batch": batch}
+        made = (f"{stem}.rows.parquet", f"{stem}.files.json", f"{stem}.ingest.csv")
+        yield Job("ingest", made, wildcards)
+        yield Job("check_batch", (f"{stem}.checked.parquet", f"{stem}.check.csv"), wildcards)
+    made = ("data/readings.parquet", "findings/findings.csv", "findings/account.json")
+    yield Job("check_trial", made)
+    yield Job("derive", ("data/adbp.parquet",))
+    yield Job("describe", ("tables/description.json",))
+
+
+def _fits(endpoint: str, models: list[str]) -> Iterator[Job]:
+    for model in models:
+        stem = f"models/{endpoint}/{model}"
+        made = (f"{stem}/fit.json", f"{stem}/use.parquet", f"{stem}/ranef.parquet")
+        yield Job("fit", made, {"endpoint": endpoint, "model": model})
+
+
+def _conclusions(endpoint: str) -> Iterator[Job]:
+    for rule, file in (
+        ("icc", "icc"),
+        ("replicate", "replication"),
+        ("compare", "comparisons"),
+        ("crosscheck", "crosscheck"),
+        ("sites", "sites"),
+    ):
+        yield Job(rule, (f"models/{endpoint}/{file}.json",), {"endpoint": endpoint})
+
+
+def _pages(endpoints: list[str]) -> Iterator[Job]:
+    from sitewise.report.figures import names as figure_names
+    from sitewise.report.tables import names as table_names
+
+    yield Job("figures", tuple(f"figures/{name}" for name in figure_names(endpoints)))
+    tables = (f"tables/{name}" for name in table_names(endpoints))
+    yield Job("report", ("report.html", "report.pdf", *tables))

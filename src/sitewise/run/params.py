@@ -1,0 +1,57 @@
+"""The params of every job: what its result depends on beside its input files.
+
+The Snakefile takes them from here, and so does the door, which can therefore say what is stale
+when the workflow engine's own memory is gone.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sitewise.audit.hashing import SHORT, file_sha256
+from sitewise.plan.parts import part_data
+from sitewise.run.context import Context
+from sitewise.run.environment_check import installed_versions
+
+
+def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Params of one job by name.
+
+    plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
+    lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, report
+    and seal have `digests` (plan, data, code, lock), report also `sheet`, `templates`, `packages`.
+    """
+    params: dict[str, Any] = {
+        "plan": part_data(
+            context.plan,
+            rule,
+            endpoint=wildcards.get("endpoint"),
+            model=wildcards.get("model"),
+        ),
+        "code": context.code.named(rule),
+        "lock": context.lock,
+    }
+    if rule == "ingest":
+        sites = context.batches[wildcards["batch"]]
+        params["sites"] = [vars(site) for site in sites]
+        params["raw"] = [f"{site.file}:{context.raw[site.file]}" for site in sites]
+    if rule in ("report", "seal"):
+        params["digests"] = context.digests
+    if rule == "report":
+        params["sheet"] = [vars(site) for site in context.sheet.sites]
+        params["templates"] = [
+            f"{name}:{file_sha256(path)[:SHORT]}" for name, path in context.templates.items()
+        ]
+        params["packages"] = installed_versions()
+    return params
+
+
+def params_of(context: Context) -> Callable[[str, str], Callable[[Any], Any]]:
+    """For the rule files: `param("fit", "plan")` is a function of the job's wildcards."""
+
+    def param(rule: str, name: str) -> Callable[[Any], Any]:
+        def value(wildcards: Any) -> Any:
+            return job_params(context, rule, dict(wildcards.items()))[name]
+
+        return value
+
+    return param

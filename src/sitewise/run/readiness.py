@@ -1,0 +1,87 @@
+"""Whether a run can start: plan, site sheet, formulas, folders."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
+from sitewise.plan.load import load_plan
+from sitewise.plan.model import Plan
+from sitewise.plan.sheet import SiteSheet, load_sheet
+
+
+def read_plan(path: Path) -> tuple[Plan, SiteSheet]:
+    """Read plan, site sheet and formulas; raises PlanError with the problems of all of them."""
+    from sitewise.inference.plan_models import check_models
+
+    plan = load_plan(path)
+    sheet = SiteSheet()
+    problems: list[Problem] = []
+    try:
+        sheet = load_sheet(path.parent / plan.sites.sheet)
+    except SitewiseError as error:
+        problems += error.problems or [Problem(error.title)]
+    problems += check_models(plan)
+    if problems:
+        raise PlanError(f"The plan {path.name} has {len(problems)} problem(s).", problems)
+    return plan, sheet
+
+
+def data_folder(plan: Plan, sheet: SiteSheet, named: Path | None) -> Path:
+    """Return the folder of the hospital files; raises RunError or DataError where it is no such."""
+    folder = named or Path("data", plan.trial)
+    if not folder.is_dir():
+        raise RunError(
+            "The folder with the hospital files was not found.",
+            [
+                Problem(
+                    "it is a file" if folder.exists() else "no such folder",
+                    where=str(folder),
+                    allowed="a folder with the files that the site sheet lists",
+                    fix="name it: --data FOLDER",
+                )
+            ],
+        )
+    if not any((folder / site.file).is_file() for site in sheet.sites):
+        present = sorted(path.name for path in folder.iterdir())[:5]
+        raise DataError(
+            "None of the hospital files was found.",
+            [
+                Problem(
+                    f"none of the {len(sheet.sites)} files of the site sheet"
+                    f" ({sheet.sites[0].file}, ...) is there; found: {', '.join(present) or '-'}",
+                    where=str(folder),
+                    fix=f"name the folder with --data, or mend {plan.sites.sheet}",
+                )
+            ],
+        )
+    return folder.resolve()
+
+
+def make_folders(directory: Path, trial: str) -> None:
+    """Make results/, records/ and logs/ of a trial; raises RunError where one can't be written."""
+    problems = []
+    for name in ("results", "records", "logs"):
+        folder = directory / name / trial
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _try_to_write(folder)
+            for inner in folder.rglob("*"):
+                if inner.is_dir():
+                    _try_to_write(inner)
+        except OSError as error:
+            problems.append(
+                Problem(
+                    f"the folder can't be written: {error.strerror or error}",
+                    where=str(error.filename or folder),
+                    fix="give yourself write permission there, or choose another place with"
+                    " --directory",
+                )
+            )
+    if problems:
+        raise RunError("The run has no place for what it makes.", problems)
+
+
+def _try_to_write(folder: Path) -> None:
+    with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
+        pass
