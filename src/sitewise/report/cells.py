@@ -1,0 +1,57 @@
+"""Cells that several sections share: estimates, p-values with their place, lists that are capped."""
+
+from sitewise.lmm.result import Estimate
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import degrees, interval, number
+from sitewise.report.layout import Cell
+from sitewise.report.standing import standing
+
+MOST_LISTED = 25  # rows of a listing of single findings; the rest is in the file
+MOST_SITE_ROWS = 130  # rows of a table by site
+MOST_NAMES = 6  # sites named in one cell
+
+
+def p_cell(evidence: Evidence, endpoint: str, p: float) -> Cell:
+    """A p-value of a treatment contrast: it carries the sign of the endpoint's place."""
+    return Cell(evidence.p(p), standing(evidence, endpoint).marker)
+
+
+def place_note(evidence: Evidence, endpoint: str) -> str:
+    """The note behind the sign, or nothing."""
+    place = standing(evidence, endpoint)
+    return f"{place.marker} {place.note}." if place.marker else ""
+
+
+def estimate_cells(evidence: Evidence, endpoint: str, result: Estimate) -> tuple[Cell, ...]:
+    """Estimate, SE, interval, df, p: the five columns of `ESTIMATE_COLUMNS`."""
+    d = evidence.decimals(endpoint)
+    return (
+        Cell(number(result.estimate, d)),
+        Cell(number(result.se, d + 1)),
+        Cell(interval(result.lower, result.upper, d)),
+        Cell(degrees(result.df)),
+        p_cell(evidence, endpoint, result.p),
+    )
+
+
+def estimate_columns(evidence: Evidence, unit: str) -> list[tuple[str, str]]:
+    """Titles of `estimate_cells`."""
+    return [
+        (f"Estimate ({unit})" if unit else "Estimate", "number"),
+        ("SE", "number"),
+        (f"{evidence.coverage} CI", "mixed"),
+        ("df", "number"),
+        ("p", "number"),
+    ]
+
+
+def names_cell(names: tuple[str, ...]) -> str:
+    """Names, the first few of them where there are many."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+
+
+def capped(shown: int, total: int, file: str) -> str:
+    """The note of a listing that was cut."""
+    return "" if total <= shown else f"The first {shown} of {total}; all are in {file}."

@@ -1,0 +1,93 @@
+"""Figure: observed means by arm and visit, and the model's difference between arms."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.plan.model import Plan
+from sitewise.report.drawing import GREY, arm_style, new_figure, style
+from sitewise.trial.description import Description
+
+_NAMED_VISITS = 5  # more are labelled by their week
+
+
+def draw_profiles(plan: Plan, description: Description, primary: PlannedFit) -> Figure:
+    """Draw (a) observed means with intervals by arm, (b) arm minus reference by visit."""
+    endpoint = plan.endpoints[primary.endpoint]
+    with style():
+        figure = new_figure(2.9)
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        _observed(left, plan, description, primary.endpoint)
+        _differences(right, plan, primary)
+        left.set_title("a  Observed means")
+        left.set_ylabel(f"{endpoint.label} ({endpoint.unit})")
+        right.set_title(f"b  Primary model: difference from {plan.arms.reference}")
+        kind = "Difference in change" if plan.primary.contrast == "change" else "Difference"
+        right.set_ylabel(f"{kind} ({endpoint.unit})")
+        figure.legend(loc="outside lower center", ncols=min(4, len(plan.arms.column_order)))
+    return figure
+
+
+def _dodge(plan: Plan, k: int, among: int) -> float:
+    """Shift in weeks that keeps the intervals of several arms apart."""
+    weeks = [visit.week for visit in plan.visits]
+    return (k - (among - 1) / 2) * 0.012 * max(1.0, weeks[-1] - weeks[0])
+
+
+def _observed(axes: Axes, plan: Plan, description: Description, endpoint: str) -> None:
+    arms = [arm.name for arm in plan.arms.column_order]
+    for k, arm in enumerate(arms):
+        rows = [
+            r for r in description.outcomes if r.endpoint == endpoint and r.arm == arm and r.n > 0
+        ]
+        if not rows:
+            continue
+        look = arm_style(plan.arms, arm)
+        weeks = [r.week + _dodge(plan, k, len(arms)) for r in rows]
+        means = [r.mean for r in rows]
+        axes.plot(weeks, means, label=arm, **look)
+        axes.vlines(weeks, [r.lower for r in rows], [r.upper for r in rows], color=look["color"])
+    _visit_axis(axes, plan)
+
+
+def _differences(axes: Axes, plan: Plan, primary: PlannedFit) -> None:
+    arms = [a.name for a in plan.arms.column_order if a.name != plan.arms.reference]
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    for k, arm in enumerate(arms):
+        look = arm_style(plan.arms, arm)
+        for c in primary.contrasts:
+            if c.arm != arm or c.kind != plan.primary.contrast:
+                continue
+            at = c.week + _dodge(plan, k, len(arms))
+            main = c.visit == plan.primary.visit and arm == plan.primary.arm
+            axes.vlines(at, c.result.lower, c.result.upper, color=look["color"])
+            axes.plot(
+                at,
+                c.result.estimate,
+                marker=look["marker"],
+                markersize=6.5 if main else 4.5,
+                color=look["color"],
+                markerfacecolor=look["color"] if main else "white",
+            )
+    _visit_axis(axes, plan)
+    lower = plan.arms.favours == "lower"
+    axes.annotate(
+        f"{'below' if lower else 'above'} 0 favours the arm over {plan.arms.reference}",
+        (0.98, 0.02 if lower else 0.98),
+        xycoords="axes fraction",
+        ha="right",
+        va="bottom" if lower else "top",
+        fontsize=6.5,
+        color=GREY,
+    )
+
+
+def _visit_axis(axes: Axes, plan: Plan) -> None:
+    visits = plan.visits
+    span = max(1.0, visits[-1].week - visits[0].week)
+    axes.set_xlim(visits[0].week - 0.08 * span, visits[-1].week + 0.08 * span)
+    if len(visits) <= _NAMED_VISITS:
+        axes.set_xticks([v.week for v in visits], [v.name for v in visits])
+    else:
+        axes.set_xticks([v.week for v in visits], [f"{v.week:g}" for v in visits])
+        axes.set_xlabel("Week")

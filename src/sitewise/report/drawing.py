@@ -1,0 +1,86 @@
+"""The look of every figure, and saving it with the same bytes each time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+from sitewise.plan.sections import Arms
+
+# Okabe & Ito (2008): told apart by colour-blind readers. Markers and lines differ as well, so that
+# a grey print can be read.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)))
+GREY = "#6f6f6f"
+WIDTH = 6.7  # inches: the text width of an A4 page
+MOST_HEIGHT = 8.3  # inches: what an A4 page holds beside a caption
+
+STYLE = {
+    "axes.edgecolor": "#333333",
+    "axes.grid": False,
+    "axes.labelsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.unicode_minus": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.5,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "sitewise",
+    "xtick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.width": 0.6,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save inside this: fixed settings, and only the fonts that matplotlib brings.
+
+    A system font of the same name is another file with other outlines.
+    """
+    manager = font_manager.fontManager
+    everything = manager.ttflist
+    bundled = Path(mpl.get_data_path()) / "fonts"
+    manager.ttflist = [f for f in everything if Path(f.fname).is_relative_to(bundled)]
+    try:
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)
+            yield
+    finally:
+        manager.ttflist = everything
+
+
+def new_figure(height: float) -> Figure:
+    """A figure of the page's width; `height` in inches, at most a page."""
+    return Figure(figsize=(WIDTH, min(height, MOST_HEIGHT)), layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as SVG: text as paths, no date, no version."""
+    with style():
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def arm_style(arms: Arms, arm: str) -> dict[str, object]:
+    """Colour, marker and line of one arm, by its place in the plan."""
+    i = [a.name for a in arms.column_order].index(arm)
+    return {
+        "color": COLOURS[i % len(COLOURS)],
+        "marker": MARKERS[i % len(MARKERS)],
+        "linestyle": LINES[i % len(LINES)],
+    }

@@ -1,0 +1,174 @@
+"""What the report stands on: the frozen results of a run, read from their files."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sitewise.classical.result import CrossCheck, Replications
+from sitewise.errors import Problem, RunError
+from sitewise.inference.comparison import Comparisons
+from sitewise.inference.icc_result import Iccs
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.plan.model import Plan
+from sitewise.plan.sections import Endpoint
+from sitewise.report import formatting
+from sitewise.sites.result import SiteResults
+from sitewise.store.results import read_result
+from sitewise.trial.account import Account
+from sitewise.trial.description import Description
+
+
+@dataclass(frozen=True)
+class EndpointEvidence:
+    """All results of one endpoint; fits by model name, in the order of the plan."""
+
+    name: str
+    iccs: Iccs
+    comparisons: Comparisons
+    replications: Replications
+    crosscheck: CrossCheck
+    sites: SiteResults
+    fits: dict[str, PlannedFit]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All results of a run with its plan.
+
+    findings: rows of findings.csv as text. endpoints: by PARAMCD, in the order of the plan.
+    sheet: the sites of the site sheet. digests: `plan`, `data`, `code`, `lock`.
+    packages: name to version.
+    """
+
+    plan: Plan
+    description: Description
+    account: Account
+    findings: tuple[dict[str, str], ...]
+    endpoints: dict[str, EndpointEvidence]
+    sheet: tuple[dict[str, Any], ...]
+    digests: dict[str, str]
+    packages: dict[str, str]
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The plan's section of an endpoint."""
+        return self.plan.endpoints[name]
+
+    def decimals(self, name: str) -> int:
+        """Decimals of the estimates of an endpoint."""
+        return formatting.decimals_of(self.endpoint(name).soft)
+
+    def primary_fit(self, name: str) -> PlannedFit:
+        """The fit of the primary model to an endpoint."""
+        return self.endpoints[name].fits[self.plan.primary.model]
+
+    def ordered_fits(self, name: str) -> tuple[PlannedFit, ...]:
+        """The fits of an endpoint, the primary model first, then the order of the plan."""
+        first = self.primary_fit(name)
+        fits = self.endpoints[name].fits.values()
+        return (first, *(fit for fit in fits if fit.model != first.model))
+
+    def p(self, p: float) -> str:
+        """A p-value for a table."""
+        return formatting.p_value(p, self.plan.alpha)
+
+    def p_phrase(self, p: float) -> str:
+        """A p-value for prose."""
+        return formatting.p_phrase(p, self.plan.alpha)
+
+    @property
+    def coverage(self) -> str:
+        """Coverage of the intervals, `95%`."""
+        return formatting.coverage(self.plan.alpha)
+
+
+def read_evidence(
+    plan: Plan,
+    *,
+    description: str,
+    account: str,
+    findings: str,
+    iccs: Sequence[str],
+    comparisons: Sequence[str],
+    replications: Sequence[str],
+    crosschecks: Sequence[str],
+    sites: Sequence[str],
+    fits: Sequence[str],
+    sheet: Sequence[Mapping[str, Any]],
+    digests: Mapping[str, str],
+    packages: Mapping[str, str],
+) -> Evidence:
+    """Read all results; raises RunError naming each result of the plan that is not there."""
+    by_kind: dict[str, dict[str, Any]] = {
+        "icc": _by_endpoint(iccs, Iccs),
+        "comparisons": _by_endpoint(comparisons, Comparisons),
+        "replication": _by_endpoint(replications, Replications),
+        "crosscheck": _by_endpoint(crosschecks, CrossCheck),
+        "sites": _by_endpoint(sites, SiteResults),
+    }
+    fitted = {}
+    for path in fits:
+        fit = read_result(path, PlannedFit)
+        fitted[fit.endpoint, fit.model] = fit
+    _require_all(plan, by_kind, fitted)
+    endpoints = {
+        name: EndpointEvidence(
+            name,
+            *(by_kind[kind][name] for kind in by_kind),
+            {model: fitted[name, model] for model in plan.models},
+        )
+        for name in plan.endpoints
+    }
+    return Evidence(
+        plan=plan,
+        description=read_result(description, Description),
+        account=read_result(account, Account),
+        findings=_read_findings(findings),
+        endpoints=endpoints,
+        sheet=tuple(dict(site) for site in sheet),
+        digests=dict(digests),
+        packages=dict(packages),
+    )
+
+
+def _by_endpoint(paths: Sequence[str], kind: type[Any]) -> dict[str, Any]:
+    results = [read_result(path, kind) for path in paths]
+    return {result.endpoint: result for result in results}
+
+
+def _require_all(
+    plan: Plan,
+    by_kind: Mapping[str, Mapping[str, Any]],
+    fitted: Mapping[tuple[str, str], PlannedFit],
+) -> None:
+    """Every endpoint has every result, every model its fit: a report leaves nothing out."""
+    absent = [
+        f"{kind} of {name}"
+        for name in plan.endpoints
+        for kind, results in by_kind.items()
+        if name not in results
+    ]
+    absent += [
+        f"fit of {name}, model {model}"
+        for name in plan.endpoints
+        for model in plan.models
+        if (name, model) not in fitted
+    ]
+    if absent:
+        raise RunError(
+            "The report lacks results.",
+            [
+                Problem(
+                    f"no {what} among the inputs",
+                    allowed="one result for each endpoint and model of the plan",
+                    fix="run the workflow again: the rule that makes it did not",
+                )
+                for what in absent
+            ],
+        )
+
+
+def _read_findings(path: str) -> tuple[dict[str, str], ...]:
+    with Path(path).open(encoding="utf-8", newline="") as handle:
+        return tuple(csv.DictReader(handle))

@@ -1,0 +1,99 @@
+"""Tables and figures as the templates print them: text only, nothing left to work out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sitewise.report.formatting import align
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell. marker: a note's sign behind the text. span: columns that it covers."""
+
+    text: str
+    marker: str = ""
+    span: int = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. kind: `text` (left), `number` (right, on the decimal point) or `mixed` (right).
+
+    marked: some cell has a marker, so that all cells leave room for it.
+    """
+
+    title: str
+    kind: str = "text"
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. kind: empty, `group` (a heading over the rows below it) or `strong`."""
+
+    cells: tuple[Cell, ...]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. file: the machine-readable file with the same numbers in full, or empty.
+
+    size: `normal` or `small` (many columns).
+    """
+
+    id: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    file: str = ""
+    size: str = "normal"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure. source: a data URI of the SVG; alt: what it shows, in words."""
+
+    id: str
+    caption: str
+    alt: str
+    source: str
+
+
+CellLike = str | Cell
+
+
+def row(*cells: CellLike, kind: str = "") -> Row:
+    """A row from texts and cells."""
+    return Row(tuple(c if isinstance(c, Cell) else Cell(c) for c in cells), kind)
+
+
+def group(title: str, columns: int) -> Row:
+    """A heading over the rows below it."""
+    return Row((Cell(title, span=columns),), "group")
+
+
+def table(
+    id: str,
+    caption: str,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Row],
+    *,
+    notes: Sequence[str] = (),
+    file: str = "",
+    size: str = "normal",
+) -> Table:
+    """Build a table: align its number columns and drop repeated and empty notes."""
+    made = []
+    cells = [list(r.cells) for r in rows]
+    for j, (title, kind) in enumerate(columns):
+        own = [i for i, r in enumerate(rows) if len(r.cells) == len(columns) and r.kind != "group"]
+        if kind == "number":
+            texts = align([cells[i][j].text for i in own])
+            for i, text in zip(own, texts, strict=True):
+                cells[i][j] = Cell(text, cells[i][j].marker)
+        made.append(Column(title, kind, any(cells[i][j].marker for i in own)))
+    kept = tuple(dict.fromkeys(note for note in notes if note))
+    lines = tuple(Row(tuple(c), r.kind) for c, r in zip(cells, rows, strict=True))
+    return Table(id, caption, tuple(made), lines, kept, file, size)

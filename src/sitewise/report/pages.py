@@ -1,0 +1,124 @@
+"""Templates to HTML, HTML to PDF: the same bytes for the same results, in any folder."""
+
+import base64
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sitewise.errors import Problem, RunError
+from sitewise.report.numbering import Numbers
+
+FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono.ttf")
+_FONT_SCHEME = "sitewise-font"
+_MAIN = "report.html.j2"
+
+
+def read_templates(paths: Sequence[str]) -> dict[str, str]:
+    """Templates and style sheet by file name."""
+    return {Path(path).name: Path(path).read_text(encoding="utf-8") for path in sorted(paths)}
+
+
+def data_uri(path: Path) -> str:
+    """An SVG file as a data URI, so that no path gets into the pages."""
+    encoded = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{encoded}"
+
+
+def render(templates: Mapping[str, str], context: Mapping[str, Any], medium: str) -> str:
+    """The page as HTML text. medium: `print` or `screen`.
+
+    Raises RunError where a template refers to a name or an id that is not there.
+    """
+    import jinja2
+    import markupsafe
+
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(dict(templates)),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    sheets = ("fonts.css", "report.css") if medium == "print" else ("report.css",)
+    style = markupsafe.Markup("\n".join(_sheet(templates, name) for name in sheets))
+    try:
+        numbers = Numbers()
+        for _ in range(2):
+            numbers = Numbers(known=numbers.found, contents=tuple(numbers.entries))
+            page = environment.get_template(_MAIN).render(
+                **context, numbers=numbers, medium=medium, style=style
+            )
+    except jinja2.TemplateError as error:
+        where = f"{getattr(error, 'name', None) or _MAIN}, line {getattr(error, 'lineno', '?')}"
+        raise RunError(
+            "The report's templates can't be rendered.",
+            [Problem(str(error), where=where, fix="mend the template in reports/templates")],
+        ) from error
+    return page
+
+
+def _sheet(templates: Mapping[str, str], name: str) -> str:
+    if name not in templates:
+        raise RunError(
+            "The report lacks a style sheet.",
+            [Problem(f"{name} is not among the templates", where="reports/templates")],
+        )
+    return templates[name]
+
+
+def write_pdf(page: str, path: Path) -> None:
+    """Lay the page out as PDF; raises RunError with everything that WeasyPrint warns of."""
+    import weasyprint
+    from weasyprint.text.fonts import FontConfiguration
+    from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+    class Fetcher(URLFetcher):  # type: ignore[misc]
+        """Serve the pinned fonts by name and data URIs; nothing else, above all no network."""
+
+        def fetch(self, url: str, headers: Any = None) -> Any:
+            if url.startswith(f"{_FONT_SCHEME}:"):
+                body = _font(url.removeprefix(f"{_FONT_SCHEME}:"))
+                return URLFetcherResponse(url, body, {"Content-Type": "font/ttf"})
+            return super().fetch(url, headers)
+
+    warned = _Warnings()
+    logger = logging.getLogger("weasyprint")
+    logger.addHandler(warned)
+    try:
+        fetcher = Fetcher(allowed_protocols=("data",), fail_on_errors=True)
+        fonts = FontConfiguration()
+        html = weasyprint.HTML(string=page, base_url="sitewise:/", url_fetcher=fetcher)
+        content = html.write_pdf(font_config=fonts)
+    finally:
+        logger.removeHandler(warned)
+    if warned.messages:
+        raise RunError(
+            "The PDF could not be laid out as the templates ask.",
+            [
+                Problem(message, where="reports/templates", fix="mend the template or report.css")
+                for message in dict.fromkeys(warned.messages)
+            ],
+        )
+    path.write_bytes(content)
+
+
+def _font(name: str) -> bytes:
+    """One of the fonts that matplotlib brings: pinned by the lock, unlike the system's."""
+    import matplotlib as mpl
+
+    if name not in FONTS:
+        raise ValueError(f"{name} is not one of the report's fonts: {', '.join(FONTS)}")
+    return (Path(mpl.get_data_path()) / "fonts" / "ttf" / name).read_bytes()
+
+
+class _Warnings(logging.Handler):
+    """Collects warnings of the layout, and errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())

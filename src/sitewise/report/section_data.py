@@ -1,0 +1,285 @@
+"""Sections 1 and 2: the account of readings, patient flow, baseline, findings."""
+
+from dataclasses import dataclass
+
+from sitewise.report.cells import MOST_LISTED, MOST_SITE_ROWS, capped, names_cell
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import NONE, count_percent, number, plural
+from sitewise.report.layout import Row, Table, group, row, table
+from sitewise.terms import Fate, Severity
+from sitewise.trial.description import BaselineRow
+
+LISTING = "findings/findings.csv"
+_SEVERITIES = [severity.value for severity in Severity]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Section 1. site_text: sites used and set aside."""
+
+    account_text: str
+    account: Table
+    by_site: Table
+    flow: Table
+    flow_by_site: Table
+    sets: Table
+    baseline: Table
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Section 2. `listing` is None where no finding is an error."""
+
+    text: str
+    summary: Table
+    listing: Table | None
+
+
+def data(e: Evidence) -> Data:
+    """Build section 1."""
+    account = e.account
+    aside = [f for f in account.files if f.status == "set aside"]
+    used = len(account.files) - len(aside)
+    text = (
+        f"{plural(used, 'site file')} used and {len(aside)} set aside, with"
+        f" {plural(account.rows, 'row')} and {plural(account.readings, 'reading')}. A reading is a"
+        " row of a file for one endpoint; each has exactly one of the fates below, which add up to"
+        " the readings in."
+    )
+    return Data(text, _account(e), _by_site(e), _flow(e), _flow_by_site(e), _sets(e), _baseline(e))
+
+
+def _account(e: Evidence) -> Table:
+    endpoints = list(e.plan.endpoints)
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for c in e.account.counts:
+        by = counts.setdefault((c.fate, c.reason), {})
+        by[c.endpoint] = by.get(c.endpoint, 0) + c.readings
+    rows = []
+    for fate in Fate:
+        own = sorted(key for key in counts if key[0] == fate.value)
+        for key in own:
+            label = f"{fate.value}: {key[1]}" if key[1] else fate.value
+            numbers = [counts[key].get(name, 0) for name in endpoints]
+            rows.append(row(label, *map(str, numbers), str(sum(counts[key].values()))))
+        if not own:
+            rows.append(row(fate.value, *["0"] * (len(endpoints) + 1)))
+    totals = [sum(by.get(name, 0) for by in counts.values()) for name in endpoints]
+    everything = sum(sum(by.values()) for by in counts.values())
+    rows.append(row("readings in", *map(str, totals), str(everything), kind="strong"))
+    columns = [("Fate", "text"), *((name, "number") for name in endpoints), ("All", "number")]
+    return table("tbl-account", "Account of readings", columns, rows, file="account.csv")
+
+
+def _by_site(e: Evidence) -> Table:
+    counts: dict[str, dict[str, int]] = {}
+    for c in e.account.counts:
+        by = counts.setdefault(c.site, {})
+        by[c.fate] = by.get(c.fate, 0) + c.readings
+    fates = [f.value for f in Fate if any(f.value in by for by in counts.values())]
+    rows = []
+    for f in e.account.files[:MOST_SITE_ROWS]:
+        by = counts.get(f.site, {})
+        status = f"{f.status}: {f.reason}" if f.reason else f.status
+        numbers = [str(by.get(fate, 0)) for fate in fates]
+        rows.append(row(f.site, str(f.rows), str(f.readings), *numbers, status))
+    columns = [("Site", "text"), ("Rows", "number"), ("Readings", "number")]
+    columns += [(_short(fate), "number") for fate in fates]
+    return table(
+        "tbl-files",
+        "Files and readings by site",
+        [*columns, ("File", "text")],
+        rows,
+        notes=[capped(len(rows), len(e.account.files), "tables/files.csv")],
+        file="account.csv",
+        size="small",
+    )
+
+
+def _short(fate: str) -> str:
+    short = "Averaged" if fate == Fate.AVERAGED.value else fate
+    return short[0].upper() + short[1:]
+
+
+def _arms(e: Evidence) -> list[str]:
+    return [arm.name for arm in e.plan.arms.column_order]
+
+
+def _flow(e: Evidence) -> Table:
+    arms = _arms(e)
+    found = {r.arm: r for r in e.description.flow if r.site == ""}
+    columns = [arm for arm in (*arms, "") if arm in found]
+    sites = {
+        arm: sum(1 for r in e.description.flow if r.site and r.patients and arm in (r.arm, ""))
+        for arm in arms
+    }
+    steps = [("Patients", [found[a].patients for a in columns])]
+    steps.append(("with a baseline reading", [found[a].with_baseline for a in columns]))
+    steps.append(("with a reading after baseline", [found[a].with_post_baseline for a in columns]))
+    for i, visit in enumerate(e.description.visits):
+        steps.append((f"seen at {visit}", [found[a].by_visit[i] for a in columns]))
+    steps.append(("seen at every visit", [found[a].all_visits for a in columns]))
+    totals = steps[0][1]
+    rows = [row("Sites", *(str(sites[a]) if a else NONE for a in columns))]
+    rows.append(row(steps[0][0], *map(str, totals)))
+    for label, numbers in steps[1:]:
+        cells = [count_percent(n, total) for n, total in zip(numbers, totals, strict=True)]
+        rows.append(row(label, *cells))
+    titles = [("", "text"), *((a or "All", "mixed") for a in columns)]
+    first = next(iter(e.plan.endpoints))
+    notes = [f"Patients with any analysed reading; seen: with a reading of {first}."]
+    return table("tbl-flow", "Patients by arm", titles, rows, notes=notes, file="flow.csv")
+
+
+def _flow_by_site(e: Evidence) -> Table:
+    own = [r for r in e.description.flow if r.site and r.arm and r.patients]
+    order = _arms(e)
+    own.sort(key=lambda r: (r.site, order.index(r.arm)))
+    rows = [
+        row(
+            r.site,
+            r.arm,
+            str(r.patients),
+            str(r.with_baseline),
+            str(r.with_post_baseline),
+            str(r.all_visits),
+        )
+        for r in own[:MOST_SITE_ROWS]
+    ]
+    columns = [
+        ("Site", "text"),
+        ("Arm", "text"),
+        ("Patients", "number"),
+        ("With baseline", "number"),
+        ("After baseline", "number"),
+        ("Every visit", "number"),
+    ]
+    return table(
+        "tbl-flow-sites",
+        "Patients by site and arm",
+        columns,
+        rows,
+        notes=[capped(len(rows), len(own), "tables/flow.csv")],
+        file="flow.csv",
+        size="small",
+    )
+
+
+def _sets(e: Evidence) -> Table:
+    rows = []
+    for s in e.description.sets:
+        reason = s.reason if s.excluded else ""
+        cells = (s.arm or "All", str(s.patients), str(s.excluded), reason or NONE)
+        rows.append(row(s.name, s.label, s.endpoint, *cells))
+    columns = [
+        ("Set", "text"),
+        ("Definition", "text"),
+        ("Endpoint", "text"),
+        ("Arm", "text"),
+        ("In", "number"),
+        ("Out", "number"),
+        ("Why out", "text"),
+    ]
+    used = [f"{name}: {model.set}" for name, model in e.plan.models.items()]
+    note = f"Set of each model: {', '.join(used)}."
+    return table("tbl-sets", "Analysis sets", columns, rows, notes=[note], file="sets.csv")
+
+
+def _baseline(e: Evidence) -> Table:
+    arms = [arm for arm in (*_arms(e), "") if any(r.arm == arm for r in e.description.baseline)]
+    by_variable: dict[str, dict[str, dict[str, BaselineRow]]] = {}
+    for r in e.description.baseline:
+        by_variable.setdefault(r.variable, {}).setdefault(r.level, {})[r.arm] = r
+    rows: list[Row] = []
+    for levels in by_variable.values():
+        any_row = next(iter(next(iter(levels.values())).values()))
+        unit = f" ({any_row.unit})" if any_row.unit else ""
+        rows.append(group(f"{any_row.label}{unit}", len(arms) + 1))
+        for lev, by_arm in levels.items():
+            rows += _baseline_rows(lev, [by_arm.get(arm) for arm in arms])
+        first = next(iter(levels.values()))
+        missing = [first[arm].missing if arm in first else 0 for arm in arms]
+        if any(missing):
+            rows.append(row("missing", *map(str, missing)))
+    return table(
+        "tbl-baseline",
+        "Baseline characteristics by arm",
+        [("", "text"), *((arm or "All", "mixed") for arm in arms)],
+        rows,
+        notes=[
+            "No p-values: randomised arms differ at baseline by chance alone.",
+            "Percentages are of the patients with a value.",
+        ],
+        file="baseline.csv",
+    )
+
+
+def _baseline_rows(lev: str, cells: list[BaselineRow | None]) -> list[Row]:
+    """One row of a category's level, or the two of a number."""
+    if lev:
+        return [row(lev, *(count_percent(r.count, r.n) if r else NONE for r in cells))]
+    means = [f"{number(r.mean, 1)} ({number(r.sd, 1)})" if r else NONE for r in cells]
+    medians = [
+        f"{number(r.median, 1)} ({number(r.q1, 1)} to {number(r.q3, 1)})" if r else NONE
+        for r in cells
+    ]
+    return [row("mean (SD)", *means), row("median (quartiles)", *medians)]
+
+
+def findings(e: Evidence) -> Findings:
+    """Build section 2."""
+    found = sorted(
+        e.account.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.rule, f.message)
+    )
+    rows = [
+        row(f.rule, f.severity, str(f.findings), names_cell(f.sites), f.message) for f in found
+    ]
+    columns = [
+        ("Rule", "text"),
+        ("Severity", "text"),
+        ("Findings", "number"),
+        ("Sites", "text"),
+        ("What", "text"),
+    ]
+    summary = table(
+        "tbl-findings",
+        "Findings by rule",
+        columns,
+        rows,
+        notes=["error: readings are lost; warning: a look is asked for; note: for information."],
+    )
+    total = sum(f.findings for f in found)
+    text = (
+        f"The checks made {plural(total, 'finding')} by {plural(len(found), 'rule')}. The full list"
+        f" with file, row, column, value and advice is {LISTING}. Nothing was repaired: a reading"
+        " was kept as it stood or set aside."
+    )
+    return Findings(text, summary, _listing(e))
+
+
+def _listing(e: Evidence) -> Table | None:
+    errors = [f for f in e.findings if f.get("SEVERITY") == Severity.ERROR.value]
+    if not errors:
+        return None
+    rows = [
+        row(
+            f["RULE"],
+            f["SITEID"],
+            f["USUBJID"],
+            f["AVISIT"],
+            f["PARAMCD"],
+            f["VALUE"],
+            f"{f['SRCFILE']}:{f['SRCROW']}" if f["SRCROW"] else f["SRCFILE"],
+            f["ACTION"],
+        )
+        for f in errors[:MOST_LISTED]
+    ]
+    titles = ("Rule", "Site", "Patient", "Visit", "Endpoint", "Value", "File and row", "Action")
+    return table(
+        "tbl-errors",
+        "Findings of severity error, in the order of the list",
+        [(title, "text") for title in titles],
+        rows,
+        notes=[capped(len(rows), len(errors), LISTING)],
+        size="small",
+    )

@@ -1,0 +1,88 @@
+"""Section 8 and the appendix: methods, references, the plan, digests, versions, site files."""
+
+from dataclasses import dataclass
+
+from sitewise.report.cells import MOST_SITE_ROWS, capped
+from sitewise.report.evidence import Evidence
+from sitewise.report.layout import Table, row, table
+from sitewise.report.words_methods import Method, methods, references
+
+
+@dataclass(frozen=True)
+class Methods:
+    """Section 8."""
+
+    estimand: Table
+    methods: tuple[Method, ...]
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Appendix:
+    """The appendix. plan: as YAML."""
+
+    plan: str
+    digests: Table
+    packages: Table
+    files: Table
+
+
+_ATTRIBUTES = {
+    "population": "Population",
+    "treatment": "Treatment",
+    "variable": "Variable",
+    "intercurrent_events": "Intercurrent events",
+    "summary": "Population-level summary",
+}
+_DIGESTS = {
+    "plan": "The plan and its site sheet",
+    "data": "All site files",
+    "code": "Code of the package, without comments",
+    "lock": "Locked environment",
+}
+
+
+def methods_section(e: Evidence) -> Methods:
+    """Build section 8."""
+    estimand = e.plan.estimand.model_dump()
+    rows = [row(label, estimand[key]) for key, label in _ATTRIBUTES.items()]
+    found = methods(e)
+    return Methods(
+        table("tbl-estimand", "Estimand", [("Attribute", "text"), ("In this trial", "text")], rows),
+        found,
+        references(found),
+    )
+
+
+def appendix(e: Evidence) -> Appendix:
+    """Build the appendix."""
+    digests = [row(_DIGESTS.get(key, key), value) for key, value in e.digests.items()]
+    packages = [row(name, e.packages[name]) for name in sorted(e.packages)]
+    files = [row(f.site, f.file, f.sha256) for f in e.account.files[:MOST_SITE_ROWS]]
+    return Appendix(
+        plan=plan_text(e),
+        digests=table(
+            "tbl-digests", "Digests (sha256)", [("Of", "text"), ("Digest", "code")], digests
+        ),
+        packages=table(
+            "tbl-packages", "Versions", [("Package", "text"), ("Version", "text")], packages
+        ),
+        files=table(
+            "tbl-sites",
+            "Site files",
+            [("Site", "text"), ("File", "text"), ("sha256", "code")],
+            files,
+            notes=[capped(len(files), len(e.account.files), "tables/files.csv")],
+            file="files.csv",
+            size="small",
+        ),
+    )
+
+
+def plan_text(e: Evidence) -> str:
+    """The plan as YAML, every key with the value that was used, defaults included."""
+    import yaml
+
+    data = e.plan.model_dump(mode="json")
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=92)
+    return text

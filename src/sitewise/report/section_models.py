@@ -1,0 +1,350 @@
+"""Section 5: the models of the plan, the primary first, and their comparisons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sitewise.inference.comparison import CriterionGroup
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.report import words_figures as captions
+from sitewise.report import words_models as words
+from sitewise.report.cells import estimate_cells, estimate_columns, p_cell, place_note
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import NONE, decimals_for_se, degrees, interval, number
+from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.words import contrast_name
+from sitewise.report.words_sites import level_name
+
+_MODELS_A_TABLE = 5
+
+
+@dataclass(frozen=True)
+class ModelsOf:
+    """Section 5 of one endpoint."""
+
+    name: str
+    title: str
+    primary: Table
+    components: Table
+    side_by_side: Table
+    by_visit: Table
+    all_models: tuple[Table, ...]
+    tests: Table | None
+    test_text: tuple[str, ...]
+    criteria: tuple[Table, ...]
+    uses: Table
+    slopes: tuple[str, ...]
+    cautions: tuple[str, ...]
+    residuals: Figure
+
+
+def models(e: Evidence, figures: Mapping[str, str]) -> tuple[ModelsOf, ...]:
+    """Build section 5."""
+    return tuple(_one(e, name, figures) for name in e.plan.endpoints)
+
+
+def formulas(e: Evidence) -> Table:
+    """The models of the plan, as it writes them."""
+    rows = [
+        row(
+            name,
+            f"{model.label} (primary)" if name == e.plan.primary.model else model.label,
+            model.formula,
+            "REML" if model.reml else "ML",
+            model.set,
+        )
+        for name, model in e.plan.models.items()
+    ]
+    columns = [(title, "text") for title in ("Model", "What", "Formula", "By", "Set")]
+    return table("tbl-formulas", "Models of the plan", columns, rows, size="small")
+
+
+def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
+    own = e.endpoints[name]
+    fits = e.ordered_fits(name)
+    tests = own.comparisons.tests
+    return ModelsOf(
+        name=name,
+        title=e.endpoint(name).label,
+        primary=_fixed(e, fits[0]),
+        components=_components(e, fits[0]),
+        side_by_side=_side_by_side(e, name, fits),
+        by_visit=_by_visit(e, fits[0]),
+        all_models=tuple(
+            _all(e, name, fits[i : i + _MODELS_A_TABLE], i // _MODELS_A_TABLE)
+            for i in range(0, len(fits), _MODELS_A_TABLE)
+        ),
+        tests=_tests(e, name) if tests else None,
+        test_text=tuple(t for t in (words.comparison_sentence(e, test) for test in tests) if t),
+        criteria=tuple(
+            _criteria(name, group_, i) for i, group_ in enumerate(own.comparisons.criteria)
+        ),
+        uses=_uses(name, fits),
+        slopes=tuple(t for t in (words.growing_variance(e, fit) for fit in fits) if t),
+        cautions=tuple(f"{fit.model}: {text}" for fit in fits for text in fit.cautions),
+        residuals=Figure(
+            f"fig-residuals-{name}",
+            captions.residuals_caption(e, name),
+            captions.residuals_alt(e, name),
+            figures[f"{name}-residuals.svg"],
+        ),
+    )
+
+
+def _fixed(e: Evidence, fit: PlannedFit) -> Table:
+    rows = []
+    for effect in fit.fit.fixef:
+        d = decimals_for_se(effect.se, e.decimals(fit.endpoint))
+        rows.append(
+            row(
+                words.coefficient(effect.name, fit.fit.levels),
+                number(effect.estimate, d),
+                number(effect.se, d),
+                interval(effect.lower, effect.upper, d),
+                degrees(effect.df),
+                p_cell(e, fit.endpoint, effect.p),
+            )
+        )
+    references = ", ".join(f"{factor} {levels[0]}" for factor, levels in fit.fit.levels.items())
+    return table(
+        f"tbl-fixed-{fit.endpoint}",
+        f"Fixed effects of the primary model {fit.model}, {fit.endpoint}",
+        [("Coefficient", "text"), *estimate_columns(e, e.endpoint(fit.endpoint).unit)],
+        rows,
+        notes=[
+            f"Reference levels: {references}." if references else "",
+            f"Columns dropped as combinations of others: {', '.join(fit.fit.aliased)}."
+            if fit.fit.aliased
+            else "",
+            place_note(e, fit.endpoint),
+        ],
+        file="fixed_effects.csv",
+    )
+
+
+def _components(e: Evidence, fit: PlannedFit) -> Table:
+    d = e.decimals(fit.endpoint) + 1
+    rows = []
+    for term in fit.fit.random:
+        for i, name in enumerate(term.terms):
+            correlations = [number(term.correlations[i][j], 2) for j in range(i)]
+            decimals = d if words.term_name(name, fit.fit.levels) == "intercept" else d + 3
+            rows.append(
+                row(
+                    f"{level_name(term.group)}, {words.term_name(name, fit.fit.levels)}",
+                    str(term.levels),
+                    number(term.variances[i], decimals),
+                    number(term.sds[i], decimals),
+                    ", ".join(correlations) or NONE,
+                )
+            )
+    residual = number(fit.fit.sigma**2, d)
+    rows.append(
+        row(level_name("Residual"), str(fit.fit.nobs), residual, number(fit.fit.sigma, d), NONE)
+    )
+    kind = "REML" if fit.fit.reml else "ML"
+    return table(
+        f"tbl-components-{fit.endpoint}",
+        f"Variance components of the primary model {fit.model}, {fit.endpoint}",
+        [
+            ("Component", "text"),
+            ("Levels", "number"),
+            ("Variance", "number"),
+            ("SD", "number"),
+            ("Correlation", "number"),
+        ],
+        rows,
+        notes=[
+            f"{kind} log-likelihood {number(fit.fit.loglik, 3)}; {fit.fit.nobs} readings of"
+            f" {fit.patients} patients at {fit.sites} sites;"
+            f" {'converged' if fit.fit.converged else 'NOT converged'},"
+            f" {'singular' if fit.fit.singularity.singular else 'not singular'}."
+        ],
+        file="variance_components.csv",
+    )
+
+
+def _status(fit: PlannedFit) -> str:
+    if not fit.fit.converged:
+        return "not converged"
+    return "singular" if fit.fit.singularity.singular else "regular"
+
+
+def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table:
+    rows = []
+    for fit in fits:
+        main = fit.model == e.plan.primary.model
+        label = f"{fit.model} (primary)" if main else fit.model
+        cells = estimate_cells(e, name, fit.primary.result)
+        rows.append(row(label, *cells, _status(fit), kind="strong" if main else ""))
+    return table(
+        f"tbl-side-{name}",
+        f"The primary contrast under each model, {name}: {contrast_name(e, fits[0].primary)}",
+        [
+            ("Model", "text"),
+            *estimate_columns(e, e.endpoint(name).unit),
+            ("Fit", "text"),
+        ],
+        rows,
+        notes=[
+            place_note(e, name),
+            "Only the primary model answers the question; the others show how far the answer"
+            " hangs on the model.",
+        ],
+        file="contrasts.csv",
+    )
+
+
+def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
+    rows: list[Row] = []
+    last = ""
+    for c in fit.contrasts:
+        head = f"{c.arm} minus {c.reference}, {c.kind}"
+        if head != last:
+            rows.append(group(head, 6))
+            last = head
+        main = (c.arm, c.visit, c.kind) == (fit.primary.arm, fit.primary.visit, fit.primary.kind)
+        label = f"{c.visit} (primary)" if main else c.visit
+        cells = estimate_cells(e, fit.endpoint, c.result)
+        rows.append(row(label, *cells, kind="strong" if main else ""))
+    return table(
+        f"tbl-visits-{fit.endpoint}",
+        f"Differences between arms by visit under the primary model, {fit.endpoint}",
+        [("Visit", "text"), *estimate_columns(e, e.endpoint(fit.endpoint).unit)],
+        rows,
+        notes=[
+            place_note(e, fit.endpoint),
+            "Apart from the primary contrast these p-values are not adjusted for their number and"
+            " are descriptive.",
+        ],
+        file="contrasts.csv",
+    )
+
+
+def _all(e: Evidence, name: str, fits: tuple[PlannedFit, ...], part: int) -> Table:
+    columns = [("", "text"), *((fit.model, "mixed") for fit in fits)]
+    rows = [group("Fixed effects: estimate (SE)", len(columns))]
+    levels = {k: v for fit in fits for k, v in fit.fit.levels.items()}
+    effects = [{x.name: x for x in fit.fit.fixef} for fit in fits]
+    for effect in dict.fromkeys(key for own in effects for key in own):
+        cells = []
+        for own in effects:
+            x = own.get(effect)
+            d = decimals_for_se(x.se, e.decimals(name)) if x else 0
+            cells.append(f"{number(x.estimate, d)} ({number(x.se, d)})" if x else "")
+        rows.append(row(words.coefficient(effect, levels), *cells))
+    rows.append(group("Variances; correlations of random effects", len(columns)))
+    parts = [dict(_variances(fit, e.decimals(name) + 1)) for fit in fits]
+    for key in dict.fromkeys(key for own in parts for key in own if not key.startswith("~")):
+        rows.append(row(key, *(own.get(key, "") for own in parts)))
+    rows.append(row("reading (residual)", *(own["~residual"] for own in parts)))
+    rows.append(group("Fit", len(columns)))
+    rows.append(row("readings", *(str(fit.fit.nobs) for fit in fits)))
+    rows.append(row("log-likelihood", *(number(fit.fit.loglik, 3) for fit in fits)))
+    rows.append(row("by", *("REML" if fit.fit.reml else "ML" for fit in fits)))
+    rows.append(row("state", *(_status(fit) for fit in fits)))
+    more = f", part {part + 1}" if part else ""
+    return table(
+        f"tbl-models-{name}-{part}",
+        f"All models of {name}{more}",
+        columns,
+        rows,
+        notes=[
+            "Log-likelihoods of models with other fixed parts can't be compared under REML; p-values"
+            " stand in the tables of contrasts."
+        ],
+        file="fixed_effects.csv",
+        size="small",
+    )
+
+
+def _variances(fit: PlannedFit, d: int) -> list[tuple[str, str]]:
+    lines = []
+    for term in fit.fit.random:
+        who = level_name(term.group)
+        for i, name in enumerate(term.terms):
+            plain = words.term_name(name, fit.fit.levels) == "intercept"
+            decimals = d if plain else d + 3
+            lines.append((f"{who}, {words.term_name(name, fit.fit.levels)}", number(term.variances[i], decimals)))
+            for j in range(i):
+                pair = f"{who}, correlation {words.term_name(term.terms[j], fit.fit.levels)}\u2013{words.term_name(name, fit.fit.levels)}"
+                lines.append((pair, number(term.correlations[i][j], 2)))
+    return [*lines, ("~residual", number(fit.fit.sigma**2, d))]
+
+
+def _tests(e: Evidence, name: str) -> Table:
+    rows = []
+    for t in e.endpoints[name].comparisons.tests:
+        head = (t.question, f"{t.null} \u2192 {t.full}")
+        if t.refused:
+            rows.append(row(*head, "refused", NONE, NONE, NONE, NONE))
+            continue
+        mixture = NONE if t.p_mixture is None else e.p(t.p_mixture)
+        numbers = (number(t.statistic, 3), str(t.df), e.p(t.p_naive), mixture)
+        rows.append(row(*head, t.method, *numbers))
+    mixtures = [
+        f"{t.null} \u2192 {t.full}: {t.mixture}."
+        for t in e.endpoints[name].comparisons.tests
+        if t.mixture and not t.refused
+    ]
+    return table(
+        f"tbl-tests-{name}",
+        f"Likelihood-ratio tests of {name}, in the order of the plan",
+        [
+            ("Question", "text"),
+            ("Models", "text"),
+            ("By", "text"),
+            ("Statistic", "number"),
+            ("df", "number"),
+            ("p, naive", "number"),
+            ("p, mixture", "number"),
+        ],
+        rows,
+        notes=mixtures,
+        file="comparisons.csv",
+    )
+
+
+def _criteria(name: str, found: CriterionGroup, i: int) -> Table:
+    rows = [
+        row(
+            r.model,
+            str(r.nobs),
+            str(r.npar),
+            number(r.loglik, 3),
+            number(r.aic, 2),
+            number(r.bic, 2),
+            "not converged" if not r.converged else "singular" if r.singular else "regular",
+        )
+        for r in found.rows
+    ]
+    return table(
+        f"tbl-criteria-{name}-{i}",
+        f"Information criteria of {name}: {found.basis}",
+        [
+            ("Model", "text"),
+            ("Readings", "number"),
+            ("Parameters", "number"),
+            ("Log-likelihood", "number"),
+            ("AIC", "number"),
+            ("BIC", "number"),
+            ("Fit", "text"),
+        ],
+        rows,
+        notes=["Lower is better, within this table only."],
+        file="model_criteria.csv",
+    )
+
+
+def _uses(name: str, fits: tuple[PlannedFit, ...]) -> Table:
+    rows = []
+    for fit in fits:
+        for i, use in enumerate(fit.uses):
+            label = f"{use.use}: {use.reason}" if use.reason else use.use
+            rows.append(row("" if i else fit.model, label, str(use.rows), str(use.patients)))
+    return table(
+        f"tbl-uses-{name}",
+        f"What each model used of the analysis rows of {name}",
+        [("Model", "text"), ("Use", "text"), ("Rows", "number"), ("Patients", "number")],
+        rows,
+        file="use.csv",
+    )

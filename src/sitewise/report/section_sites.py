@@ -1,0 +1,200 @@
+"""Section 4: intraclass correlations, design effect, least squares, figures by site."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sitewise.inference.icc_result import Iccs
+from sitewise.report import words_figures as captions
+from sitewise.report import words_sites as words
+from sitewise.report.cells import place_note
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import interval, number, share, week
+from sitewise.report.layout import Figure, Row, Table, group, row, table
+
+
+@dataclass(frozen=True)
+class SitesOf:
+    """Section 4 of one endpoint. Tables are None where the result has no such part."""
+
+    name: str
+    title: str
+    icc_text: str
+    icc: Table
+    by_visit: Table | None
+    slope_text: str
+    by_week: Table | None
+    design_effects: tuple[str, ...]
+    ols: Table | None
+    ols_text: tuple[str, ...]
+    ols_notes: str
+    caterpillar: Figure
+    forest: Figure
+    forest_text: str
+    note: str
+
+
+def sites(e: Evidence, figures: Mapping[str, str]) -> tuple[SitesOf, ...]:
+    """Build section 4."""
+    return tuple(_one(e, name, figures) for name in e.plan.endpoints)
+
+
+def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
+    iccs = e.endpoints[name].iccs
+    return SitesOf(
+        name=name,
+        title=e.endpoint(name).label,
+        icc_text=words.icc_sentence(e, name),
+        icc=_icc(e, name, iccs),
+        by_visit=_by_visit(e, name, iccs) if iccs.by_visit else None,
+        slope_text=words.slope_icc_sentence(e, name),
+        by_week=_by_week(name, iccs) if iccs.at_week else None,
+        design_effects=tuple(words.design_effect_sentence(d) for d in iccs.design_effects),
+        ols=_ols(e, name, iccs) if iccs.ols else None,
+        ols_text=tuple(words.ols_sentence(r, name) for r in iccs.ols),
+        ols_notes=place_note(e, name),
+        caterpillar=Figure(
+            f"fig-caterpillar-{name}",
+            captions.caterpillar_caption(e, name),
+            captions.caterpillar_alt(e, name),
+            figures[f"{name}-caterpillar.svg"],
+        ),
+        forest=Figure(
+            f"fig-forest-{name}",
+            captions.forest_caption(e, name),
+            captions.forest_alt(e, name),
+            figures[f"{name}-forest.svg"],
+        ),
+        forest_text=words.effects_sentence(e, name),
+        note=e.endpoints[name].sites.note,
+    )
+
+
+def _icc(e: Evidence, name: str, iccs: Iccs) -> Table:
+    d, unit = e.decimals(name) + 1, e.endpoint(name).unit
+    rows: list[Row] = []
+    for model in iccs.models:
+        mark = " (headline)" if model.headline else ""
+        kind = "strong" if model.headline else ""
+        rows.append(group(f"{words.FIXED[model.fixed].capitalize()}{mark}", 5))
+        for item in model.levels:
+            rows.append(
+                row(
+                    words.level_name(item.level),
+                    number(item.variance, d),
+                    share(item.share),
+                    words.limits(item, e),
+                    share(item.correlation),
+                    kind=kind,
+                )
+            )
+        rest = number(model.residual_variance, d)
+        rows.append(row(words.level_name("Residual"), rest, "", "", "", kind=kind))
+    methods = sorted({item.method for model in iccs.models for item in model.levels})
+    return table(
+        f"tbl-icc-{name}",
+        f"Intraclass correlations of {name} under three fixed parts, side by side",
+        [
+            ("Level", "text"),
+            (f"Variance ({unit}\u00b2)", "number"),
+            ("Share of variance", "number"),
+            (f"{e.coverage} interval of the share", "mixed"),
+            ("Correlation of two readings", "number"),
+        ],
+        rows,
+        notes=[
+            f"Interval: {'; '.join(m for m in methods if m)}."
+            " Correlation: of two readings that share the level and those above it.",
+            *(f"{words.FIXED[m.fixed].capitalize()}: {m.formula}" for m in iccs.models),
+        ],
+        file="icc.csv",
+    )
+
+
+def _by_visit(e: Evidence, name: str, iccs: Iccs) -> Table:
+    rows = [
+        row(
+            v.visit,
+            str(v.sites),
+            str(v.patients),
+            number(v.n0, 1),
+            share(v.icc),
+            interval(v.lower, v.upper, 4),
+        )
+        for v in iccs.by_visit
+    ]
+    return table(
+        f"tbl-icc-visit-{name}",
+        f"Site ICC of {name} by visit, one reading a patient",
+        [
+            ("Visit", "text"),
+            ("Sites", "number"),
+            ("Patients", "number"),
+            ("n\u2080", "number"),
+            ("ICC", "number"),
+            (f"{e.coverage} interval (F)", "mixed"),
+        ],
+        rows,
+        notes=[
+            "One-way analysis of variance with unequal clusters; the interval is that of Thomas"
+            " and Hultquist (1978), its lower end not below 0. n\u2080: average cluster size."
+        ],
+        file="icc_by_visit.csv",
+    )
+
+
+def _by_week(name: str, iccs: Iccs) -> Table:
+    rows = []
+    for model in dict.fromkeys(r.model for r in iccs.at_week):
+        rows.append(group(f"Model {model}", 4))
+        rows += [
+            row(
+                week(r.week), share(r.site_share), share(r.patient_share),
+                number(r.total_variance, 1),
+            )  # fmt: skip
+            for r in iccs.at_week
+            if r.model == model
+        ]
+    return table(
+        f"tbl-icc-week-{name}",
+        f"Shares of variance of {name} by week under models with random slopes",
+        [
+            ("Week", "number"),
+            ("Share of site", "number"),
+            ("Share of patient", "number"),
+            ("Total variance", "number"),
+        ],
+        rows,
+        file="icc_by_week.csv",
+    )
+
+
+def _ols(e: Evidence, name: str, iccs: Iccs) -> Table:
+    d = e.decimals(name)
+    rows = [
+        row(
+            r.model,
+            r.contrast,
+            number(r.estimate, d),
+            number(r.se, d + 1),
+            number(r.mixed_estimate, d),
+            number(r.mixed_se, d + 1),
+            number(r.ratio, 2),
+        )
+        for r in iccs.ols
+    ]
+    return table(
+        f"tbl-ols-{name}",
+        f"Least squares beside the mixed model, {name}, {e.endpoint(name).unit}",
+        [
+            ("Model", "text"),
+            ("Contrast", "text"),
+            ("Least squares", "number"),
+            ("SE", "number"),
+            ("Mixed model", "number"),
+            ("SE", "number"),
+            ("Ratio of SEs", "number"),
+        ],
+        rows,
+        notes=["Same contrast and fixed part. Ratio: SE of least squares / SE of the mixed model."],
+        file="least_squares.csv",
+    )

@@ -1,0 +1,110 @@
+"""Captions and alternative texts of the figures, from the results that they show."""
+
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import interval, listed, number, plural
+from sitewise.report.words import contrast_name, lowered
+
+
+def profiles_caption(evidence: Evidence, endpoint: str) -> str:
+    """Caption of the mean profiles."""
+    section = evidence.endpoint(endpoint)
+    kind = "change from baseline" if evidence.plan.primary.contrast == "change" else "level"
+    return (
+        f"{section.label}. a: observed means by arm and visit with {evidence.coverage} intervals of"
+        f" the means. b: difference from {evidence.plan.arms.reference} in {kind} by visit under"
+        f" the primary model, with {evidence.coverage} intervals; the primary contrast is the"
+        " filled symbol."
+    )
+
+
+def profiles_alt(evidence: Evidence, endpoint: str) -> str:
+    """The profiles in words."""
+    d, unit = evidence.decimals(endpoint), evidence.endpoint(endpoint).unit
+    parts = []
+    for arm in evidence.plan.arms.column_order:
+        means = [
+            f"{number(r.mean, d)} at {r.visit}"
+            for r in evidence.description.outcomes
+            if r.endpoint == endpoint and r.arm == arm.name and r.n > 0
+        ]
+        parts.append(f"{arm.name} {listed(means)}")
+    contrast = evidence.primary_fit(endpoint).primary
+    r = contrast.result
+    return (
+        f"Line chart of mean {lowered(evidence.endpoint(endpoint).label)} ({unit}):"
+        f" {'; '.join(parts)}. Beside it, {contrast_name(evidence, contrast)}:"
+        f" {number(r.estimate, d)} {interval(r.lower, r.upper, d)}."
+    )
+
+
+def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
+    """Caption of the caterpillar plot."""
+    model = evidence.endpoints[endpoint].sites.model
+    return (
+        f"{endpoint}: predicted departure of each site from the average site (BLUP of the random"
+        f" intercept, model {model}) with {evidence.coverage} intervals, sorted. Predictions are"
+        " shrunk towards 0, small sites most; a rank is not a judgement of a site."
+    )
+
+
+def caterpillar_alt(evidence: Evidence, endpoint: str) -> str:
+    """The caterpillar in words."""
+    predictions = evidence.endpoints[endpoint].sites.predictions
+    if not predictions:
+        return "The primary model has no random intercept of sites, so that nothing is shown."
+    d, unit = evidence.decimals(endpoint), evidence.endpoint(endpoint).unit
+    ordered = sorted(predictions, key=lambda p: p.blup)
+    low, high = ordered[0], ordered[-1]
+    apart = sum(1 for p in predictions if p.lower > 0 or p.upper < 0)
+    return (
+        f"Predicted departures of {plural(len(predictions), 'site')} from {number(low.blup, d)}"
+        f" {unit} (site {low.site}) to {number(high.blup, d)} {unit} (site {high.site});"
+        f" the intervals of {apart} leave out 0."
+    )
+
+
+def forest_caption(evidence: Evidence, endpoint: str) -> str:
+    """Caption of the effects or means by site."""
+    sites, visit = evidence.endpoints[endpoint].sites, evidence.plan.primary.visit
+    terms = "change from baseline" if evidence.plan.primary.contrast == "change" else "level"
+    if sites.arm_constant_in_sites:
+        what = f"observed mean {terms} at {visit} of each site, by arm"
+    else:
+        what = f"observed difference between arms in {terms} at {visit} within each site"
+    return f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms."
+
+
+def forest_alt(evidence: Evidence, endpoint: str) -> str:
+    """The forest plot in words."""
+    d, unit = evidence.decimals(endpoint), evidence.endpoint(endpoint).unit
+    parts = []
+    for arm in evidence.plan.arms.column_order:
+        values = [
+            e.estimate
+            for e in evidence.endpoints[endpoint].sites.effects
+            if e.arm == arm.name and not e.refused
+        ]
+        if values:
+            span = f"{number(min(values), d)} to {number(max(values), d)} {unit}"
+            parts.append(f"{arm.name}: {plural(len(values), 'site')}, {span}")
+    return f"Point and interval of each site. {'; '.join(parts) or 'No site has a value'}."
+
+
+def residuals_caption(evidence: Evidence, endpoint: str) -> str:
+    """Caption of the residual plots."""
+    return (
+        f"{endpoint}: conditional residuals of the primary model"
+        f" {evidence.plan.primary.model}. a: against fitted values. b: against normal quantiles,"
+        " with the line of a normal distribution. c: by visit; boxes show median and quartiles,"
+        " whiskers reach 1.5 interquartile ranges. Where there are many rows, a and b show a"
+        " selection drawn by the plan's seed."
+    )
+
+
+def residuals_alt(evidence: Evidence, endpoint: str) -> str:
+    """The residual plots in words: what was drawn, not a verdict."""
+    fit = evidence.primary_fit(endpoint)
+    return (
+        f"Three panels of residuals of {fit.fit.nobs} readings; the residual standard deviation is"
+        f" {number(fit.fit.sigma, evidence.decimals(endpoint))} {evidence.endpoint(endpoint).unit}."
+    )

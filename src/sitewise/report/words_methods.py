@@ -1,0 +1,221 @@
+"""The methods of this run in words, from the plan and the results: no method that was not used.
+
+Each method is a title, sentences, its formula where it has one, and the keys of its references.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import level, listed, plural
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method as it was used. references: keys of `REFERENCES`."""
+
+    title: str
+    text: str
+    formula: str = ""
+    references: tuple[str, ...] = ()
+
+
+REFERENCES = {
+    "Bates 2015": "Bates D, M\u00e4chler M, Bolker B, Walker S. Fitting linear mixed-effects models"
+    " using lme4. Journal of Statistical Software 2015; 67(1).",
+    "Greenhouse 1959": "Greenhouse SW, Geisser S. On methods in the analysis of profile data."
+    " Psychometrika 1959; 24: 95\u2013112.",
+    "ICH E9(R1)": "ICH E9(R1). Addendum on estimands and sensitivity analysis in clinical trials to"
+    " the guideline on statistical principles for clinical trials. 2019.",
+    "Kuznetsova 2017": "Kuznetsova A, Brockhoff PB, Christensen RHB. lmerTest package: tests in"
+    " linear mixed effects models. Journal of Statistical Software 2017; 82(13).",
+    "Patterson 1971": "Patterson HD, Thompson R. Recovery of inter-block information when block"
+    " sizes are unequal. Biometrika 1971; 58: 545\u2013554.",
+    "Robinson 1991": "Robinson GK. That BLUP is a good thing: the estimation of random effects."
+    " Statistical Science 1991; 6: 15\u201332.",
+    "Satterthwaite 1946": "Satterthwaite FE. An approximate distribution of estimates of variance"
+    " components. Biometrics Bulletin 1946; 2: 110\u2013114.",
+    "Seabold 2010": "Seabold S, Perktold J. statsmodels: econometric and statistical modeling with"
+    " Python. Proceedings of the 9th Python in Science Conference 2010.",
+    "Self 1987": "Self SG, Liang KY. Asymptotic properties of maximum likelihood estimators and"
+    " likelihood ratio tests under nonstandard conditions. Journal of the American Statistical"
+    " Association 1987; 82: 605\u2013610.",
+    "Stram 1994": "Stram DO, Lee JW. Variance components testing in the longitudinal mixed effects"
+    " model. Biometrics 1994; 50: 1171\u20131177.",
+    "Thomas 1978": "Thomas JD, Hultquist RA. Interval estimation for the unbalanced case of the"
+    " one-way random effects model. Annals of Statistics 1978; 6: 582\u2013587.",
+    "Vallat 2018": "Vallat R. Pingouin: statistics in Python. Journal of Open Source Software 2018;"
+    " 3(31): 1026.",
+    "Vierron 2009": "Vierron E, Giraudeau B. Design effect in multicenter studies: gain or loss of"
+    " power? BMC Medical Research Methodology 2009; 9: 39.",
+}
+
+
+def methods(evidence: Evidence) -> tuple[Method, ...]:
+    """Every method of this run, in the order of the report."""
+    return tuple(
+        method
+        for part in (_data, _models, _sites, _comparisons, _checks)
+        for method in part(evidence)
+    )
+
+
+def references(found: tuple[Method, ...]) -> tuple[str, ...]:
+    """The references that these methods cite, in alphabetical order."""
+    keys = {key for method in found for key in method.references} | {"ICH E9(R1)"}
+    return tuple(REFERENCES[key] for key in sorted(keys))
+
+
+def _data(e: Evidence) -> Iterator[Method]:
+    plan = e.plan
+    unit = "whole sites" if plan.design == "cluster" else "patients"
+    yield Method(
+        "Design",
+        f"The plan declares that {unit} were randomised; the declaration was held against the data"
+        " before anything was fitted. Every contrast is arm minus reference"
+        f" ({plan.arms.reference}); {plan.arms.favours} values favour an arm.",
+    )
+    time = "the planned week of the visit" if plan.time == "nominal" else "the actual study day"
+    replicates = (
+        "Several readings of one patient at one visit count as duplicates."
+        if plan.replicates == "refuse"
+        else "Several readings of one patient at one visit were averaged into one record."
+    )
+    baseline = (
+        "The baseline reading is an outcome like the others, so that patients without it or with"
+        " it alone still contribute."
+        if plan.baseline.handling == "outcome"
+        else "The baseline reading is a covariate; the outcomes are the visits after it."
+    )
+    missing = {"keep": "kept", "drop": "dropped"}[plan.baseline.missing]
+    yield Method(
+        "Readings and time",
+        f"A reading is a raw row for one endpoint, and each has exactly one fate. {replicates} Time"
+        f" in the models is {time}. {baseline} Patients without a baseline are {missing}.",
+    )
+    factors = listed(list(plan.stratification))
+    yield Method(
+        "Stratification",
+        f"Randomisation was stratified by {factors}."
+        if factors
+        else "The plan names no stratification factor.",
+    )
+
+
+def _models(e: Evidence) -> Iterator[Method]:
+    plan, alpha = e.plan, e.plan.alpha
+    engine = e.primary_fit(next(iter(plan.endpoints))).fit.optimum
+    yield Method(
+        "Linear mixed models",
+        "The outcome of a patient is the sum of fixed effects, of random effects of the levels that"
+        " the formula names, and of a residual; all random parts are assumed normal, random effects"
+        " of different levels independent, residuals independent with one variance. Models were"
+        " fitted by restricted maximum likelihood (REML) or maximum likelihood (ML) as the table of"
+        f" models says, by {engine.engine} {engine.engine_version}. Missing readings are assumed"
+        " missing at random given the fixed part and the observed readings. A variance estimated"
+        " as 0 is an estimate: its term stays.",
+        "y = X\u03b2 + Zb + \u03b5,  b ~ N(0, G),  \u03b5 ~ N(0, \u03c3\u00b2I)",
+        ("Patterson 1971", "Bates 2015"),
+    )
+    yield Method(
+        "Tests and intervals of fixed effects",
+        f"t tests, two-sided at the {level(alpha)} level, and {e.coverage} intervals, on degrees of"
+        " freedom by Satterthwaite's approximation, computed by the engine named above. Intervals"
+        " and p-values are not adjusted for multiplicity, apart from the order of testing of the"
+        " endpoints below.",
+        "\u03bd = 2 Var(L\u03b2)\u00b2 / Var(Var(L\u03b2))",
+        ("Satterthwaite 1946", "Kuznetsova 2017"),
+    )
+    orders = {
+        "hierarchical": f"hierarchical: {', '.join(plan.endpoints)}. Each is tested only if all"
+        " before it were significant; the p-value of one that is not tested is descriptive",
+        "co-primary": "co-primary: a claim needs every co-primary endpoint to be significant",
+        "exploratory": "exploratory: no claim is made from any p-value",
+    }
+    yield Method("Order of testing", f"The order of the endpoints is {orders[plan.endpoint_order]}.")
+    threshold = e.primary_fit(next(iter(plan.endpoints))).fit.singularity.threshold
+    yield Method(
+        "Singular fits",
+        "A fit is called singular if the smallest singular value of its relative covariance"
+        " factors, columns scaled by the root mean square of the term's values, is below"
+        f" {threshold:g}: a verdict that does not depend on units.",
+    )
+
+
+def _sites(e: Evidence) -> Iterator[Method]:
+    methods = sorted(
+        {
+            item.method
+            for own in e.endpoints.values()
+            for model in own.iccs.models
+            for item in model.levels
+            if item.method
+        }
+    )
+    yield Method(
+        "Intraclass correlation",
+        "By level, the share of the level's variance in the total, and the correlation of two"
+        " readings that share the level and those above it. Given under three fixed parts; the plan"
+        f" names the headline one ({e.plan.icc.headline}). Intervals: {'; '.join(methods) or 'none'}."
+        " Lower ends are not below 0; an estimate of 0 has a one-sided upper limit.",
+        "share = \u03c3\u00b2(site) / \u03c3\u00b2(total);  same patient:"
+        " (\u03c3\u00b2(site) + \u03c3\u00b2(patient)) / \u03c3\u00b2(total)",
+    )
+    if any(own.iccs.by_visit for own in e.endpoints.values()):
+        yield Method(
+            "Site ICC by visit",
+            "From one reading a patient by one-way analysis of variance with unequal clusters, with"
+            " an interval based on F; sites are assumed to have equal variances within.",
+            "ICC = (MSB \u2212 MSW) / (MSB + (n\u2080 \u2212 1) MSW)",
+            ("Thomas 1978",),
+        )
+    if any(own.iccs.design_effects for own in e.endpoints.values()):
+        yield Method(
+            "Design effect",
+            "Of the treatment contrast at one visit as patients were allocated, counted in"
+            " patients; n1j and n2j are the patients of site j in either arm. A common ICC is"
+            " assumed.",
+            "1 + (S \u2212 1) ICC,  S = \u03a3 (n1j/n1 \u2212 n2j/n2)\u00b2 / (1/n1 + 1/n2)",
+            ("Vierron 2009",),
+        )
+    if any(own.sites.predictions for own in e.endpoints.values()):
+        yield Method(
+            "Predictions of sites",
+            "Best linear unbiased predictions of the random intercepts of sites under the primary"
+            " model, with conditional standard errors at the estimated variances.",
+            references=("Robinson 1991",),
+        )
+
+
+def _comparisons(e: Evidence) -> Iterator[Method]:
+    if e.plan.comparisons:
+        yield Method(
+            "Comparison of models",
+            "Likelihood-ratio tests along the plan's order, between nested models on the same rows"
+            " with the same fixed part where the likelihood is restricted; anything else is"
+            " refused. Beside the naive p stands the p of the boundary mixture of chi-squared"
+            " distributions, which holds for many levels of the tested group and not where the"
+            " smaller model is itself singular. AIC and BIC are compared only within groups of the"
+            " same rows and, under REML, the same fixed part; BIC counts readings.",
+            "\u039b = 2 (log L(larger) \u2212 log L(smaller))",
+            ("Self 1987", "Stram 1994"),
+        )
+
+
+def _checks(e: Evidence) -> Iterator[Method]:
+    yield Method(
+        "Cross-check by analysis of variance",
+        "Mixed analysis of variance (arm between, visit within patients) on patients with every"
+        " visit, with Greenhouse and Geisser's correction. It needs missingness unrelated to the"
+        " outcomes given arm; the mixed model needs it at random given its fixed part and the"
+        " observed readings, and a right covariance.",
+        references=("Greenhouse 1959", "Vallat 2018"),
+    )
+    if e.plan.replication.engine != "none":
+        yield Method(
+            "Replication",
+            f"Models were fitted again by an independent engine, {e.plan.replication.engine}, up to"
+            f" {plural(e.plan.replication.max_rows, 'row')}; engines disagree where log-likelihoods"
+            f" differ by more than {e.plan.replication.tolerance:g}. The lower one stopped short.",
+            references=("Seabold 2010",),
+        )
