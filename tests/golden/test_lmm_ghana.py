@@ -1,0 +1,135 @@
+"""The named numbers of the Ghana trial, through the plan: models, contrasts, comparisons."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sitewise.inference.compare import compare_models
+from sitewise.inference.fitting import check_models, fit_planned
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.plan.load import load_plan
+from sitewise.plan.parts import part_data, read_part
+
+VISITS = {"baseline": "Baseline", "month 6": "Month 6", "month 12": "Month 12"}
+WEEKS = {"Baseline": 0.0, "Month 6": 26.0, "Month 12": 52.0}
+
+
+@pytest.fixture(scope="module")
+def adbp(shared: Path) -> pd.DataFrame:
+    """Analysis rows straight from the site files, SYSBP only."""
+    parts = []
+    for path in sorted((shared / "data" / "ghana" / "sites").glob("site_*.csv")):
+        raw = pd.read_csv(path, dtype={"site": str, "patient": str})
+        raw["SRCFILE"], raw["SRCROW"] = path.name, range(2, len(raw) + 2)
+        parts.append(raw)
+    raw = pd.concat(parts, ignore_index=True)
+    raw = raw[raw["sbp"].notna()].reset_index(drop=True)
+    rows = pd.DataFrame({
+        "SITEID": raw["site"], "USUBJID": raw["patient"], "TRT01P": raw["arm"],
+        "PARAMCD": "SYSBP", "AVISIT": raw["visit"].map(VISITS), "AVAL": raw["sbp"],
+        "SRCFILE": raw["SRCFILE"], "SRCROW": raw["SRCROW"], "ANL01FL": "Y", "FASFL": "Y",
+    })  # fmt: skip
+    rows["WEEK"] = rows["AVISIT"].map(WEEKS)
+    rows["ABLFL"] = (rows["AVISIT"] == "Baseline").map({True: "Y", False: ""})
+    base = rows[rows["ABLFL"] == "Y"].set_index("USUBJID")["AVAL"]
+    rows["BASE"] = rows["USUBJID"].map(base)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def fits(root: Path, adbp: pd.DataFrame) -> dict[str, PlannedFit]:
+    plan = load_plan(root / "config" / "ghana.yaml")
+    found = {}
+    for model in plan.models:
+        part = read_part(part_data(plan, "fit", endpoint="SYSBP", model=model))
+        found[model] = fit_planned(part, adbp, "SYSBP", model).planned
+    return found
+
+
+def test_plan_is_sound(root: Path) -> None:
+    assert check_models(load_plan(root / "config" / "ghana.yaml")) == []
+
+
+def test_nested(fits: dict[str, PlannedFit]) -> None:
+    """references/ghana_sbp_nested.json; the issue's figures to their printed digits."""
+    fit = fits["nested"].fit
+    assert fit.loglik == pytest.approx(-8354.78764699432, abs=1e-6)
+    variances = [term.variances[0] for term in fit.random]
+    assert [round(v, 3) for v in (*variances, fit.sigma**2)] == [8.362, 84.699, 181.143]
+    result = fits["nested"].primary.result
+    assert result.estimate == pytest.approx(-3.06762018942975, abs=1e-6)
+    assert result.se == pytest.approx(1.46207708576, rel=1e-6)
+    assert result.df == pytest.approx(1324.02595934108, rel=1e-3)
+    assert result.p == pytest.approx(0.0360832306897916, rel=1e-4)
+
+
+def test_site_by_visit_is_the_primary(fits: dict[str, PlannedFit]) -> None:
+    fit = fits["site_by_visit"].fit
+    assert fit.loglik == pytest.approx(-8351.102, abs=6e-4)
+    variances = [term.variances[0] for term in fit.random]
+    assert [round(v, 2) for v in (*variances, fit.sigma**2)] == [7.23, 5.18, 86.56, 176.02]
+    primary = fits["site_by_visit"].primary
+    assert (primary.arm, primary.reference, primary.visit, primary.kind) == (
+        "TASSH+HIC", "HIC", "Month 12", "change",
+    )  # fmt: skip
+    assert round(primary.result.estimate, 3) == -3.075
+    assert round(primary.result.se, 2) == 1.84
+    assert primary.result.df == pytest.approx(56.7, abs=0.5)
+    assert round(primary.result.p, 2) == 0.10
+
+
+def test_uses_account_for_every_row(fits: dict[str, PlannedFit]) -> None:
+    for planned in fits.values():
+        assert sum(use.rows for use in planned.uses) == 2003
+        assert (planned.patients, planned.sites) == (757, 32)
+        assert len(planned.means) == 6
+        assert len(planned.contrasts) == 5  # three levels, two changes
+
+
+def test_means_are_emmeans(fits: dict[str, PlannedFit]) -> None:
+    """emmeans_satterthwaite of references/ghana_sbp_nested.json."""
+    means = {(m.arm, m.visit): m.result for m in fits["nested"].means}
+    one = means["TASSH+HIC", "Month 12"]
+    assert one.estimate == pytest.approx(137.253171591411, abs=1e-6)
+    assert one.se == pytest.approx(1.15747250113518, rel=1e-6)
+    assert one.df == pytest.approx(60.9936184730479, rel=1e-3)
+
+
+def test_random_slope_is_singular_in_plain_words(fits: dict[str, PlannedFit]) -> None:
+    """references/ghana_sbp_ri_rs.json."""
+    planned = fits["slope"]
+    assert planned.fit.converged
+    assert planned.fit.singularity.singular
+    assert planned.fit.singularity.kind == "correlation"
+    assert planned.fit.singularity.where == "1 + WEEK | USUBJID"
+    assert planned.fit.random[1].correlations[1][0] == pytest.approx(1, abs=1e-6)
+    text = " ".join(planned.cautions)
+    assert "perfectly correlated (+1)" in text
+    assert "spread between patients grow with time" in text
+    assert "misses the mean outcome at Baseline by +2.0, Month 6 by -5.3" in text
+
+
+def test_cluster_design_is_guarded(fits: dict[str, PlannedFit]) -> None:
+    assert not any("Sites were randomised" in text for text in fits["site_by_visit"].cautions)
+    assert any("(1 | SITEID:AVISIT)" in text for text in fits["nested"].cautions)
+    assert any("no site term" in text for text in fits["patient"].cautions)
+
+
+def test_comparisons(root: Path, fits: dict[str, PlannedFit]) -> None:
+    plan = load_plan(root / "config" / "ghana.yaml")
+    compared = compare_models(plan.comparisons, fits)
+    sites, visits, slopes, site_slopes = compared.tests
+    # references/ghana_sbp_lrt.json
+    assert sites.statistic == pytest.approx(12.7731463816344, abs=4e-6)
+    assert sites.p_mixture == pytest.approx(0.000175815441734242, rel=1e-5)
+    assert visits.mixture == "0.5 chi2(0) + 0.5 chi2(1)"
+    assert slopes.mixture == "0.5 chi2(1) + 0.5 chi2(2)"
+    assert site_slopes.refused == ""
+    assert site_slopes.p_mixture is None
+    assert "slope is itself singular" in site_slopes.mixture
+    bases = [group.basis for group in compared.criteria]
+    assert bases == [
+        "REML, 2003 rows, fixed part AVISIT * TRT01P",
+        "REML, 2003 rows, fixed part WEEK * TRT01P",
+    ]
