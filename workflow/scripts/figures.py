@@ -7,9 +7,7 @@ from sitewise.audit.job import recorded
 from sitewise.report.figures import draw_figures
 
 
-def main(
-    *, results: Mapping[str, Any], plan: Mapping[str, Any], figures: Sequence[str]
-) -> None:
+def main(*, results: Mapping[str, Any], plan: Mapping[str, Any], figures: Sequence[str]) -> None:
     """Read the results (by the names of `draw_figures`) and draw every figure."""
     draw_figures(**results, plan=plan, figures=figures)
 

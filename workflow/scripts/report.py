@@ -25,8 +25,9 @@ if __name__ == "__main__":
     with recorded(snakemake):
         main(
             results={name: snakemake.input[name] for name in names},
-            params={name: snakemake.params[name]
-                    for name in ("plan", "sheet", "digests", "packages")},  # fmt: skip
+            params={
+                name: snakemake.params[name] for name in ("plan", "sheet", "digests", "packages")
+            },
             html=snakemake.output.html,
             pdf=snakemake.output.pdf,
             tables=snakemake.output.tables,

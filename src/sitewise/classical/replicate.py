@@ -88,7 +88,7 @@ def _beside(
         else:
             found = _verdict(empty, first, second, _numbers(first, design.names, second))
     # Each distinct warning once, in the order of its first appearance.
-    texts = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
+    texts = dict.fromkeys(" ".join(f"{w.category.__name__}: {w.message}".split()) for w in caught)
     return replace(found, warnings=tuple(texts))
 
 

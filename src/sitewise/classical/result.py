@@ -24,7 +24,8 @@ class AnovaRow:
 class FTest:
     """F test of one effect in a mixed model, type III, beside the ANOVA's.
 
-    agrees: whether F is expected to be that of the ANOVA (equal arms; else interaction and arm
+    df2, p: NaN where the denominator degrees of freedom are not exact (or one-row Satterthwaite).
+    agreement: whether F is expected to be that of the ANOVA (equal arms; else interaction and arm
         only), and the sentence that says so.
     """
 

@@ -39,7 +39,7 @@ def mixed_anova(complete: "pd.DataFrame") -> Anova:
         table = pingouin.mixed_anova(
             data=data, dv=AVAL, within=AVISIT, subject=USUBJID, between=TRT01P, correction=True
         )
-    texts = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
+    texts = dict.fromkeys(" ".join(f"{w.category.__name__}: {w.message}".split()) for w in caught)
     effects = {TRT01P: TRT01P, AVISIT: AVISIT, "Interaction": INTERACTION}
     rows = [_row(effects[line["Source"]], line) for line in table.to_dict("records")]
     return Anova(tuple(rows), tuple(texts))

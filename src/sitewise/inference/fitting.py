@@ -59,41 +59,47 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
     design = build_design(spec.formula, candidates, factor_levels(plan), identifiers=IDENTIFIERS)
     rows = candidates[design.used].reset_index(drop=True)
     every, missing = ask_all(plan, design, rows)
-    asked = [one for one in every if one.estimable]
-    primary = _primary(plan, model, every)
-    names = [one.name(plan.arms.reference) for one in asked]
+    primary = _primary(plan, model, every).name(plan.arms.reference)
+    asked = {one.name(plan.arms.reference): one for one in every if one.estimable}
     fitted = fit_design(
         design,
         reml=spec.reml,
-        hypotheses=dict(zip(names, (one.row for one in asked), strict=True)),
+        hypotheses={name: one.row for name, one in asked.items()},
         df=plan.df,
         alpha=plan.alpha,
     )
-    results = dict(zip(names, fitted.fit.hypotheses, strict=True))
-    contrasts = {
-        name: _contrast(plan, one, results[name])
-        for name, one in zip(names, asked, strict=True)
-        if one.kind != "mean"
-    }
     use = table_uses(selection, design, fitted.fitted, fitted.residuals)
+    contrasts, means = _answers(plan, asked, fitted.fit.hypotheses)
     planned = PlannedFit(
         endpoint=endpoint,
         model=model,
         label=spec.label,
         fit=fitted.fit,
         contrasts=tuple(contrasts.values()),
-        means=tuple(
-            ArmMean(one.arm, one.visit.name, one.visit.week, results[name])
-            for name, one in zip(names, asked, strict=True)
-            if one.kind == "mean"
-        ),
-        primary=contrasts[primary.name(plan.arms.reference)],
+        means=means,
+        primary=contrasts[primary],
         uses=_count_uses(use),
         patients=int(rows[USUBJID].nunique()),
         sites=int(rows[SITEID].nunique()),
         cautions=(*fit_cautions(plan, model, design, fitted.fit, rows), *missing),
     )
     return PlannedResult(planned, use, _ranef_table(fitted))
+
+
+def _answers(
+    plan: Plan, asked: "dict[str, Asked]", results: "tuple[Estimate, ...]"
+) -> tuple[dict[str, ArmContrast], tuple[ArmMean, ...]]:
+    """Estimates under what they stand for: contrasts by name, and means."""
+    contrasts, means = {}, []
+    for (name, one), result in zip(asked.items(), results, strict=True):
+        arm, visit = one.arm, one.visit
+        if one.kind == "mean":
+            means.append(ArmMean(arm, visit.name, visit.week, result))
+        else:
+            contrasts[name] = ArmContrast(
+                arm, plan.arms.reference, visit.name, visit.week, one.kind, result
+            )
+    return contrasts, tuple(means)
 
 
 def _primary(plan: Plan, model: str, every: "list[Asked]") -> "Asked":
@@ -115,12 +121,6 @@ def _primary(plan: Plan, model: str, every: "list[Asked]") -> "Asked":
             fix="see the account of readings by arm and visit; then the formula or `primary`",
         )],
     )  # fmt: skip
-
-
-def _contrast(plan: Plan, one: "Asked", result: "Estimate") -> ArmContrast:
-    return ArmContrast(
-        one.arm, plan.arms.reference, one.visit.name, one.visit.week, one.kind, result
-    )
 
 
 def _count_uses(use: "pd.DataFrame") -> tuple[UseCount, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.expansion import expand_terms
 from sitewise.lmm.formula import (
     Formula,
     fixed_columns,
@@ -37,7 +38,7 @@ def check_models(plan: Plan) -> list[Problem]:
                 Problem(p.what, where=where, allowed=p.allowed, fix=p.fix) for p in error.problems
             ]
             continue
-        found = list(_columns(plan, formula, where))
+        found = [*_columns(plan, formula, where), *_groupings(plan, formula, where)]
         problems += found or list(_contrast(plan, formula, where))
     return problems
 
@@ -96,6 +97,10 @@ def _columns(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
     ):
         if column in terms:
             yield Problem(f"{column} is on the right: {why}", where=where, fix="take it out")
+
+
+def _groupings(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """Grouping factors must be categories."""
     numbers = [AVAL, BASE, CHG, WEEK]
     numbers += [name for name, c in plan.covariates.items() if c.type == "number"]
     for spec in formula.random:
@@ -128,9 +133,6 @@ def _contrast(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
 
 def _interacts(formula: Formula) -> bool:
     """Whether the arm's effect may differ by visit."""
-    from formulaic import Formula as Terms
-
     return any(
-        TRT01P in factors and (AVISIT in factors or WEEK in factors)
-        for factors in ({str(f) for f in term.factors} for term in Terms(formula.fixed))
+        TRT01P in term and (AVISIT in term or WEEK in term) for term in expand_terms(formula.fixed)
     )

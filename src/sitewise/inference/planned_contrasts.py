@@ -76,7 +76,7 @@ def ask_all(plan: Plan, design: "Design", rows: "pd.DataFrame") -> tuple[list[As
         asked.append(_asked("level", arm, visit, level))
         if with_change and visit != base:
             at_base = _minus(cells[arm, base.name], cells[reference, base.name])
-            asked.append(_asked("change", arm, visit, _minus(at_base, level)))
+            asked.append(_asked("change", arm, visit, _minus(level, at_base)))
     missing += [
         f"{a.name(reference)} can't be estimated: the data hold no reading that determines it."
         for a in asked

@@ -61,28 +61,7 @@ def read_cells(
 
     columns = formula_columns(formula)
     _check_known(formula, columns, frame)
-    groups = {name for spec in formula.random for name in spec.group}
-    terms = {*fixed_columns(formula), *(c for s in formula.random for c in term_columns(s.terms))}
-    factors = {name for name in terms if name in levels or not _is_number(frame[name])}
-    problems: list[Problem] = []
-    typed: dict[str, pd.Series] = {}
-    for name in columns:
-        if name in factors:
-            typed[name] = _text(frame[name])
-        elif name in groups and name not in terms:
-            typed[name] = _group(name, frame[name], problems)
-        else:
-            typed[name] = _number(name, frame[name], problems)
-        if name in groups and name in terms and name not in factors:
-            problems.append(
-                Problem(
-                    f"{name} is both a number among the terms and a grouping",
-                    where=name,
-                    fix="declare it as a factor, or group by another column",
-                )
-            )
-    if problems:
-        raise ModelError("The data do not fit the formula.", problems)
+    typed, factors = _typed(formula, columns, frame, levels)
     dropped = {name: typed[name].isna().to_numpy() for name in columns if typed[name].isna().any()}
     used = np.ones(len(frame), dtype=bool)
     for mask in dropped.values():
@@ -97,6 +76,35 @@ def read_cells(
     kept = pd.DataFrame(typed).loc[used].reset_index(drop=True)
     found, notes = _levels(kept, sorted(factors, key=columns.index), levels)
     return Cells(kept, kept[formula.response].to_numpy(np.float64), used, dropped, found, notes)
+
+
+def _typed(
+    formula: Formula,
+    columns: Sequence[str],
+    frame: "pd.DataFrame",
+    levels: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, "pd.Series"], set[str]]:
+    """Each column as number or text, and which of them are factors among the terms."""
+    groups = {name for spec in formula.random for name in spec.group}
+    terms = {*fixed_columns(formula), *(c for s in formula.random for c in term_columns(s.terms))}
+    factors = {name for name in terms if name in levels or not _is_number(frame[name])}
+    problems: list[Problem] = []
+    typed: dict[str, pd.Series] = {}
+    for name in columns:
+        if name in factors:
+            typed[name] = _text(frame[name])
+        elif name in groups and name not in terms:
+            typed[name] = _group(name, frame[name], problems)
+        else:
+            typed[name] = _number(name, frame[name], problems)
+        if name in groups and name in terms and name not in factors:
+            problems.append(
+                Problem(f"{name} is both a number among the terms and a grouping", where=name,
+                        fix="declare it as a factor, or group by another column")
+            )  # fmt: skip
+    if problems:
+        raise ModelError("The data do not fit the formula.", problems)
+    return typed, factors
 
 
 def _check_known(formula: Formula, columns: Sequence[str], frame: "pd.DataFrame") -> None:

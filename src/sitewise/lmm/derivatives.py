@@ -4,6 +4,7 @@ Central differences of fourth order (mixed second derivatives: second order), in
 theta taken relative to its own size.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,24 +51,20 @@ def derive(profile: Profile, theta: np.ndarray, reml: bool) -> Derivatives:
     def at(move: np.ndarray) -> State:
         return profile.state(theta + STEP * unit * move)
 
-    centre_parts = parts(centre)
+    centre_parts, axes = parts(centre), np.eye(m)
     slopes = np.zeros((m, 2))
     curvature = np.zeros((m, m))
     vcov_slopes = np.zeros((m, profile.p, profile.p))
     for i in range(m):
-        move = np.zeros(m)
-        move[i] = 1.0
-        states = {j: at(j * move) for j in (-2, -1, 1, 2)}
+        states = {j: at(j * axes[i]) for j in (-2, -1, 1, 2)}
         f = {j: parts(s) for j, s in states.items()}
-        slopes[i] = (8 * (f[1] - f[-1]) - (f[2] - f[-2])) / (12 * STEP)
-        second = (16 * (f[1] + f[-1]) - (f[2] + f[-2]) - 30 * centre_parts) / (12 * STEP**2)
-        curvature[i, i] = second[0]
-        C = {j: np.linalg.inv(s.information) for j, s in states.items()}
-        vcov_slopes[i] = (8 * (C[1] - C[-1]) - (C[2] - C[-2])) / (12 * STEP)
+        slopes[i] = _first(f)
+        curvature[i, i] = _second(f, centre_parts)[0]
+        vcov_slopes[i] = _first({j: np.linalg.inv(s.information) for j, s in states.items()})
         for j in range(i):
-            other = np.zeros(m)
-            other[j] = 1.0
-            corners = [a * b * parts(at(a * move + b * other))[0] for a in (1, -1) for b in (1, -1)]
+            corners = [
+                a * b * parts(at(a * axes[i] + b * axes[j]))[0] for a in (1, -1) for b in (1, -1)
+            ]
             curvature[i, j] = curvature[j, i] = sum(corners) / (4 * STEP**2)
     joint = np.zeros((m + 1, m + 1))
     joint[:m, :m] = curvature
@@ -77,3 +74,15 @@ def derive(profile: Profile, theta: np.ndarray, reml: bool) -> Derivatives:
     return Derivatives(
         centre, unit, slopes[:, 0], hessian, joint, np.linalg.inv(centre.information), vcov_slopes
     )
+
+
+def _first(f: Mapping[int, np.ndarray]) -> np.ndarray:
+    """First derivative from values at -2, -1, 1, 2 steps."""
+    slope: np.ndarray = (8 * (f[1] - f[-1]) - (f[2] - f[-2])) / (12 * STEP)
+    return slope
+
+
+def _second(f: Mapping[int, np.ndarray], centre: np.ndarray) -> np.ndarray:
+    """Second derivative from values at -2, -1, 0, 1, 2 steps."""
+    bend: np.ndarray = 16 * (f[1] + f[-1]) - (f[2] + f[-2]) - 30 * centre
+    return bend / (12 * STEP**2)

@@ -102,14 +102,10 @@ def build_design(
     full, coding = _fixed(parsed, cells)
     kept, combinations = independent_columns(full)
     blocks = tuple(_block(spec, cells) for spec in parsed.random)
-    notes = [*cells.notes]
     aliased = tuple(name for name, keep in zip(coding.names, kept, strict=True) if not keep)
-    if aliased:
-        notes.append(
-            f"Dropped because they are combinations of other columns: {', '.join(aliased)}."
-        )
+    gone = f"Dropped because they are combinations of other columns: {', '.join(aliased)}."
+    notes = (*cells.notes, *([gone] if aliased else []))
     identified.check_blocks(blocks, len(cells.y), int(kept.sum()))
-    notes += identified.confounded(blocks)
     return Design(
         formula=parsed,
         y=cells.y,
@@ -120,7 +116,7 @@ def build_design(
         dropped=cells.dropped,
         levels=cells.levels,
         aliased=aliased,
-        notes=tuple(notes),
+        notes=(*notes, *identified.confounded(blocks)),
         rows=_digest(frame, cells, identifiers),
         coding=coding,
         kept=kept,

@@ -58,7 +58,7 @@ class Formula:
 
 def parse_formula(text: str) -> Formula:
     """Parse `text`; raises ModelError that names what is not understood and what is allowed."""
-    tokens = _tokens(text)
+    tokens = split_tokens(text)
     tildes = [i for i, token in enumerate(tokens) if token == "~"]
     if len(tildes) != 1:
         raise _refusal(text, f"found {len(tildes)} `~`, a formula has one: response ~ terms")
@@ -101,7 +101,7 @@ def fixed_columns(formula: Formula) -> tuple[str, ...]:
 
 def term_columns(terms: str) -> tuple[str, ...]:
     """Column names in a terms text such as `1 + WEEK`."""
-    return tuple(dict.fromkeys(token for token in _tokens(terms) if _is_name(token)))
+    return tuple(dict.fromkeys(token for token in split_tokens(terms) if _is_name(token)))
 
 
 def _refusal(text: str, what: str, *, allowed: str = ALLOWED, fix: str = "") -> ModelError:
@@ -119,7 +119,8 @@ def _is_name(token: str) -> bool:
     return token[0].isalpha()
 
 
-def _tokens(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
+    """Names, numbers and operators of a formula; raises ModelError for any other character."""
     tokens, position, end = [], 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)

@@ -137,6 +137,7 @@ def test_singular_null_has_no_mixture(fits: dict[str, Fit]) -> None:
         ("nested_ml", "slope", {}, "fitted by ML and slope by REML"),
         ("nested", "patient", {}, "not nested"),
         ("slope", "apart", {}, "not nested"),
+        ("nested_ml", "add", {}, "not nested"),
         ("nested", "nested", {}, "no parameter beyond"),
         ("patient", "nested", {"loglik": -9e9}, "failed optimum"),
         ("patient", "nested", {"converged": False}, "did not converge"),

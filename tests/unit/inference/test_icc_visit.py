@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from sitewise.inference.icc_visit import one_way_icc
 
@@ -41,6 +42,20 @@ def test_unequal_sites_by_fractions():
     found = one_way_icc("v", [float(v) for v in values], sites, 0.05)
     assert found.n0 == pytest.approx(float(n0), rel=1e-14)
     assert found.icc == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_ends_are_where_the_pivot_meets_its_quantiles():
+    # Thomas & Hultquist: n_h S2 / MSW / (1 + n_h r) is F(k - 1, N - k); n_h is scipy's.
+    rng = np.random.default_rng(9)
+    sizes = [4, 6, 7, 9, 12]
+    groups = [rng.normal(rng.normal(0, 2), 1, n) for n in sizes]
+    sites = np.repeat(list("abcde"), sizes)
+    found = one_way_icc("v", np.concatenate(groups), sites, 0.1)
+    within = sum(float(((g - g.mean()) ** 2).sum()) for g in groups) / (38 - 5)
+    n_h = stats.hmean(sizes)
+    f = n_h * np.var([g.mean() for g in groups], ddof=1) / within
+    for end, tail in ((found.lower, 0.05), (found.upper, 0.95)):
+        assert stats.f.sf(f / (1 + n_h * end / (1 - end)), 4, 33) == pytest.approx(tail)
 
 
 def test_negative_estimate_stands_and_interval_stops_at_zero():
