@@ -11,11 +11,11 @@ from sitewise.classical.complete_cases import complete_cases, dropped_patients, 
 from sitewise.classical.crosscheck_notes import agreement, assumptions, site_note, size_note
 from sitewise.classical.result import AnovaRow, ContrastRow, CrossCheck, FTest
 from sitewise.classical.rmanova import Anova, mixed_anova
-from sitewise.classical.rows import endpoint_rows, factor_levels, outcome_visits
 from sitewise.classical.type3 import EFFECTS, cell_rows, f_p_value, type3_hypotheses, wald_f
 from sitewise.errors import ModelError
 from sitewise.plan.model import Plan
 from sitewise.terms import AVAL, AVISIT, SITEID, TRT01P, USUBJID
+from sitewise.trial.selection import factor_levels, outcome_visits, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,8 @@ def cross_check(
     `primary`, `patients` and `label` are used. The rows are those of the primary model's analysis
     set; with the baseline as covariate the visits after baseline, without the covariate.
     """
-    rows = endpoint_rows(plan, frame, endpoint, plan.primary.model)
-    visits = outcome_visits(plan)
+    rows = select_rows(plan, frame, endpoint, plan.primary.model).candidates
+    visits = tuple(visit.name for visit in outcome_visits(plan))
     rows = rows[rows[AVISIT].astype(str).isin(visits)]
     present = set(rows[TRT01P].astype(str))
     arms = [arm for arm in plan.arms.levels if arm in present]

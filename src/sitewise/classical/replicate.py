@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sitewise.classical.result import ReplicatedNumber, Replication, Replications
-from sitewise.classical.rows import endpoint_rows, factor_levels
 from sitewise.classical.second_engine import (
     ENGINE,
     SecondFit,
@@ -17,6 +16,7 @@ from sitewise.classical.second_engine import (
 )
 from sitewise.errors import ModelError
 from sitewise.plan.model import Plan
+from sitewise.trial.selection import factor_levels, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def _replicate(plan: Plan, frame: "pd.DataFrame", endpoint: str, facts: Facts) -
     reason = _skipped(plan, int(first["nobs"]))
     if reason:
         return replace(empty, status="skipped", reason=reason)
-    subset = endpoint_rows(plan, frame, endpoint, model)
+    subset = select_rows(plan, frame, endpoint, model).candidates
     design = build_design(str(first["formula"]), subset, factor_levels(plan))
     if len(design.y) != int(first["nobs"]):
         reason = f"the first engine used {first['nobs']} rows, here are {len(design.y)}"

@@ -44,18 +44,14 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
     """
     from sitewise.inference.cautions import fit_cautions
     from sitewise.inference.planned_contrasts import ask_all
-    from sitewise.inference.planned_rows import (
-        IDENTIFIERS,
-        factor_levels,
-        select_rows,
-        table_uses,
-    )
+    from sitewise.inference.planned_rows import table_uses
     from sitewise.lmm.design import build_design
     from sitewise.lmm.fit import fit_design
+    from sitewise.trial.selection import IDENTIFIERS, factor_levels, select_rows
 
     spec = plan.models[model]
     selection = select_rows(plan, frame, endpoint, model)
-    candidates = selection.rows[selection.candidate].reset_index(drop=True)
+    candidates = selection.candidates
     design = build_design(spec.formula, candidates, factor_levels(plan), identifiers=IDENTIFIERS)
     rows = candidates[design.used].reset_index(drop=True)
     every, missing = ask_all(plan, design, rows)

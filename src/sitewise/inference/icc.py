@@ -10,9 +10,9 @@ from sitewise.inference.icc_share import share_interval
 from sitewise.inference.icc_visit import iccs_by_visit
 from sitewise.inference.icc_week import has_slopes, iccs_at_weeks
 from sitewise.inference.planned_fit import PlannedFit
-from sitewise.inference.planned_rows import factor_levels, select_rows
 from sitewise.plan.model import Plan
 from sitewise.terms import AVAL, AVISIT, SITEID, USUBJID
+from sitewise.trial.selection import factor_levels, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def compute_iccs(
     from sitewise.lmm.design import build_design
 
     selection = select_rows(plan, frame, endpoint, plan.primary.model)
-    candidates = selection.rows[selection.candidate]
+    candidates = selection.candidates
     primary = build_design(plan.models[plan.primary.model].formula, candidates, factor_levels(plan))
     rows = candidates[primary.used]
     present = set(rows[AVISIT].astype(str))

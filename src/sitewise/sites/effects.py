@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sitewise.plan.model import Plan
 from sitewise.sites.result import SiteEffect, SitePrediction, SiteResults
-from sitewise.terms import ANL01FL, AVAL, AVISIT, CHG, SITEID, TRT01P, USUBJID
+from sitewise.terms import AVAL, AVISIT, CHG, SITEID, TRT01P, USUBJID
+from sitewise.trial.selection import select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def site_results(
     (GROUP, LEVEL, TERM, BLUP, SE; SE conditional on the estimated variances).
     Intervals of predictions: BLUP +- normal quantile x SE; of effects: t, see `_contrast`.
     """
-    rows = _analysed(plan, frame, endpoint)
+    rows = select_rows(plan, frame, endpoint, plan.primary.model).candidates
     arms = rows.groupby(SITEID, observed=True)[TRT01P].nunique()
     constant = bool(len(arms)) and int(arms.max()) == 1
     predictions = _predictions(rows, ranef, plan.alpha)
@@ -41,18 +42,6 @@ def site_results(
         arm_constant_in_sites=constant,
         note=_note(plan, ranef, constant, primary),
     )
-
-
-def _analysed(plan: Plan, frame: "pd.DataFrame", endpoint: str) -> "pd.DataFrame":
-    """The measured rows of the endpoint in the primary model's analysis set."""
-    flag = f"{plan.models[plan.primary.model].set}FL"
-    keep = (
-        (frame["PARAMCD"] == endpoint)
-        & (frame[ANL01FL] == "Y")
-        & (frame[flag] == "Y")
-        & frame[AVAL].notna()
-    )
-    return frame[keep]
 
 
 def _predictions(

@@ -64,10 +64,10 @@ def facts(plan: Plan) -> Callable[..., dict[str, Any]]:
     """A fit of the first engine as plain data."""
 
     def fit(frame: pd.DataFrame, model: str = "nested") -> dict[str, Any]:
-        from sitewise.classical.rows import endpoint_rows, factor_levels
         from sitewise.lmm.fit import fit_formula
+        from sitewise.trial.selection import factor_levels, select_rows
 
-        rows = endpoint_rows(plan, frame, "SYSBP", model)
+        rows = select_rows(plan, frame, "SYSBP", model).candidates
         spec = plan.models[model]
         result = fit_formula(spec.formula, rows, factor_levels(plan), alpha=0.05).fit
         numbers = to_plain(result)

@@ -7,6 +7,7 @@ import pytest
 
 from sitewise.classical.crosscheck import cross_check
 from sitewise.classical.type3 import INTERACTION
+from sitewise.errors import ModelError
 from sitewise.plan.parts import part_data, read_part
 from sitewise.store.results import from_plain, to_plain
 
@@ -105,8 +106,6 @@ def refused(case, frame):
         return frame[~((frame["TRT01P"] == "HIC") & (frame["AVISIT"] == "Month 12"))]
     if case == "one arm":
         return frame[frame["TRT01P"] == "HIC"]
-    if case == "nothing":
-        return frame.iloc[:0]
     if case == "few":
         return frame[frame["USUBJID"].isin(["S0-0", "S1-0"]) | ~late]
     return frame.assign(AVAL=120.0)
@@ -119,7 +118,6 @@ def refused(case, frame):
         ("one visit", "Month 6 and Month 12 have no reading"),
         ("arm incomplete", "no patient of HIC"),
         ("one arm", "the rows hold HIC"),
-        ("nothing", "the rows hold none"),
         ("few", "2 complete patients in 2 arms"),
         ("constant", "does not vary"),
     ],
@@ -129,8 +127,13 @@ def test_refused_with_the_reason(plan, make_trial, case, words):
     assert words in found.refused
     assert (found.anova, found.mixed_complete) == ((), ())
     assert found.contrasts[-1].analysis == "primary model: Planned"
-    if case in ("one arm", "nothing", "constant", "one visit"):
+    if case in ("one arm", "constant", "one visit"):
         assert any("could not be fitted" in note for note in found.notes)
+
+
+def test_no_rows_at_all_is_the_selection_s_error(plan, make_trial):
+    with pytest.raises(ModelError, match="no rows of SYSBP"):
+        check(plan, make_trial().iloc[:0])
 
 
 def test_one_planned_visit_is_refused(replan, make_trial, plan):

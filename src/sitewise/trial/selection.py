@@ -1,0 +1,101 @@
+"""Which analysis rows of an endpoint a planned model may use, and why not the others.
+
+The models and all their relatives select by this, so that they see the same rows.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.errors import ModelError, Problem
+from sitewise.plan.model import Plan
+from sitewise.plan.sections import Visit
+from sitewise.terms import (
+    ABLFL,
+    ANL01FL,
+    AVISIT,
+    BASE,
+    PARAMCD,
+    SRCFILE,
+    SRCROW,
+    TRT01P,
+    USUBJID,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What names a row for the digest of the rows used.
+IDENTIFIERS = (USUBJID, AVISIT, SRCFILE, SRCROW)
+BASELINE_REASON = "baseline, enters the model as BASE"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Analysis rows of the endpoint, as they stand in adbp.
+
+    rows: every one of them. candidate: may be an outcome, boolean, one a row. reasons: why not,
+    empty where it may.
+    """
+
+    rows: "pd.DataFrame" = field(repr=False)
+    candidate: np.ndarray = field(repr=False)
+    reasons: np.ndarray = field(repr=False)
+
+    @property
+    def candidates(self) -> "pd.DataFrame":
+        """The rows that may be outcomes, numbered anew."""
+        return self.rows[self.candidate].reset_index(drop=True)
+
+
+def select_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> Selection:
+    """Rows of `endpoint` and the reason of each that `model` can't use as an outcome.
+
+    Raises ModelError where the endpoint has no rows, or none is left.
+    """
+    rows = frame[frame[PARAMCD] == endpoint].reset_index(drop=True)
+    name = plan.models[model].set
+    reasons = np.full(len(rows), "", dtype=object)
+
+    def exclude(mask: "np.ndarray | pd.Series[bool]", reason: str) -> None:
+        reasons[np.asarray(mask, dtype=bool) & (reasons == "")] = reason
+
+    exclude(rows[f"{name}FL"] != "Y", f"not in the analysis set {name}")
+    exclude(rows[ANL01FL] != "Y", "not the record to analyse (ANL01FL)")
+    if plan.baseline.missing == "drop":
+        exclude(rows[BASE].isna(), "the patient has no baseline reading")
+    if plan.baseline.handling == "covariate":
+        exclude(rows[ABLFL] == "Y", BASELINE_REASON)
+        week = plan.baseline_visit.week
+        early = [visit.name for visit in plan.visits if visit.week < week]
+        exclude(rows[AVISIT].isin(early), "before baseline")
+    candidate = reasons == ""
+    if not candidate.any():
+        counts = ", ".join(
+            f"{int((reasons == reason).sum())} {reason}" for reason in dict.fromkeys(reasons)
+        )
+        raise ModelError(
+            f"The model {model} has no rows of {endpoint}.",
+            [Problem(f"{len(rows)} analysis rows: {counts or 'none at all'}",
+                     where=f"models.{model}", fix="see the findings, and the set's rule")],
+        )  # fmt: skip
+    return Selection(rows, candidate, reasons)
+
+
+def outcome_visits(plan: Plan) -> tuple[Visit, ...]:
+    """Visits whose readings are outcomes: those after baseline where it is a covariate."""
+    late = plan.baseline.handling == "covariate"
+    return tuple(v for v in plan.visits if not late or v.week > plan.baseline_visit.week)
+
+
+def factor_levels(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Levels of the factors that the plan declares, the first is the reference.
+
+    With the baseline as a covariate its visit is no level: no outcome is there.
+    """
+    levels = {TRT01P: plan.arms.levels, AVISIT: tuple(v.name for v in outcome_visits(plan))}
+    for name, covariate in plan.covariates.items():
+        if covariate.type == "category" and covariate.codes:
+            levels[name] = tuple(dict.fromkeys(covariate.codes.values()))
+    return levels
