@@ -47,9 +47,9 @@ def site_results(
 def _predictions(
     rows: "pd.DataFrame", ranef: "pd.DataFrame", alpha: float
 ) -> tuple[SitePrediction, ...]:
-    from scipy.stats import norm
+    from scipy.special import ndtri  # scipy.stats takes half a second longer to import
 
-    half = float(norm.ppf(1 - alpha / 2))
+    half = float(ndtri(1 - alpha / 2))
     patients = rows.groupby(SITEID, observed=True)[USUBJID].nunique()
     own = ranef[(ranef["GROUP"] == SITEID) & (ranef["TERM"] == INTERCEPT)]
     return tuple(
@@ -130,9 +130,9 @@ def _contrast(site: str, values: Mapping[str, Any], plan: Plan) -> SiteEffect:
 
 
 def _t_interval(estimate: float, se: float, df: int, alpha: float) -> tuple[float, float]:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    half = float(t.ppf(1 - alpha / 2, df)) * se
+    half = float(stdtrit(df, 1 - alpha / 2)) * se
     return estimate - half, estimate + half
 
 

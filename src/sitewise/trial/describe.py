@@ -1,6 +1,8 @@
 """What the analysis rows say of patients, outcomes and missing visits (rule describe)."""
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from sitewise.terms import AVAL, AVISIT, AVISITN, CHG, SITEID, TRT01P, USUBJID
@@ -139,7 +141,7 @@ def _patterns(plan: "Plan", adbp: "pd.DataFrame", patients: "pd.DataFrame") -> I
             index=PATIENT, columns=AVISITN, values="_x", aggfunc="any"
         )
         seen = seen.reindex(index=who.index, columns=range(len(plan.visits))).eq(True)
-        marks = seen.apply(lambda line: "".join("x" if x else "." for x in line), axis=1)
+        marks = reduce(add, (seen[i].map({True: "x", False: "."}) for i in seen.columns))
         last = part.sort_values([*PATIENT, AVISITN]).drop_duplicates(PATIENT, keep="last")
         values = last.set_index(PATIENT)[AVAL].reindex(who.index)
         for arm in arm_names(plan):

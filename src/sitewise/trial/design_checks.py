@@ -108,7 +108,7 @@ def check_present(
             allowed="two sites or more: with one there is no variance between sites to estimate",
             fix="add the other hospitals to the site sheet, or see why they were set aside",
         )
-    here = set(analysed[TRT01P])
+    here = set(analysed[TRT01P].unique())
     absent = [arm for arm in plan.arms.levels if arm not in here]
     if absent:
         only = f" (only one arm is left: {', '.join(sorted(here))})" if len(here) == 1 else ""
@@ -122,7 +122,7 @@ def check_present(
 
 
 def _absent_visits(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
-    there = set(zip(analysed[PARAMCD], analysed[AVISIT], strict=True))
+    there = set(analysed[[PARAMCD, AVISIT]].drop_duplicates().itertuples(index=False, name=None))
     visits = [visit.name for visit in plan.visits]
     for name in plan.endpoints:
         empty = [visit for visit in visits if (name, visit) not in there]
@@ -161,25 +161,7 @@ def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
             advice="see whether the baseline reading can be found in the source documents",
             scope="baseline",
         )
-        cells = part.groupby([AVISIT, TRT01P]).size()
-        empty = [
-            f"{arm} at {visit.name}"
-            for visit in plan.visits
-            for arm in plan.arms.levels
-            if (visit.name, arm) not in cells.index and visit.name in set(part[AVISIT])
-        ]
-        if empty:
-            yield Found(
-                "arm without readings",
-                Severity.WARNING,
-                part.iloc[:1],
-                "",
-                f"no {name} reading: {', '.join(empty)}; a contrast there can't be estimated",
-                allowed="readings of each arm at each visit",
-                action="none",
-                advice="check the codes of arms and visits",
-                scope="trial",
-            )
+        yield from _empty_cells(plan, name, part)
     patients = analysed[keys].drop_duplicates()
     lonely = patients[~patients.duplicated(SITEID, keep=False)][SITEID]
     yield Found(
@@ -191,3 +173,27 @@ def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
         action="readings kept",
         scope="site",
     )
+
+
+def _empty_cells(plan: "Plan", name: str, part: "pd.DataFrame") -> Iterator[Found]:
+    """Arms without a reading at a visit at which others have some."""
+    cells = set(part[[AVISIT, TRT01P]].drop_duplicates().itertuples(index=False, name=None))
+    held = {visit for visit, _ in cells}
+    empty = [
+        f"{arm} at {visit.name}"
+        for visit in plan.visits
+        for arm in plan.arms.levels
+        if visit.name in held and (visit.name, arm) not in cells
+    ]
+    if empty:
+        yield Found(
+            "arm without readings",
+            Severity.WARNING,
+            part.iloc[:1],
+            "",
+            f"no {name} reading: {', '.join(empty)}; a contrast there can't be estimated",
+            allowed="readings of each arm at each visit",
+            action="none",
+            advice="check the codes of arms and visits",
+            scope="trial",
+        )

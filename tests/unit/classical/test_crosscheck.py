@@ -172,3 +172,9 @@ def test_row_order_and_the_rule_s_part_do_not_matter(plan, make_trial):
     assert [t.f for t in second.mixed_all] == pytest.approx([t.f for t in first.mixed_all])
     assert [r.f for r in second.anova] == pytest.approx([r.f for r in first.anova])
     assert from_plain(to_plain(first), type(first)).notes == first.notes
+
+
+def test_deprecations_of_the_library_are_for_the_log(plan, make_trial, caplog):
+    found = check(plan, make_trial())
+    assert [text for text in found.warnings if "deprecated" in text] == []
+    assert all("pingouin" in record.message for record in caplog.records)

@@ -241,7 +241,7 @@ def test_kpa_is_converted_only_where_it_is_declared(trial, declared: bool) -> No
     if declared:
         sbp = part[part["PARAMCD"] == "SYSBP"]
         assert sbp["AVAL"].tolist() == [pytest.approx(150.0123, abs=1e-4)] * 9
-        assert MMHG_PER_KPA == pytest.approx(760 / 101.325, rel=1e-9)
+        assert pytest.approx(760 / 101.325, rel=1e-9) == MMHG_PER_KPA
         assert set(sbp["UNIT"]) == {"kPa"}
         assert set(sbp["AVALC"]) == {"20"}
         assert len(finding(checked, "converted from kPa")) == 2

@@ -135,7 +135,9 @@ def test_replicates_that_no_pairing_explains_are_set_aside(long) -> None:
     assert sorted(lost["SRCROW"]) == [2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(("day", "rule"), [("", "missing"), ("0", "impossible"), ("x", "impossible")])
+@pytest.mark.parametrize(
+    ("day", "rule"), [("", "missing"), ("0", "impossible"), ("x", "impossible")]
+)
 @pytest.mark.parametrize("time", ["actual", "nominal"])
 def test_study_days(long, day: str, rule: str, time: str) -> None:
     long.data["time"] = time
