@@ -106,9 +106,11 @@ def check(
     from sitewise.run.checking import check_trial
 
     try:
-        checked = check_trial(plan, data)
+        checked, notes = check_trial(plan, data)
     except SitewiseError as error:
         _fail(error)
+    for note in notes:
+        typer.echo(f"Note on the plan: {note}")
     show_check(checked, Console(), show_all=show_all, csv=csv)
 
 

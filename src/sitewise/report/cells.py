@@ -1,8 +1,8 @@
-"""Cells that several sections share: estimates, p-values with their place, lists that are capped."""
+"""Cells that several sections share: estimates, p-values with their place, capped lists."""
 
 from sitewise.lmm.result import Estimate
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, interval, number
+from sitewise.report.formatting import NONE, degrees, interval, number
 from sitewise.report.layout import Cell
 from sitewise.report.standing import standing
 
@@ -13,7 +13,8 @@ MOST_NAMES = 6  # sites named in one cell
 
 def p_cell(evidence: Evidence, endpoint: str, p: float) -> Cell:
     """A p-value of a treatment contrast: it carries the sign of the endpoint's place."""
-    return Cell(evidence.p(p), standing(evidence, endpoint).marker)
+    text = evidence.p(p)
+    return Cell(text, standing(evidence, endpoint).marker if text != NONE else "")
 
 
 def place_note(evidence: Evidence, endpoint: str) -> str:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.model import Plan
-from sitewise.report.drawing import GREY, arm_style, new_figure, style
+from sitewise.report.drawing import GREY, arm_style, new_figure, style, thinned
 from sitewise.trial.description import Description
 
 _NAMED_VISITS = 5  # more are labelled by their week
@@ -21,7 +21,7 @@ def draw_profiles(plan: Plan, description: Description, primary: PlannedFit) -> 
         _differences(right, plan, primary)
         left.set_title("a  Observed means")
         left.set_ylabel(f"{endpoint.label} ({endpoint.unit})")
-        right.set_title(f"b  Primary model: difference from {plan.arms.reference}")
+        right.set_title("b  Differences, primary model")
         kind = "Difference in change" if plan.primary.contrast == "change" else "Difference"
         right.set_ylabel(f"{kind} ({endpoint.unit})")
         figure.legend(loc="outside lower center", ncols=min(4, len(plan.arms.column_order)))
@@ -70,15 +70,9 @@ def _differences(axes: Axes, plan: Plan, primary: PlannedFit) -> None:
                 markerfacecolor=look["color"] if main else "white",
             )
     _visit_axis(axes, plan)
-    lower = plan.arms.favours == "lower"
-    axes.annotate(
-        f"{'below' if lower else 'above'} 0 favours the arm over {plan.arms.reference}",
-        (0.98, 0.02 if lower else 0.98),
-        xycoords="axes fraction",
-        ha="right",
-        va="bottom" if lower else "top",
-        fontsize=6.5,
-        color=GREY,
+    side = "below" if plan.arms.favours == "lower" else "above"
+    axes.set_xlabel(
+        "\n".join(filter(None, (axes.get_xlabel(), f"{side} 0: better than reference")))
     )
 
 
@@ -89,5 +83,5 @@ def _visit_axis(axes: Axes, plan: Plan) -> None:
     if len(visits) <= _NAMED_VISITS:
         axes.set_xticks([v.week for v in visits], [v.name for v in visits])
     else:
-        axes.set_xticks([v.week for v in visits], [f"{v.week:g}" for v in visits])
+        axes.set_xticks([v.week for v in visits], thinned([f"{v.week:g}" for v in visits], 7))
         axes.set_xlabel("Week")

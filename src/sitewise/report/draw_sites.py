@@ -42,9 +42,7 @@ def draw_caterpillar(plan: Plan, sites: SiteResults, iccs: Iccs) -> Figure:
         for p in ordered
     )
     endpoint = plan.endpoints[sites.endpoint]
-    label = (
-        f"Predicted departure of the site ({endpoint.unit}), {coverage(plan.alpha)} interval"
-    )
+    label = f"Predicted departure of the site ({endpoint.unit}), {coverage(plan.alpha)} interval"
     empty = f"Model {sites.model} has no random intercept of sites" if not lines else ""
     return _draw(_split([_Panel("", lines)]), label, 0.0, empty or sites_label(sites))
 
@@ -70,7 +68,9 @@ def draw_forest(plan: Plan, sites: SiteResults) -> Figure:
     zero = None if means and not change else 0.0
     counted = "Site (patients)" if means else "Site (arm : reference)"
     empty = "" if panels else "No site has an effect of its own"
-    return _draw(_split(panels), f"{label}, {coverage(plan.alpha)} interval", zero, empty or counted)
+    return _draw(
+        _split(panels), f"{label}, {coverage(plan.alpha)} interval", zero, empty or counted
+    )
 
 
 def _effect_line(plan: Plan, effect: SiteEffect) -> _Line:

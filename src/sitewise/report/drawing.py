@@ -1,8 +1,9 @@
 """The look of every figure, and saving it with the same bytes each time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -19,7 +20,7 @@ GREY = "#6f6f6f"
 WIDTH = 6.7  # inches: the text width of an A4 page
 MOST_HEIGHT = 8.3  # inches: what an A4 page holds beside a caption
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#333333",
     "axes.grid": False,
     "axes.labelsize": 7.5,
@@ -36,6 +37,7 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.1,
     "lines.markersize": 4.5,
+    "path.simplify": False,
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "sitewise",
@@ -65,6 +67,12 @@ def style() -> Iterator[None]:
         manager.ttflist = everything
 
 
+def thinned(labels: Sequence[str], most: int) -> list[str]:
+    """At most about `most` of the labels, evenly chosen, the others empty."""
+    step = max(1, -(-len(labels) // most))
+    return [label if i % step == 0 else "" for i, label in enumerate(labels)]
+
+
 def new_figure(height: float) -> Figure:
     """A figure of the page's width; `height` in inches, at most a page."""
     return Figure(figsize=(WIDTH, min(height, MOST_HEIGHT)), layout="constrained")
@@ -76,7 +84,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def arm_style(arms: Arms, arm: str) -> dict[str, object]:
+def arm_style(arms: Arms, arm: str) -> dict[str, Any]:
     """Colour, marker and line of one arm, by its place in the plan."""
     i = [a.name for a in arms.column_order].index(arm)
     return {

@@ -115,7 +115,11 @@ def read_evidence(
     endpoints = {
         name: EndpointEvidence(
             name,
-            *(by_kind[kind][name] for kind in by_kind),
+            by_kind["icc"][name],
+            by_kind["comparisons"][name],
+            by_kind["replication"][name],
+            by_kind["crosscheck"][name],
+            by_kind["sites"][name],
             {model: fitted[name, model] for model in plan.models},
         )
         for name in plan.endpoints

@@ -10,7 +10,9 @@ MINUS = "\u2212"
 NONE = "\u2013"
 TIMES = "\u00d7"
 INFINITY = "\u221e"
-_SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+_SUPERSCRIPT = str.maketrans(
+    "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+)
 # A number is padded with spaces of a digit's and a point's width to stand on its decimal point.
 _DIGIT_SPACE, _POINT_SPACE = "\u2007", "\u2008"
 

@@ -75,7 +75,7 @@ def group(title: str, columns: int) -> Row:
 
 
 def table(
-    id: str,
+    anchor: str,
     caption: str,
     columns: Sequence[tuple[str, str]],
     rows: Sequence[Row],
@@ -96,4 +96,4 @@ def table(
         made.append(Column(title, kind, any(cells[i][j].marker for i in own)))
     kept = tuple(dict.fromkeys(note for note in notes if note))
     lines = tuple(Row(tuple(c), r.kind) for c, r in zip(cells, rows, strict=True))
-    return Table(id, caption, tuple(made), lines, kept, file, size)
+    return Table(anchor, caption, tuple(made), lines, kept, file, size)

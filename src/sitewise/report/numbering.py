@@ -31,55 +31,60 @@ class Numbers:
     _head: str = ""
     _counts: dict[str, int] = field(default_factory=lambda: {"Table": 0, "Figure": 0})
 
-    def section(self, id: str, title: str) -> str:
+    def section(self, anchor: str, title: str) -> str:
         """The next section: 1, 2, ..."""
         self._section += 1
-        return self._open(id, title, str(self._section))
+        return self._open(anchor, title, str(self._section))
 
-    def appendix(self, id: str, title: str) -> str:
+    def appendix(self, anchor: str, title: str) -> str:
         """The appendix: A."""
-        return self._open(id, title, "A")
+        return self._open(anchor, title, "A")
 
-    def sub(self, id: str, title: str) -> str:
+    def sub(self, anchor: str, title: str) -> str:
         """The next subsection: 1.1, 1.2, ..."""
         self._sub += 1
         number = f"{self._head}.{self._sub}"
-        self._keep(id, f"Section {number}")
-        self.entries.append(Entry(2, id, number, title))
+        self._keep(anchor, f"Section {number}")
+        self.entries.append(Entry(2, anchor, number, title))
         return number
 
-    def table(self, id: str) -> str:
+    def table(self, anchor: str) -> str:
         """The next table."""
-        return self._next("Table", id)
+        return self._next("Table", anchor)
 
-    def figure(self, id: str) -> str:
+    def figure(self, anchor: str) -> str:
         """The next figure."""
-        return self._next("Figure", id)
+        return self._next("Figure", anchor)
 
-    def ref(self, id: str) -> str:
+    def ref(self, anchor: str) -> str:
         """`Table 3`, `Figure 1`, `Section 4.2`; raises RunError for an id that nothing has."""
-        if self.known and id not in self.known:
+        if self.known and anchor not in self.known:
             raise RunError(
                 "The report's templates refer to something that they do not print.",
-                [Problem(f"no table, figure or section has the id {id!r}", where="templates")],
+                [Problem(f"no table, figure or section has the id {anchor!r}", where="templates")],
             )
-        return self.known.get(id, "?")
+        return self.known.get(anchor, "?")
 
-    def _open(self, id: str, title: str, number: str) -> str:
+    def _open(self, anchor: str, title: str, number: str) -> str:
         self._head, self._sub = number, 0
-        self._keep(id, f"Section {number}")
-        self.entries.append(Entry(1, id, number, title))
+        self._keep(anchor, f"Section {number}")
+        self.entries.append(Entry(1, anchor, number, title))
         return number
 
-    def _next(self, kind: str, id: str) -> str:
+    def _next(self, kind: str, anchor: str) -> str:
         self._counts[kind] += 1
-        self._keep(id, f"{kind} {self._counts[kind]}")
+        self._keep(anchor, f"{kind} {self._counts[kind]}")
         return f"{kind} {self._counts[kind]}"
 
-    def _keep(self, id: str, name: str) -> None:
-        if id in self.found:
+    def _keep(self, anchor: str, name: str) -> None:
+        if anchor in self.found:
             raise RunError(
                 "The report's templates print the same thing twice.",
-                [Problem(f"{name} and {self.found[id]} share the id {id!r}", where="templates")],
+                [
+                    Problem(
+                        f"{name} and {self.found[anchor]} share the id {anchor!r}",
+                        where="templates",
+                    )
+                ],
             )
-        self.found[id] = name
+        self.found[anchor] = name

@@ -2,7 +2,8 @@
 
 import base64
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,19 @@ def _sheet(templates: Mapping[str, str], name: str) -> str:
 
 def write_pdf(page: str, path: Path) -> None:
     """Lay the page out as PDF; raises RunError with everything that WeasyPrint warns of."""
+    with _no_warnings():
+        content = lay_out(page).write_pdf()
+    path.write_bytes(content)
+
+
+def lay_out(page: str) -> Any:
+    """WeasyPrint's document of the page, with the pinned fonts and no way to the network."""
     import weasyprint
     from weasyprint.text.fonts import FontConfiguration
     from weasyprint.urls import URLFetcher, URLFetcherResponse
 
     class Fetcher(URLFetcher):  # type: ignore[misc]
-        """Serve the pinned fonts by name and data URIs; nothing else, above all no network."""
+        """Serve the fonts by name, and data URIs; nothing else."""
 
         def fetch(self, url: str, headers: Any = None) -> Any:
             if url.startswith(f"{_FONT_SCHEME}:"):
@@ -83,14 +91,23 @@ def write_pdf(page: str, path: Path) -> None:
                 return URLFetcherResponse(url, body, {"Content-Type": "font/ttf"})
             return super().fetch(url, headers)
 
+    fetcher = Fetcher(allowed_protocols=("data",), fail_on_errors=True)
+    html = weasyprint.HTML(string=page, base_url="sitewise:/", url_fetcher=fetcher)
+    return html.render(font_config=FontConfiguration())
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Turn what WeasyPrint warns of, and a refused address, into a RunError."""
+    from weasyprint.urls import FatalURLFetchingError
+
     warned = _Warnings()
     logger = logging.getLogger("weasyprint")
     logger.addHandler(warned)
     try:
-        fetcher = Fetcher(allowed_protocols=("data",), fail_on_errors=True)
-        fonts = FontConfiguration()
-        html = weasyprint.HTML(string=page, base_url="sitewise:/", url_fetcher=fetcher)
-        content = html.write_pdf(font_config=fonts)
+        yield
+    except FatalURLFetchingError as error:
+        warned.messages.append(str(error))
     finally:
         logger.removeHandler(warned)
     if warned.messages:
@@ -101,7 +118,6 @@ def write_pdf(page: str, path: Path) -> None:
                 for message in dict.fromkeys(warned.messages)
             ],
         )
-    path.write_bytes(content)
 
 
 def _font(name: str) -> bytes:

@@ -6,7 +6,7 @@ from sitewise.classical.result import CrossCheck, Replication
 from sitewise.report.cells import MOST_SITE_ROWS, capped, p_cell, place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, number, percent, plural, scientific
-from sitewise.report.layout import Row, Table, row, table
+from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.standing import standing
 from sitewise.report.words_models import coefficient, group_name
 
@@ -52,13 +52,15 @@ def _check(e: Evidence, name: str, check: CrossCheck) -> CheckOf:
         f" complete-case analysis drops {dropped} ({percent(dropped, check.patients)})."
     )
     tests = {t.effect: t for t in (*check.mixed_all, *check.mixed_complete)}
-    agreement = tuple(f"{group_name(t.effect)}: {t.agreement}" for t in tests.values() if t.agreement)
+    agreement = tuple(
+        f"{group_name(t.effect)}: {t.agreement}" for t in tests.values() if t.agreement
+    )
     return CheckOf(
         name=name,
         title=e.endpoint(name).label,
         text=text,
         refused=check.refused,
-        dropped=_dropped(name, check),
+        dropped=_dropped(e, name, check),
         dropped_sites=_dropped_sites(check),
         anova=_anova(e, name, check) if check.anova else None,
         contrasts=_contrasts(e, name, check) if check.contrasts else None,
@@ -67,7 +69,8 @@ def _check(e: Evidence, name: str, check: CrossCheck) -> CheckOf:
     )
 
 
-def _dropped(name: str, check: CrossCheck) -> Table:
+def _dropped(e: Evidence, name: str, check: CrossCheck) -> Table:
+    order = [arm.name for arm in e.plan.arms.column_order]
     rows = [
         row(
             r.level,
@@ -76,7 +79,7 @@ def _dropped(name: str, check: CrossCheck) -> Table:
             str(r.dropped),
             percent(r.dropped, r.patients),
         )
-        for r in check.by_arm
+        for r in sorted(check.by_arm, key=lambda r: order.index(r.level))
     ]
     columns = [
         ("Arm", "text"),
@@ -108,12 +111,12 @@ def _anova(e: Evidence, name: str, check: CrossCheck) -> Table:
     everyone = {t.effect: t for t in check.mixed_all}
     rows: list[Row] = []
     for r in check.anova:
-        cells = [
+        cells: list[str | Cell] = [
             number(r.f, 3),
             f"{degrees(r.df1)}, {degrees(r.df2)}",
             p_cell(e, name, r.p),
             number(r.epsilon, 3),
-            p_cell(e, name, r.p_gg) if r.p_gg == r.p_gg else NONE,
+            p_cell(e, name, r.p_gg),
         ]
         for tests in (complete, everyone):
             t = tests.get(r.effect)
@@ -140,7 +143,7 @@ def _anova(e: Evidence, name: str, check: CrossCheck) -> Table:
         rows,
         notes=[
             "\u03b5: Greenhouse and Geisser's. Mixed models: type III F, on the same complete cases"
-            " and on all patients; df: of the denominator.",
+            " and on all patients; df: of the denominator; \u2013: not available.",
             place_note(e, name),
         ],
         file="crosscheck.csv",
@@ -219,7 +222,8 @@ def _summary(name: str, found: tuple[Replication, ...]) -> Table:
             if loglik
             else (NONE, NONE, NONE)
         )
-        rows.append(row(r.model, *numbers, r.status, r.stopped_short or NONE, r.reason))
+        why = "" if r.status == "agrees" else r.reason
+        rows.append(row(r.model, *numbers, r.status, r.stopped_short or NONE, why))
     engine = next((f"{r.engine} {r.engine_version}".strip() for r in found), "second engine")
     tolerance = next((f"{r.tolerance:g}" for r in found), "")
     return table(

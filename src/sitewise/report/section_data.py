@@ -231,9 +231,7 @@ def findings(e: Evidence) -> Findings:
     found = sorted(
         e.account.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.rule, f.message)
     )
-    rows = [
-        row(f.rule, f.severity, str(f.findings), names_cell(f.sites), f.message) for f in found
-    ]
+    rows = [row(f.rule, f.severity, str(f.findings), names_cell(f.sites), f.message) for f in found]
     columns = [
         ("Rule", "text"),
         ("Severity", "text"),

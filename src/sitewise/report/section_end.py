@@ -80,9 +80,17 @@ def appendix(e: Evidence) -> Appendix:
 
 
 def plan_text(e: Evidence) -> str:
-    """The plan as YAML, every key with the value that was used, defaults included."""
+    """The plan as YAML with the values that were used, defaults included, lists of words inline."""
     import yaml
 
-    data = e.plan.model_dump(mode="json")
-    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=92)
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def sequence(dumper: yaml.SafeDumper, items: list[object]) -> yaml.Node:
+        inline = not any(isinstance(item, (list, dict)) for item in items)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=inline)
+
+    Dumper.add_representer(list, sequence)
+    data = e.plan.model_dump(mode="json", exclude_none=True)
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=52)
     return text

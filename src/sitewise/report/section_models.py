@@ -3,18 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sitewise.inference.comparison import CriterionGroup
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report import words_figures as captions
 from sitewise.report import words_models as words
 from sitewise.report.cells import estimate_cells, estimate_columns, p_cell, place_note
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, decimals_for_se, degrees, interval, number
+from sitewise.report.formatting import (
+    NONE,
+    decimals_for_se,
+    degrees,
+    interval,
+    listed,
+    number,
+)
 from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.section_comparisons import criteria_table, tests_table
 from sitewise.report.words import contrast_name
 from sitewise.report.words_sites import level_name
 
-_MODELS_A_TABLE = 5
+_MODELS_A_TABLE = 6
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class ModelsOf:
     test_text: tuple[str, ...]
     criteria: tuple[Table, ...]
     uses: Table
-    slopes: tuple[str, ...]
+    slopes: str
     cautions: tuple[str, ...]
     residuals: Figure
 
@@ -69,18 +76,15 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         components=_components(e, fits[0]),
         side_by_side=_side_by_side(e, name, fits),
         by_visit=_by_visit(e, fits[0]),
-        all_models=tuple(
-            _all(e, name, fits[i : i + _MODELS_A_TABLE], i // _MODELS_A_TABLE)
-            for i in range(0, len(fits), _MODELS_A_TABLE)
-        ),
-        tests=_tests(e, name) if tests else None,
+        all_models=tuple(_all(e, name, part, i) for i, part in enumerate(_parts(fits))),
+        tests=tests_table(e, name) if tests else None,
         test_text=tuple(t for t in (words.comparison_sentence(e, test) for test in tests) if t),
         criteria=tuple(
-            _criteria(name, group_, i) for i, group_ in enumerate(own.comparisons.criteria)
+            criteria_table(name, group_, i) for i, group_ in enumerate(own.comparisons.criteria)
         ),
         uses=_uses(name, fits),
-        slopes=tuple(t for t in (words.growing_variance(e, fit) for fit in fits) if t),
-        cautions=tuple(f"{fit.model}: {text}" for fit in fits for text in fit.cautions),
+        slopes=words.growing_variance(e, name),
+        cautions=_cautions(fits),
         residuals=Figure(
             f"fig-residuals-{name}",
             captions.residuals_caption(e, name),
@@ -90,10 +94,26 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
     )
 
 
+def _parts(fits: tuple[PlannedFit, ...]) -> list[tuple[PlannedFit, ...]]:
+    """As few tables as hold all models, of about one size."""
+    tables = -(-len(fits) // _MODELS_A_TABLE)
+    size = -(-len(fits) // tables)
+    return [fits[i : i + size] for i in range(0, len(fits), size)]
+
+
+def _cautions(fits: tuple[PlannedFit, ...]) -> tuple[str, ...]:
+    """Cautions of the fits; the same words of several models once."""
+    told: dict[str, list[str]] = {}
+    for fit in fits:
+        for text in fit.cautions:
+            told.setdefault(text, []).append(fit.model)
+    return tuple(f"{listed(names)}: {text}" for text, names in told.items())
+
+
 def _fixed(e: Evidence, fit: PlannedFit) -> Table:
     rows = []
     for effect in fit.fit.fixef:
-        d = decimals_for_se(effect.se, e.decimals(fit.endpoint))
+        d = decimals_for_se(effect.se, e.decimals(fit.endpoint) + 1)
         rows.append(
             row(
                 words.coefficient(effect.name, fit.fit.levels),
@@ -197,7 +217,9 @@ def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table
 def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
     rows: list[Row] = []
     last = ""
-    for c in fit.contrasts:
+    kinds = ("level", "change")
+    arms = [arm.name for arm in e.plan.arms.column_order]
+    for c in sorted(fit.contrasts, key=lambda c: (arms.index(c.arm), kinds.index(c.kind), c.week)):
         head = f"{c.arm} minus {c.reference}, {c.kind}"
         if head != last:
             rows.append(group(head, 6))
@@ -229,7 +251,7 @@ def _all(e: Evidence, name: str, fits: tuple[PlannedFit, ...], part: int) -> Tab
         cells = []
         for own in effects:
             x = own.get(effect)
-            d = decimals_for_se(x.se, e.decimals(name)) if x else 0
+            d = decimals_for_se(x.se, e.decimals(name) + 1) if x else 0
             cells.append(f"{number(x.estimate, d)} ({number(x.se, d)})" if x else "")
         rows.append(row(words.coefficient(effect, levels), *cells))
     rows.append(group("Variances; correlations of random effects", len(columns)))
@@ -249,8 +271,8 @@ def _all(e: Evidence, name: str, fits: tuple[PlannedFit, ...], part: int) -> Tab
         columns,
         rows,
         notes=[
-            "Log-likelihoods of models with other fixed parts can't be compared under REML; p-values"
-            " stand in the tables of contrasts."
+            "Log-likelihoods of models with other fixed parts can't be compared under REML;"
+            " p-values stand in the tables of contrasts."
         ],
         file="fixed_effects.csv",
         size="small",
@@ -258,81 +280,18 @@ def _all(e: Evidence, name: str, fits: tuple[PlannedFit, ...], part: int) -> Tab
 
 
 def _variances(fit: PlannedFit, d: int) -> list[tuple[str, str]]:
+    """Label and number of each component; the residual's label is `~residual`."""
     lines = []
     for term in fit.fit.random:
         who = level_name(term.group)
-        for i, name in enumerate(term.terms):
-            plain = words.term_name(name, fit.fit.levels) == "intercept"
-            decimals = d if plain else d + 3
-            lines.append((f"{who}, {words.term_name(name, fit.fit.levels)}", number(term.variances[i], decimals)))
+        names = [words.term_name(name, fit.fit.levels) for name in term.terms]
+        for i, name in enumerate(names):
+            decimals = d if name == "intercept" else d + 3
+            lines.append((f"{who}, {name}", number(term.variances[i], decimals)))
             for j in range(i):
-                pair = f"{who}, correlation {words.term_name(term.terms[j], fit.fit.levels)}\u2013{words.term_name(name, fit.fit.levels)}"
+                pair = f"{who}, correlation {names[j]}\u2013{name}"
                 lines.append((pair, number(term.correlations[i][j], 2)))
     return [*lines, ("~residual", number(fit.fit.sigma**2, d))]
-
-
-def _tests(e: Evidence, name: str) -> Table:
-    rows = []
-    for t in e.endpoints[name].comparisons.tests:
-        head = (t.question, f"{t.null} \u2192 {t.full}")
-        if t.refused:
-            rows.append(row(*head, "refused", NONE, NONE, NONE, NONE))
-            continue
-        mixture = NONE if t.p_mixture is None else e.p(t.p_mixture)
-        numbers = (number(t.statistic, 3), str(t.df), e.p(t.p_naive), mixture)
-        rows.append(row(*head, t.method, *numbers))
-    mixtures = [
-        f"{t.null} \u2192 {t.full}: {t.mixture}."
-        for t in e.endpoints[name].comparisons.tests
-        if t.mixture and not t.refused
-    ]
-    return table(
-        f"tbl-tests-{name}",
-        f"Likelihood-ratio tests of {name}, in the order of the plan",
-        [
-            ("Question", "text"),
-            ("Models", "text"),
-            ("By", "text"),
-            ("Statistic", "number"),
-            ("df", "number"),
-            ("p, naive", "number"),
-            ("p, mixture", "number"),
-        ],
-        rows,
-        notes=mixtures,
-        file="comparisons.csv",
-    )
-
-
-def _criteria(name: str, found: CriterionGroup, i: int) -> Table:
-    rows = [
-        row(
-            r.model,
-            str(r.nobs),
-            str(r.npar),
-            number(r.loglik, 3),
-            number(r.aic, 2),
-            number(r.bic, 2),
-            "not converged" if not r.converged else "singular" if r.singular else "regular",
-        )
-        for r in found.rows
-    ]
-    return table(
-        f"tbl-criteria-{name}-{i}",
-        f"Information criteria of {name}: {found.basis}",
-        [
-            ("Model", "text"),
-            ("Readings", "number"),
-            ("Parameters", "number"),
-            ("Log-likelihood", "number"),
-            ("AIC", "number"),
-            ("BIC", "number"),
-            ("Fit", "text"),
-        ],
-        rows,
-        notes=["Lower is better, within this table only."],
-        file="model_criteria.csv",
-    )
 
 
 def _uses(name: str, fits: tuple[PlannedFit, ...]) -> Table:

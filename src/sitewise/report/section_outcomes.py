@@ -100,9 +100,7 @@ def _patterns(e: Evidence, name: str) -> Table:
     for r in e.description.patterns:
         if r.endpoint == name:
             by_pattern.setdefault(r.pattern, {})[r.arm] = r
-    totals = {
-        arm: sum(by[arm].patients for by in by_pattern.values() if arm in by) for arm in arms
-    }
+    totals = {arm: sum(by[arm].patients for by in by_pattern.values() if arm in by) for arm in arms}
 
     def frequency(pattern: str) -> tuple[int, str]:
         return -sum(by_pattern[pattern][a].patients for a in by_pattern[pattern] if a), pattern
@@ -112,9 +110,9 @@ def _patterns(e: Evidence, name: str) -> Table:
     for pattern in shown:
         cells = []
         for arm in arms:
-            r = by_pattern[pattern].get(arm)
-            cells.append(count_percent(r.patients, totals[arm]) if r else "0")
-            cells.append(_last(r, d) if r else NONE)
+            own = by_pattern[pattern].get(arm)
+            cells.append(count_percent(own.patients, totals[arm]) if own else "0")
+            cells.append(_last(own, d) if own else NONE)
         rows.append(row(pattern.translate(_SIGNS), *cells))
     columns = [("Pattern", "text")]
     for arm in arms:

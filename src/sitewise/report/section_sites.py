@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sitewise.inference.icc_result import Iccs
 from sitewise.report import words_figures as captions
 from sitewise.report import words_sites as words
-from sitewise.report.cells import place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import interval, number, share, week
 from sitewise.report.layout import Figure, Row, Table, group, row, table
@@ -26,7 +25,6 @@ class SitesOf:
     design_effects: tuple[str, ...]
     ols: Table | None
     ols_text: tuple[str, ...]
-    ols_notes: str
     caterpillar: Figure
     forest: Figure
     forest_text: str
@@ -50,8 +48,9 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         by_week=_by_week(name, iccs) if iccs.at_week else None,
         design_effects=tuple(words.design_effect_sentence(d) for d in iccs.design_effects),
         ols=_ols(e, name, iccs) if iccs.ols else None,
-        ols_text=tuple(words.ols_sentence(r, name) for r in iccs.ols),
-        ols_notes=place_note(e, name),
+        ols_text=tuple(
+            words.ols_sentence(r, name) for r in iccs.ols if r.model == e.plan.primary.model
+        ),
         caterpillar=Figure(
             f"fig-caterpillar-{name}",
             captions.caterpillar_caption(e, name),
@@ -148,9 +147,11 @@ def _by_week(name: str, iccs: Iccs) -> Table:
         rows.append(group(f"Model {model}", 4))
         rows += [
             row(
-                week(r.week), share(r.site_share), share(r.patient_share),
+                week(r.week),
+                share(r.site_share),
+                share(r.patient_share),
                 number(r.total_variance, 1),
-            )  # fmt: skip
+            )
             for r in iccs.at_week
             if r.model == model
         ]
@@ -170,29 +171,33 @@ def _by_week(name: str, iccs: Iccs) -> Table:
 
 def _ols(e: Evidence, name: str, iccs: Iccs) -> Table:
     d = e.decimals(name)
-    rows = [
-        row(
-            r.model,
-            r.contrast,
-            number(r.estimate, d),
-            number(r.se, d + 1),
-            number(r.mixed_estimate, d),
-            number(r.mixed_se, d + 1),
-            number(r.ratio, 2),
-        )
-        for r in iccs.ols
-    ]
+    rows: list[Row] = []
+    for contrast in dict.fromkeys(r.contrast for r in iccs.ols):
+        rows.append(group(contrast, 7))
+        for r in iccs.ols:
+            if r.contrast == contrast:
+                rows.append(
+                    row(
+                        f"{r.model} (primary)" if r.model == e.plan.primary.model else r.model,
+                        number(r.estimate, d),
+                        number(r.se, d + 1),
+                        number(r.mixed_estimate, d),
+                        number(r.mixed_se, d + 1),
+                        number(r.ratio, 2),
+                        words.claimed(r.ratio),
+                    )
+                )
     return table(
         f"tbl-ols-{name}",
-        f"Least squares beside the mixed model, {name}, {e.endpoint(name).unit}",
+        f"Least squares beside mixed models, {name}, {e.endpoint(name).unit}",
         [
-            ("Model", "text"),
-            ("Contrast", "text"),
+            ("Mixed model", "text"),
             ("Least squares", "number"),
             ("SE", "number"),
-            ("Mixed model", "number"),
+            ("Mixed", "number"),
             ("SE", "number"),
             ("Ratio of SEs", "number"),
+            ("Least squares would claim", "text"),
         ],
         rows,
         notes=["Same contrast and fixed part. Ratio: SE of least squares / SE of the mixed model."],

@@ -40,7 +40,9 @@ def standing(evidence: Evidence, endpoint: str) -> Standing:
     """The place of an endpoint under the plan's `endpoint_order`."""
     plan = evidence.plan
     if plan.endpoint_order == "exploratory" or plan.endpoints[endpoint].role == "exploratory":
-        return _made("exploratory", f"{endpoint} is exploratory: its p-value supports no claim", False)
+        return _made(
+            "exploratory", f"{endpoint} is exploratory: its p-value supports no claim", False
+        )
     if plan.endpoint_order == "co-primary":
         return _co_primary(evidence, endpoint)
     return _hierarchical(evidence, endpoint)
@@ -55,7 +57,8 @@ def _hierarchical(evidence: Evidence, endpoint: str) -> Standing:
     failed = [name for name in before if not significant(evidence, name)]
     if failed:
         p = evidence.p_phrase(evidence.primary_fit(failed[0]).primary.result.p)
-        note = f"{endpoint} not tested: {failed[0]} came first and was not significant ({p}); descriptive"
+        note = f"{endpoint} not tested: {failed[0]} came first and was not significant ({p});"
+        note += " descriptive"
         return _made("not tested", note, False)
     if not before:
         return _made("first", "", True)

@@ -57,7 +57,6 @@ def _flat(rows: Sequence[Any]) -> Lines:
         yield asdict(row)
 
 
-
 def _fits(e: "Evidence") -> Iterator[tuple[dict[str, Any], Any]]:
     for name in e.endpoints:
         for fit in e.ordered_fits(name):
@@ -83,7 +82,11 @@ def _contrasts(e: "Evidence") -> Lines:
     for key, fit in _fits(e):
         place = standing(e, fit.endpoint)
         for c in fit.contrasts:
-            main = (c.arm, c.visit, c.kind) == (fit.primary.arm, fit.primary.visit, fit.primary.kind)
+            main = (c.arm, c.visit, c.kind) == (
+                fit.primary.arm,
+                fit.primary.visit,
+                fit.primary.kind,
+            )
             yield {
                 **key,
                 "arm": c.arm,
@@ -231,11 +234,11 @@ def _sites(e: "Evidence") -> Lines:
                 **key, "site": s.site, "quantity": "predicted intercept", "n": s.patients,
                 "estimate": s.blup, "se": s.se, "lower": s.lower, "upper": s.upper,
             }  # fmt: skip
-        for s in own.sites.effects:
+        for x in own.sites.effects:
             yield {
-                **key, "site": s.site, "quantity": s.kind, "arm": s.arm, "n": s.n,
-                "n_reference": s.n_reference, "estimate": s.estimate, "lower": s.lower,
-                "upper": s.upper, "refused": s.refused,
+                **key, "site": x.site, "quantity": x.kind, "arm": x.arm, "n": x.n,
+                "n_reference": x.n_reference, "estimate": x.estimate, "lower": x.lower,
+                "upper": x.upper, "refused": x.refused,
             }  # fmt: skip
 
 

@@ -5,7 +5,14 @@ Every sentence is a function of results. "Not significant" never becomes a claim
 
 from sitewise.inference.planned_fit import ArmContrast, PlannedFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, interval, level, listed, number, plural
+from sitewise.report.formatting import (
+    degrees,
+    interval,
+    level,
+    listed,
+    number,
+    plural,
+)
 from sitewise.report.standing import significant, standing
 from sitewise.report.words_models import singular_sentence
 from sitewise.terms import Severity
@@ -13,7 +20,7 @@ from sitewise.terms import Severity
 
 def lowered(label: str) -> str:
     """A label inside a sentence: `Systolic` becomes `systolic`, `HbA1c` and `SBP` stay."""
-    first = label.split(" ")[0]
+    first = label.split(" ", 1)[0]
     return label[0].lower() + label[1:] if first[1:].islower() or len(first) == 1 else label
 
 
@@ -127,11 +134,8 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
     return (
         *_sites_set_aside(evidence),
         *_errors(evidence),
-        *(
-            f"{name}: {text}"
-            for name in evidence.endpoints
-            for text in _of_primary(evidence.primary_fit(name))
-        ),
+        *_primary_cautions(evidence),
+        *_missing(evidence),
         *_disagreements(evidence),
         *_singular(evidence),
         *_places(evidence),
@@ -153,6 +157,15 @@ def _errors(evidence: Evidence) -> list[str]:
         for found in evidence.account.findings
         if found.severity == Severity.ERROR
     ]
+
+
+def _primary_cautions(evidence: Evidence) -> list[str]:
+    """Cautions of the primary fits; the same words of several endpoints once."""
+    told: dict[str, list[str]] = {}
+    for name in evidence.endpoints:
+        for text in _of_primary(evidence.primary_fit(name)):
+            told.setdefault(text, []).append(name)
+    return [f"{listed(names)}: {text}" for text, names in told.items()]
 
 
 def _of_primary(fit: PlannedFit) -> tuple[str, ...]:
@@ -178,20 +191,42 @@ def _disagreements(evidence: Evidence) -> list[str]:
 
 
 def _singular(evidence: Evidence) -> list[str]:
-    """Singular models, once a model; the primary model's own cautions may say it already."""
+    """Singular fits, those of one kind and term together; then fits that did not converge."""
+    told: dict[tuple[str, str], dict[str, list[str]]] = {}
+    stopped = []
+    for name in evidence.endpoints:
+        for fit in evidence.ordered_fits(name):
+            s = fit.fit.singularity
+            if s.singular:
+                told.setdefault((s.kind, s.where), {}).setdefault(name, []).append(fit.model)
+            if not fit.fit.converged and fit.model != evidence.plan.primary.model:
+                why = fit.fit.optimum.message
+                stopped.append(f"{name}: the model {fit.model} did not converge ({why}).")
     found = []
-    for model in evidence.plan.models:
-        fits = [own.fits[model] for own in evidence.endpoints.values()]
-        where = [fit for fit in fits if fit.fit.singularity.singular]
-        if where:
-            names = listed([fit.endpoint for fit in where])
-            found.append(f"{names}: {singular_sentence(where[0])}")
-        found += [
-            f"{fit.endpoint}: the model {fit.model} did not converge ({fit.fit.optimum.message})."
-            for fit in fits
-            if not fit.fit.converged and fit.model != evidence.plan.primary.model
-        ]
-    return found
+    for (kind, where), by_endpoint in told.items():
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for name, models in by_endpoint.items():
+            groups.setdefault(tuple(models), []).append(name)
+        for same, names in groups.items():
+            found.append(f"{listed(names)}: {singular_sentence(kind, where, list(same))}")
+    return found + stopped
+
+
+def _missing(evidence: Evidence) -> list[str]:
+    """Patients of the first endpoint without every visit, by arm: the answer rests on why."""
+    name, own = next(iter(evidence.endpoints.items()))
+    check = own.crosscheck
+    missing = check.patients - check.complete
+    if not missing:
+        return []
+    order = [arm.name for arm in evidence.plan.arms.column_order]
+    by_arm = sorted(check.by_arm, key=lambda r: order.index(r.level))
+    arms = [f"{r.level} {r.dropped} of {r.patients}" for r in by_arm]
+    return [
+        f"{name}: {missing} of {plural(check.patients, 'patient')} lack a reading at one visit or"
+        f" more ({listed(arms)}). The answer rests on those readings being missing at random, given"
+        " the model and the readings that there are."
+    ]
 
 
 def _places(evidence: Evidence) -> list[str]:

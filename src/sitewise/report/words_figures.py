@@ -11,7 +11,7 @@ def profiles_caption(evidence: Evidence, endpoint: str) -> str:
     kind = "change from baseline" if evidence.plan.primary.contrast == "change" else "level"
     return (
         f"{section.label}. a: observed means by arm and visit with {evidence.coverage} intervals of"
-        f" the means. b: difference from {evidence.plan.arms.reference} in {kind} by visit under"
+        f" the means. b: arm minus {evidence.plan.arms.reference} in {kind} by visit under"
         f" the primary model, with {evidence.coverage} intervals; the primary contrast is the"
         " filled symbol."
     )

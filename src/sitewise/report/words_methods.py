@@ -132,7 +132,9 @@ def _models(e: Evidence) -> Iterator[Method]:
         "co-primary": "co-primary: a claim needs every co-primary endpoint to be significant",
         "exploratory": "exploratory: no claim is made from any p-value",
     }
-    yield Method("Order of testing", f"The order of the endpoints is {orders[plan.endpoint_order]}.")
+    yield Method(
+        "Order of testing", f"The order of the endpoints is {orders[plan.endpoint_order]}."
+    )
     threshold = e.primary_fit(next(iter(plan.endpoints))).fit.singularity.threshold
     yield Method(
         "Singular fits",
@@ -156,8 +158,9 @@ def _sites(e: Evidence) -> Iterator[Method]:
         "Intraclass correlation",
         "By level, the share of the level's variance in the total, and the correlation of two"
         " readings that share the level and those above it. Given under three fixed parts; the plan"
-        f" names the headline one ({e.plan.icc.headline}). Intervals: {'; '.join(methods) or 'none'}."
-        " Lower ends are not below 0; an estimate of 0 has a one-sided upper limit.",
+        f" names the headline one ({e.plan.icc.headline}). Intervals:"
+        f" {'; '.join(methods) or 'none'}. Lower ends are not below 0; an estimate of 0 has a"
+        " one-sided upper limit.",
         "share = \u03c3\u00b2(site) / \u03c3\u00b2(total);  same patient:"
         " (\u03c3\u00b2(site) + \u03c3\u00b2(patient)) / \u03c3\u00b2(total)",
     )

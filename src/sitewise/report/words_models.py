@@ -1,19 +1,21 @@
 """Words on models: names of coefficients and components, boundary, shape, comparisons."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sitewise.inference.comparison import ModelComparison
-from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, listed, number, plural, week
+from sitewise.report.formatting import degrees, listed, number
 from sitewise.terms import SITEID, USUBJID, WEEK
+from sitewise.trial.description import OutcomeRow
 
+_PERFECT = 0.999  # printed as 1.00
 GROUPS = {SITEID: "site", USUBJID: "patient", "Residual": "reading (residual)"}
 
 
 def coefficient(name: str, levels: Mapping[str, tuple[str, ...]]) -> str:
-    """`AVISITMonth 6:TRT01PTASSH+HIC` as `Month 6 × TASSH+HIC`; what is not a factor as it is.
+    """`AVISITMonth 6:TRT01PTASSH+HIC` in words: the levels, with a times sign;
+    what is not a factor as it is.
 
     levels: of the factors of the model, as the fit gives them.
     """
@@ -30,7 +32,7 @@ def _part(part: str, levels: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def group_name(group: str) -> str:
-    """`SITEID:AVISIT` as `site × visit`."""
+    """`SITEID:AVISIT` in words, with a times sign."""
     names = {**GROUPS, "AVISIT": "visit", "TRT01P": "arm"}
     return " \u00d7 ".join(names.get(part, part) for part in group.split(":"))
 
@@ -41,47 +43,51 @@ def term_name(term: str, levels: Mapping[str, tuple[str, ...]]) -> str:
     return "intercept" if name == "Intercept" else name
 
 
-def singular_sentence(fit: PlannedFit) -> str:
-    """What a singular fit means, for a clinician."""
-    s = fit.fit.singularity
-    where = f" ({s.where})" if s.where else ""
-    head = f"model {fit.model} is singular{where}:"
-    if s.kind == "variance 0":
+def singular_sentence(kind: str, where: str, models: list[str]) -> str:
+    """What singular fits of one kind mean, for a clinician. where: the random term concerned."""
+    verb = "the model {} is" if len(models) == 1 else "the models {} are"
+    head = f"{verb.format(listed(models))} singular ({where}):"
+    if kind == "variance 0":
         return (
             f"{head} a variance is estimated as 0. That is an estimate and the term stays in the"
             " model; the data show no more variation at this level than chance within the levels"
-            " below it would give, which is not proof that there is none. Its degrees of freedom"
+            " below it would give, which is not proof that there is none. Degrees of freedom"
             " deserve caution."
         )
     return (
-        f"{head} two of its random effects move in step (a correlation of +1 or \u22121), so that"
-        " one of them carries no information of its own. Fixed effects and their standard errors"
-        " are firm; the correlation is not an observation about patients."
+        f"{head} a perfect correlation is estimated between two random effects, as between where"
+        " patients start and how they change. The model asks more than the data can tell; it is"
+        " not a finding about patients. Estimates of arms are usable, the correlation is not."
     )
 
 
-def growing_variance(evidence: Evidence, fit: PlannedFit) -> str:
-    """The reading of a random slope whose correlation with the intercept is at the boundary."""
-    slopes = [t for t in fit.fit.random if WEEK in t.terms and len(t.terms) > 1]
-    if fit.fit.singularity.kind != "correlation" or not slopes:
+def growing_variance(evidence: Evidence, endpoint: str) -> str:
+    """The reading of random slopes whose correlation with the intercept is at the boundary."""
+    found: dict[str, list[str]] = {}
+    for fit in evidence.ordered_fits(endpoint):
+        if fit.fit.singularity.kind != "correlation":
+            continue
+        for term in fit.fit.random:
+            if term.terms[-1] != WEEK or len(term.terms) < 2:
+                continue
+            r = term.correlations[-1][0]
+            if abs(r) > _PERFECT:
+                key = f"{group_name(term.group)}s has correlation {number(r, 2)}"
+                found.setdefault(key, []).append(fit.model)
+    if not found:
         return ""
-    spread = "; ".join(_spread(evidence, fit.endpoint))
-    groups = listed([group_name(t.group) for t in slopes])
-    return (
-        f"In the model {fit.model} the random slope of the {groups} has correlation"
-        f" {_correlations(fit)} with the random intercept. Read it as growing variance, not as a"
-        " law that those who start higher change faster: the observed standard deviations are"
-        f" {spread}, and a random slope is this model's only means to let the scatter between"
-        " patients differ from visit to visit."
+    where = "; ".join(
+        f"in {'the model' if len(models) == 1 else 'the models'} {listed(models)} the random slope"
+        f" of {key} with the random intercept"
+        for key, models in found.items()
     )
-
-
-def _correlations(fit: PlannedFit) -> str:
-    values = []
-    for term in fit.fit.random:
-        if WEEK in term.terms and len(term.terms) > 1:
-            values.append(number(term.correlations[1][0], 2))
-    return listed(values)
+    return (
+        f"{where[0].upper()}{where[1:]}. Read it as variance that changes over time, growing where"
+        " the correlation is 1, and not as a law that those who start higher change otherwise: the"
+        f" observed standard deviations are {'; '.join(_spread(evidence, endpoint))}, and a random"
+        " slope is such a model's only means to let the scatter between patients differ from visit"
+        " to visit."
+    )
 
 
 def _spread(evidence: Evidence, endpoint: str) -> list[str]:
@@ -89,12 +95,20 @@ def _spread(evidence: Evidence, endpoint: str) -> list[str]:
     lines = []
     for arm in evidence.plan.arms.column_order:
         rows = [
-            f"{number(r.sd, d)} at {r.visit}"
+            r
             for r in evidence.description.outcomes
             if r.endpoint == endpoint and r.arm == arm.name and r.n > 1
         ]
-        lines.append(f"{arm.name} {listed(rows)}")
+        told = [f"{number(r.sd, d)} at {r.visit}" for r in _few(rows)]
+        lines.append(f"{arm.name} {listed(told)}")
     return lines
+
+
+def _few(rows: Sequence[OutcomeRow]) -> list[OutcomeRow]:
+    """Up to four visits as they are; of more, the first two, the middle one and the last."""
+    if len(rows) <= 4:
+        return list(rows)
+    return [rows[0], rows[1], rows[len(rows) // 2], rows[-1]]
 
 
 def linear_misfit(evidence: Evidence, endpoint: str) -> str:
@@ -118,7 +132,8 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
         pace = (last.mean - first.mean) / (last.week - first.week)
         chords = [(r, first.mean + pace * (r.week - first.week)) for r in rows[1:-1]]
         if any(not r.lower <= chord <= r.upper for r, chord in chords):
-            bent.append(f"{arm.name} {listed([f'{number(r.mean, d)} at {r.visit}' for r in rows])}")
+            told = [f"{number(r.mean, d)} at {r.visit}" for r in _few(rows)]
+            bent.append(f"{arm.name} {listed(told)}")
     if not linear or not bent:
         return ""
     return (
@@ -129,8 +144,13 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
     )
 
 
+def _fixed_part(formula: str) -> str:
+    """The fixed part of a formula as the plan writes it, without blanks and random terms."""
+    return re.sub(r"[\s+]*\([^)|]*\|[^)]*\)|\s", "", formula)
+
+
 def _is_linear(formula: str) -> bool:
-    fixed = re.sub(r"\([^)]*\|[^)]*\)", "", formula)
+    fixed = _fixed_part(formula)
     return WEEK in fixed and "AVISIT" not in fixed
 
 
@@ -152,6 +172,7 @@ def site_by_visit(evidence: Evidence) -> str:
         if fit.model != primary.model
         and fit.primary.result.se < primary.primary.result.se
         and {t.group for t in fit.fit.random} < groups
+        and _fixed_part(fit.fit.formula) == _fixed_part(primary.fit.formula)
     ]
     if not ({"SITEID:AVISIT", "AVISIT:SITEID"} & groups) or not smaller:
         return ""
@@ -169,8 +190,9 @@ def site_by_visit(evidence: Evidence) -> str:
         f" change over time fall wholly on the arm that a site belongs to. The primary model"
         f" {primary.model} has a term for them (SE {number(r.se, d)}, {degrees(r.df)} degrees of"
         f" freedom, {evidence.p_phrase(r.p)}). Without it the standard error is smaller: {others}."
-        " Such a model counts patients as if each had been allocated alone, claims more precision"
-        " than the design gives, and is therefore not primary, whatever its p-value."
+        " Such a model takes what the patients of a site share in their change for patients' own"
+        " chance, claims more precision than the design gives, and is therefore not primary,"
+        " whatever its p-value."
     )
 
 
@@ -179,17 +201,3 @@ def comparison_sentence(evidence: Evidence, test: ModelComparison) -> str:
     if test.refused:
         return f"{test.question} {test.null} against {test.full}: refused. {test.refused}"
     return " ".join((f"{test.null} against {test.full}:", *test.cautions)) if test.cautions else ""
-
-
-def use_sentence(fit: PlannedFit) -> str:
-    """What was left out of one fit, if anything."""
-    dropped = [u for u in fit.uses if u.use == "dropped"]
-    if not dropped:
-        return ""
-    reasons = listed([f"{plural(u.rows, 'row')} ({u.reason})" for u in dropped])
-    return f"{fit.endpoint}, {fit.model}: dropped {reasons}."
-
-
-def week_phrase(value: float) -> str:
-    """`week 26`."""
-    return f"week {week(value)}"

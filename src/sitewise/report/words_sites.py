@@ -57,23 +57,30 @@ def design_effect_sentence(effect: DesignEffect) -> str:
     return (
         f"{effect.arm} against {effect.reference}: S = {number(effect.S, 2)} over"
         f" {plural(effect.sites, 'site')} and {plural(effect.patients, 'patient')},"
-        f" ICC {share(effect.icc)}, design effect 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}:"
-        f" {tail}."
+        f" ICC {share(effect.icc)}, design effect"
+        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}."
     )
+
+
+def claimed(ratio: float) -> str:
+    """What ignoring the hierarchy would claim, from the ratio of SEs (least squares / mixed)."""
+    if ratio < 1 - _EQUAL:
+        return "too much precision"
+    return "too little precision" if ratio > 1 + _EQUAL else "about the same"
 
 
 def ols_sentence(row: OlsBeside, endpoint: str) -> str:
     """What ignoring the hierarchy would do to the SE, worded from the ratio of SEs."""
     head = (
         f"{endpoint}, {row.contrast}: the standard error of least squares is"
-        f" {number(row.ratio, 2)} times that of the mixed model {row.model}."
+        f" {number(row.ratio, 2)} times that of the model {row.model}."
     )
     if row.ratio < 1 - _EQUAL:
         return f"{head} Ignoring the hierarchy would claim too much precision."
     if row.ratio > 1 + _EQUAL:
         return (
-            f"{head} Ignoring the hierarchy would claim too little precision: it would not use that"
-            " each patient is their own control."
+            f"{head} Ignoring the hierarchy would claim too little precision: least squares does"
+            " not use that patients are their own controls."
         )
     return f"{head} Here ignoring the hierarchy would hardly change the precision claimed."
 
@@ -83,9 +90,11 @@ def slope_icc_sentence(evidence: Evidence, endpoint: str) -> str:
     models = list(dict.fromkeys(r.model for r in evidence.endpoints[endpoint].iccs.at_week))
     if not models:
         return ""
-    verb = "has" if len(models) == 1 else "have"
+    which = (
+        f"The model {models[0]} has" if len(models) == 1 else f"The models {listed(models)} have"
+    )
     return (
-        f"{listed(models)} {verb} random slopes: the variance, and with it every share, depends on"
+        f"{which} random slopes: the variance, and with it every share, depends on"
         " the week. It is given by week, never as one number."
     )
 
@@ -95,11 +104,9 @@ def effects_sentence(evidence: Evidence, endpoint: str) -> str:
     sites = evidence.endpoints[endpoint].sites
     refused = [e for e in sites.effects if e.refused]
     what = (
-        "The arm is constant within each site, so that no site has a contrast of its own: its mean"
-        " is shown, by arm. A treatment-by-site interaction can't be estimated."
+        "A treatment-by-site interaction can't be estimated: each site has one arm."
         if sites.arm_constant_in_sites
-        else "The observed contrast within each site is shown; sites differ by chance alone to the"
-        " extent that their intervals say, and no site is tested."
+        else "The observed contrast within each site is shown; no site is tested."
     )
     reasons = sorted({e.refused for e in refused})
     count = plural(len({e.site for e in refused}), "site")

@@ -3,19 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sitewise.errors import Problem
 from sitewise.run.readiness import data_folder, read_plan
 
 if TYPE_CHECKING:
     from sitewise.trial.pipeline import CheckedTrial
 
 
-def check_trial(plan_file: Path, data: Path | None) -> "CheckedTrial":
+def check_trial(plan_file: Path, data: Path | None) -> "tuple[CheckedTrial, tuple[Problem, ...]]":
     """Read plan, site sheet and hospital files, check them all; nothing is fitted or written.
 
-    data: None for data/<trial>. Raises PlanError, or DataError with what would stop the run.
+    data: None for data/<trial>. Gives the checked data, and notes on the models: what is allowed
+    but should be seen. Raises PlanError, or DataError with what would stop the run.
     """
+    from sitewise.inference.plan_models import model_notes
+
     plan, sheet = read_plan(plan_file)
     folder = data_folder(plan, sheet, data)
     from sitewise.trial.pipeline import check_data
 
-    return check_data(plan, sheet, folder)
+    return check_data(plan, sheet, folder), tuple(model_notes(plan))

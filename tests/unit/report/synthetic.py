@@ -161,8 +161,9 @@ def description(trial: Trial, rng: random.Random) -> Description:
     for site in ["", *trial.site_names]:
         for arm in arms:
             n = 12 if site else 12 * trial.sites
-            flow.append(FlowRow(arm, site, n, n, n - 1, n - 3, tuple(n - i for i in
-                                                                     range(len(visits)))))
+            flow.append(
+                FlowRow(arm, site, n, n, n - 1, n - 3, tuple(n - i for i in range(len(visits))))
+            )
     for arm in [*arms, ""]:
         sets += [SetRow("FAS", "All patients", arm, 36, 0, "", e[0]) for e in ENDPOINTS]
         baseline.append(BaselineRow("AGE", "Age", "years", "", arm, 34, 2, 58.21, 9.4, 58.0, 50.0,
@@ -176,8 +177,22 @@ def description(trial: Trial, rng: random.Random) -> Description:
             for arm in arms:
                 mean = level + 15 - (15 if i else 0) + rng.gauss(0, 1)
                 change = (0, NAN, NAN) if i == 0 else (30, -15.0, 14.0)
-                outcomes.append(OutcomeRow(name, visit, week, arm, 36 - i, mean, 12.0 + 3 * i,
-                                           mean - 2, mean + 2, mean - 40, mean + 44, *change))
+                outcomes.append(
+                    OutcomeRow(
+                        name,
+                        visit,
+                        week,
+                        arm,
+                        36 - i,
+                        mean,
+                        12.0 + 3 * i,
+                        mean - 2,
+                        mean + 2,
+                        mean - 40,
+                        mean + 44,
+                        *change,
+                    )
+                )
         for k in range(min(2 ** len(visits) - 1, 40)):
             pattern = "".join("x" if not (k >> j) & 1 else "." for j in range(len(visits)))
             patterns += [PatternRow(name, arm, pattern, 40 - k, level + k, 12.0) for arm in arms]
@@ -220,7 +235,7 @@ def fit(trial: Trial, rng: random.Random, endpoint: str, level: float, model: st
     names = ["(Intercept)"]
     names += ["WEEK"] if linear else [f"AVISIT{v}" for v, _ in trial.visit_list[1:]]
     names += [f"TRT01P{a}" for a in others]
-    names += [f"{v}:TRT01P{a}" for a in others for v in names[1:2 if linear else trial.visits]]
+    names += [f"{v}:TRT01P{a}" for a in others for v in names[1 : 2 if linear else trial.visits]]
     fixef = tuple(estimate(rng, n, level if n == "(Intercept)" else rng.gauss(0, 3))
                   for n in names)  # fmt: skip
     terms = [RandomTerm("SITEID", ("(Intercept)",), (7.2,), (2.68,), ((1.0,),), trial.sites)]
@@ -235,8 +250,13 @@ def fit(trial: Trial, rng: random.Random, endpoint: str, level: float, model: st
     levels = {"TRT01P": ("Placebo", *others)}
     if not linear:
         levels["AVISIT"] = tuple(v for v, _ in trial.visit_list)
-    singular = Singularity(linear, 1e-7 if linear else 0.2, 1e-4,
-                           "1 + WEEK | USUBJID" if linear else "", "correlation" if linear else "")
+    singular = Singularity(
+        linear,
+        1e-7 if linear else 0.2,
+        1e-4,
+        "1 + WEEK | USUBJID" if linear else "",
+        "correlation" if linear else "",
+    )
     made = Fit(
         formula=plan["models"][model]["formula"], reml=True, nobs=300, fixef=fixef, vcov=(),
         hypotheses=(), random=tuple(terms), sigma=13.27, theta=(0.2, 0.3), loglik=-8351.102,
@@ -266,6 +286,7 @@ def fit(trial: Trial, rng: random.Random, endpoint: str, level: float, model: st
 
 def iccs(trial: Trial, endpoint: str) -> Iccs:
     """All intraclass correlations."""
+
     def levels(site: float) -> tuple[IccLevel, ...]:
         return (
             IccLevel("SITEID", 8.36, site, site, 0.0 if site == 0 else 0.0112, 0.0713, site == 0,
@@ -273,9 +294,10 @@ def iccs(trial: Trial, endpoint: str) -> Iccs:
             IccLevel("USUBJID", 84.7, 0.3089, 0.3394 + site, 0.26, 0.36, False,
                      "profile REML likelihood"),
         )  # fmt: skip
+
     models = tuple(IccModel(f, "AVAL ~ 1 + (1 | SITEID) + (1 | USUBJID)", levels(s), 181.1,
                             f == "primary")
-                   for f, s in (("empty", 0.0), ("visit", 0.0294), ("primary", 0.0305)))  # fmt: skip
+                   for f, s in (("empty", 0.0), ("visit", 0.03), ("primary", 0.0305)))  # fmt: skip
     return Iccs(
         endpoint, models,
         tuple(VisitIcc(v, 0.05, 0.01, 0.12, trial.sites, 36, 11.9) for v, _ in trial.visit_list),
@@ -378,8 +400,10 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     names = [e[0] for e in ENDPOINTS]
     plan = trial.plan()
-    files: dict[str, Any] = {key: [] for key in ("iccs", "comparisons", "replications",
-                                                 "crosschecks", "sites", "fits", "uses")}
+    files: dict[str, Any] = {
+        key: []
+        for key in ("iccs", "comparisons", "replications", "crosschecks", "sites", "fits", "uses")
+    }
 
     def put(key: str, name: str, value: Any) -> None:
         path = folder / name
@@ -404,7 +428,8 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     files["findings"] = str(folder / "findings.csv")
     with Path(files["findings"]).open("w", newline="") as handle:
         columns = ("RULE", "SEVERITY", "SITEID", "USUBJID", "AVISIT", "PARAMCD", "SRCFILE",
-                   "SRCROW", "COLUMN", "VALUE", "MESSAGE", "ALLOWED", "ACTION", "ADVICE")  # fmt: skip
+                   "SRCROW", "COLUMN", "VALUE", "MESSAGE", "ALLOWED", "ACTION",
+                   "ADVICE")  # fmt: skip
         writer = csv.writer(handle)
         writer.writerow(columns)
         for i in range(40):

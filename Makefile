@@ -1,0 +1,45 @@
+# Two commands: `make report` and `make test`. Each does all the set-up that it needs.
+#
+#   make report                          a small generated trial of three hospitals
+#   make report TRIAL=ghana DATA=FOLDER  the trial of config/ghana.yaml, its files in FOLDER
+#   make test                            everything that a change must pass
+#   make lock                            requirements.lock anew from pyproject.toml
+#   make clean                           forget results/ and logs/; records/ stays
+
+TRIAL ?= three
+DATA ?= data/$(TRIAL)
+PYTHON ?=
+BIN := .venv/bin
+SOURCES := src workflow tests
+# For the linter, which must know a plan to read the workflow.
+LINT_CONFIG := plan=config/three.yaml
+
+export PYTHON
+
+.PHONY: report test setup lock clean
+
+report: setup $(if $(filter data/three,$(DATA)),data/three)
+	@$(BIN)/sitewise run config/$(TRIAL).yaml --data "$(DATA)"
+
+test: setup
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+setup:
+	@tools/setup.sh
+
+data/three: | setup
+	@$(BIN)/python -m sitewise.simulate.three data/three
+
+lock: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header -p 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf results logs

@@ -1,0 +1,78 @@
+"""One rule for each kind of number."""
+
+import math
+
+import pytest
+
+from sitewise.report import formatting as f
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"),
+    [(0.0004, "<0.001"), (0.0999999, "0.100"), (0.0361, "0.036"), (0.0496, "0.0496"),
+     (0.0504, "0.0504"), (0.9997, ">0.999"), (1.0, ">0.999"), (NAN, "\u2013")],
+)  # fmt: skip
+def test_p_value(p: float, shown: str) -> None:
+    assert f.p_value(p, 0.05) == shown
+
+
+def test_p_never_rounds_onto_alpha() -> None:
+    for alpha in (0.05, 0.025, 0.01):
+        for k in range(1, 9999):
+            p = k / 10000
+            shown = f.p_value(p, alpha)
+            if not shown.startswith(("<", ">")) and p != alpha:
+                assert (float(shown) < alpha) == (p < alpha), (p, alpha, shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "shown"),
+    [(-3.0751, 1, "\u22123.1"), (-0.04, 1, "0.0"), (0.0, 2, "0.00"), (NAN, 1, "\u2013"),
+     (math.inf, 1, "\u221e"), (-math.inf, 1, "\u2212\u221e"), (None, 1, "\u2013")],
+)  # fmt: skip
+def test_number(value: float, decimals: int, shown: str) -> None:
+    assert f.number(value, decimals) == shown
+
+
+def test_interval_has_a_true_minus_and_words() -> None:
+    assert f.interval(-6.76, 0.61, 1) == "(\u22126.8 to 0.6)"
+    assert f.interval(NAN, NAN, 1) == "\u2013"
+
+
+@pytest.mark.parametrize(
+    ("limits", "decimals"), [((80, 240), 1), ((40, 140), 1), ((4, 14), 2), ((0, 3000), 0)]
+)
+def test_decimals_follow_the_plausible_range(limits: tuple[float, float], decimals: int) -> None:
+    assert f.decimals_of(limits) == decimals
+
+
+@pytest.mark.parametrize(("se", "decimals"), [(1.84, 2), (0.0213, 3), (12.0, 2), (NAN, 2), (0, 2)])
+def test_decimals_of_an_estimate_show_two_digits_of_its_se(se: float, decimals: int) -> None:
+    assert f.decimals_for_se(se, 2) == decimals
+
+
+def test_percent_df_share_and_counts() -> None:
+    assert f.count_percent(271, 389) == "271 (69.7%)"
+    assert f.percent(0, 0) == "\u2013"
+    assert f.degrees(56.74) == "56.7"
+    assert f.share(0.03049) == "0.0305"
+    assert f.scientific(-2.14e-9) == "\u22122.1\u00d710\u207b\u2079"
+    assert f.scientific(0.0) == "0"
+    assert f.listed(["a", "b", "c"]) == "a, b and c"
+    assert f.plural(1, "site") == "1 site"
+    assert f.coverage(0.05) == "95%"
+    assert f.coverage(0.025) == "97.5%"
+
+
+def test_aligned_columns_end_equally_far_from_the_decimal_point() -> None:
+    texts = ["1.5", "\u221212", "<0.001", "\u2013", "0.0496"]
+    padded = f.align(texts)
+    assert [p.strip() for p in padded] == texts  # nothing but spaces was added
+    after = [
+        len(p) - (p.index(".") if "." in p else len(t))
+        for p, t in zip(padded, texts, strict=True)
+        if t != "\u2013"
+    ]
+    assert set(after) == {5}

@@ -1,0 +1,89 @@
+"""What is read of the workflow engine's words, and of its failures."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from sitewise.errors import DataError
+from sitewise.run.engine import Progress, _environment, _progress
+from sitewise.run.environment_check import departures, locked_versions, main_packages
+from sitewise.run.failures import clear_failures, engine_failure
+
+SAID = """Job stats:
+job            count
+-----------  -------
+fit                2
+all                1
+total              3
+
+[Sun Nov 22 20:08:46 2026]
+Job 3: Fitting nested to SYSBP
+Reason: Missing output files: results/three/x
+a line of a script
+[Sun Nov 22 20:08:47 2026]
+Finished jobid: 3 (Rule: fit)
+1 of 3 steps (33%) done
+3 of 3 steps (100%) done
+"""
+
+
+def test_progress_is_read_and_everything_is_logged() -> None:
+    log = io.StringIO()
+    child: Any = SimpleNamespace(stdout=io.StringIO(SAID))
+    found = list(_progress(child, log))
+    assert found == [
+        Progress(0, 2),
+        Progress(0, 2, "Fitting nested to SYSBP"),
+        Progress(1, 2),
+        Progress(2, 2),
+    ]
+    assert log.getvalue() == SAID
+
+
+def test_settings_of_the_engine_that_a_user_keeps_do_not_count() -> None:
+    found = _environment({"SNAKEMAKE_PROFILE": "slurm", "PATH": "/bin", "TZ": "X"}, "run-1")
+    assert "SNAKEMAKE_PROFILE" not in found
+    assert found["PATH"] == "/bin"
+    assert found["TZ"] == "UTC"
+    assert found["OMP_NUM_THREADS"] == "1"
+    assert found["SITEWISE_RUN_ID"] == "run-1"
+
+
+def record(logs: Path, job: str, code: int) -> None:
+    (logs / "errors").mkdir(exist_ok=True)
+    problem = {"what": "SBP 1500", "where": "a.csv:3", "allowed": "50 to 300", "fix": "ask"}
+    told = {"job": job, "title": "Bad files.", "problems": [problem], "exit_code": code, "log": "l"}
+    (logs / "errors" / f"{job}.json").write_text(json.dumps(told))
+
+
+def test_failed_jobs_are_told_in_their_own_words(tmp_path: Path) -> None:
+    record(tmp_path, "ingest 01", DataError.exit_code)
+    record(tmp_path, "ingest 02", DataError.exit_code)
+    error = engine_failure(1, tmp_path, tmp_path)
+    assert error.exit_code == DataError.exit_code
+    assert "ingest 01: Bad files." in str(error)
+    assert "a.csv:3: SBP 1500" in str(error)
+    assert "2 job(s) failed" in str(error)
+    clear_failures(tmp_path)
+    assert list((tmp_path / "errors").iterdir()) == []
+
+
+def test_an_engine_that_failed_by_itself_shows_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "snakemake.log").write_text("first\nlast words\n")
+    assert "last words" in str(engine_failure(1, tmp_path, tmp_path))
+    assert "signal 9" in str(engine_failure(-9, tmp_path, tmp_path))
+    (tmp_path / "snakemake.log").write_text("died with <Signals.SIGKILL: 9>\n")
+    assert "memory" in str(engine_failure(1, tmp_path, tmp_path))
+
+
+def test_the_lock_and_what_is_installed(root: Path, tmp_path: Path) -> None:
+    pinned = locked_versions(root / "requirements.lock")
+    assert set(main_packages()) <= set(pinned)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(
+        "pandas==0.1 \\\n    --hash=sha256:00\nmixedlm==0.2 ; python_version < '3.12'\n"
+    )
+    found = [entry.partition("==")[0] for entry in departures(lock)]
+    assert found == ["mixedlm", "pandas"]

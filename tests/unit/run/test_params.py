@@ -1,0 +1,102 @@
+"""What each job depends on."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sitewise.audit.hashing import params_digests
+from sitewise.errors import RunError
+from sitewise.run.context import ABSENT, Context, context_of, load_context
+from sitewise.run.jobs import jobs_of, outputs_of
+from sitewise.run.params import job_params, params_of
+
+
+def digests(context: Context) -> dict[str, dict[str, str]]:
+    """Digests of every job's params by the job's name."""
+    return {
+        f"{job.rule} {'/'.join(job.wildcards.values())}": params_digests(
+            job_params(context, job.rule, job.wildcards)
+        )
+        for job in jobs_of(context)
+    }
+
+
+def changed(before: Context, after: Context) -> dict[str, set[str]]:
+    """Names of the params that differ, by job."""
+    old, new = digests(before), digests(after)
+    found = {}
+    for job in old.keys() & new.keys():
+        names = old[job].keys() | new[job].keys()
+        odd = {name for name in names if old[job].get(name) != new[job].get(name)}
+        if odd:
+            found[job] = odd
+    return found
+
+
+def test_the_same_start_gives_the_same_params(context: Context) -> None:
+    again = load_context(context.plan, context.sheet, context.data, context.project)
+    assert changed(context, again) == {}
+
+
+def test_the_place_of_the_data_is_no_param(context: Context, tmp_path: Path) -> None:
+    moved = context.data.rename(tmp_path / "elsewhere")
+    again = load_context(context.plan, context.sheet, moved, context.project)
+    assert changed(context, again) == {}
+
+
+def test_a_changed_file_concerns_its_batch_and_what_prints_its_digest(context: Context) -> None:
+    (context.data / "hospital_1.csv").write_text("One")
+    again = load_context(context.plan, context.sheet, context.data, context.project)
+    batch = next(
+        name
+        for name, sites in context.batches.items()
+        if "hospital_1.csv" in [site.file for site in sites]
+    )
+    found = changed(context, again)
+    assert found.pop(f"ingest {batch}") == {"raw.hospital_1.csv"}
+    assert found == {"report ": {"digests.data"}, "seal ": {"digests.data"}}
+
+
+def test_a_file_that_is_not_there_is_named(context: Context) -> None:
+    assert context.raw["hospital_3.csv"] == ABSENT
+    raw = [
+        entry
+        for batch in context.batches
+        for entry in job_params(context, "ingest", {"batch": batch})["raw"]
+    ]
+    assert "hospital_3.csv:absent" in raw
+
+
+def test_the_title_concerns_the_report_alone(context: Context) -> None:
+    after = replace(context, plan=context.plan.model_copy(update={"title": "Another"}))
+    assert changed(context, after) == {
+        "report ": {"plan.title", "digests.plan"},
+        "seal ": {"digests.plan"},
+    }
+
+
+def test_a_change_of_one_model_does_not_fit_the_others(context: Context) -> None:
+    models = dict(context.plan.models)
+    models["slope"] = models["slope"].model_copy(update={"reml": False})
+    after = replace(context, plan=context.plan.model_copy(update={"models": models}))
+    fits = {job for job in changed(context, after) if job.startswith("fit ")}
+    assert fits == {"fit SYSBP/slope", "fit DIABP/slope"}
+
+
+def test_outputs_are_unique_and_the_manifest_is_last(context: Context) -> None:
+    outputs = outputs_of(context)
+    assert len(outputs) == len(set(outputs))
+    assert outputs[-1] == "manifest.json"
+
+
+def test_the_rule_files_ask_by_rule_and_name(context: Context) -> None:
+    wildcards = SimpleNamespace(items={"endpoint": "SYSBP", "model": "nested"}.items)
+    plan = params_of(context)("fit", "plan")(wildcards)
+    assert list(plan["models"]) == ["nested"]
+
+
+def test_the_configuration_must_name_a_plan(root: Path) -> None:
+    with pytest.raises(RunError, match="has no `plan`"):
+        context_of({}, root)

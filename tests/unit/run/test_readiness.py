@@ -1,0 +1,85 @@
+"""What is said before a run starts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sitewise.errors import DataError, PlanError, RunError
+from sitewise.run.context import Context
+from sitewise.run.readiness import data_folder, make_folders, read_plan
+
+
+def plan_with(root: Path, tmp_path: Path, old: str, new: str) -> Path:
+    text = (root / "config" / "three.yaml").read_text()
+    assert old in text
+    path = tmp_path / "three.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_problems_of_sheet_and_formulas_come_together(root: Path, tmp_path: Path) -> None:
+    plan = plan_with(root, tmp_path, "AVAL ~ BASE", "AVAL ~ WEIGHT + BASE")
+    (tmp_path / "three_sites.csv").write_text("SITEID,file\nH1,a.txt\n")
+    with pytest.raises(PlanError) as stopped:
+        read_plan(plan)
+    text = str(stopped.value)
+    assert "WEIGHT" in text
+    assert "a.txt" in text
+
+
+def test_the_plan_of_the_project_is_ready(root: Path) -> None:
+    plan, sheet = read_plan(root / "config" / "three.yaml")
+    assert plan.trial == "three"
+    assert len(sheet.sites) == 3
+
+
+def test_no_data_folder(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match=r"data/three: no such folder") as stopped:
+        data_folder(context.plan, context.sheet, None)
+    assert "--data FOLDER" in str(stopped.value)
+
+
+def test_a_folder_without_any_hospital_file(context: Context, tmp_path: Path) -> None:
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("")
+    with pytest.raises(DataError, match=r"hospital_1\.csv") as stopped:
+        data_folder(context.plan, context.sheet, folder)
+    assert "notes.txt" in str(stopped.value)
+
+
+def test_one_hospital_file_is_enough_to_start(context: Context) -> None:
+    assert data_folder(context.plan, context.sheet, context.data) == context.data.resolve()
+
+
+def test_a_place_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("")
+    with pytest.raises(RunError, match="can't be written") as stopped:
+        make_folders(tmp_path, "three")
+    assert str(tmp_path / "results") in str(stopped.value)
+    assert "--directory" in str(stopped.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
+    make_folders(tmp_path, "three")
+    results = tmp_path / "results" / "three"
+    results.chmod(0o555)
+    try:
+        with pytest.raises(RunError, match="Permission denied"):
+            make_folders(tmp_path, "three")
+    finally:
+        results.chmod(0o755)
+
+
+def test_a_folder_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("sitewise.run.readiness._try_to_write", refuse)
+    with pytest.raises(RunError) as stopped:
+        make_folders(tmp_path, "three")
+    assert len(stopped.value.problems) == 3
+    assert "Permission denied" in str(stopped.value)
