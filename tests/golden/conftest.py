@@ -75,7 +75,7 @@ def cdisc_plan(root: Path) -> Plan:
         "design": "individual",
         "randomised_unit": "USUBJID",
         "arms": {
-            "column_order": [{"name": arm, "label": arm} for arm in arms],
+            "order": [{"name": arm, "label": arm} for arm in arms],
             "reference": "Placebo",
             "direction": "arm minus reference",
             "favours": "lower",

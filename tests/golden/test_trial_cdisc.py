@@ -31,7 +31,7 @@ def cdisc_plan(root: Path, time: str) -> Plan:
             "value": "VSSTRESN", "unit": "VSSTRESU", "patient_ids": "trial",
         },
         "arms": {
-            "column_order": [{"name": arm, "label": arm} for arm in ARMS],
+            "order": [{"name": arm, "label": arm} for arm in ARMS],
             "reference": "Placebo", "direction": "arm minus reference", "favours": "lower",
         },
         "visits": [

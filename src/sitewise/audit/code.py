@@ -59,9 +59,9 @@ class CodeBase:
         return reached
 
     def digest(self) -> str:
-        """One digest of all scripts and of everything that they reach."""
+        """One digest, in full, of all scripts and of everything that they reach."""
         rules = sorted(path.stem for path in self.scripts.glob("*.py"))
-        return _combined([f"{rule} {' '.join(self.named(rule))}" for rule in rules])
+        return text_sha256("\n".join(f"{rule} {' '.join(self.named(rule))}" for rule in rules))
 
     @cached_property
     def _modules(self) -> dict[str, Path]:

@@ -55,7 +55,7 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
     design = build_design(spec.formula, candidates, factor_levels(plan), identifiers=IDENTIFIERS)
     rows = candidates[design.used].reset_index(drop=True)
     every, missing = ask_all(plan, design, rows)
-    primary = _primary(plan, model, every).name(plan.arms.reference)
+    primary = _primary(plan, model, every)
     asked = {one.name(plan.arms.reference): one for one in every if one.estimable}
     fitted = fit_design(
         design,
@@ -73,7 +73,7 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
         fit=fitted.fit,
         contrasts=tuple(contrasts.values()),
         means=means,
-        primary=contrasts[primary],
+        primary=contrasts.get(primary),
         uses=_count_uses(use),
         patients=int(rows[USUBJID].nunique()),
         sites=int(rows[SITEID].nunique()),
@@ -98,17 +98,22 @@ def _answers(
     return contrasts, tuple(means)
 
 
-def _primary(plan: Plan, model: str, every: "list[Asked]") -> "Asked":
-    """The plan's primary contrast among those asked; ModelError where it can't be had."""
+def _primary(plan: Plan, model: str, every: "list[Asked]") -> str:
+    """Name of the plan's primary contrast among those asked; "" where `model` can't give it.
+
+    ModelError where `model` is the primary one.
+    """
     wanted = plan.primary
     for one in every:
         if (one.kind, one.arm, one.visit.name) == (wanted.contrast, wanted.arm, wanted.visit):
             if one.estimable:
-                return one
+                return one.name(plan.arms.reference)
             why = "the formula holds no term that lets it differ from 0, or the data no reading"
             break
     else:
         why = f"the data hold no reading of {wanted.arm} or of the reference at the visits needed"
+    if model != wanted.model:
+        return ""
     raise ModelError(
         "The primary contrast can't be estimated.",
         [Problem(

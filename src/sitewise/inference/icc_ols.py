@@ -93,7 +93,7 @@ def _fixed(fit: PlannedFit) -> str:
 
 def _wanted(plan: Plan, primary: PlannedFit) -> list[ArmContrast]:
     """The primary contrast, and the level of the same arms at baseline if the model has it."""
-    wanted = [primary.primary]
+    wanted = [primary.answer]
     if plan.baseline.handling == "outcome":
         wanted += [
             contrast

@@ -46,7 +46,8 @@ class PlannedFit:
 
     contrasts: arm minus reference, every other arm, every visit, `level` and (baseline as outcome)
         `change`.
-    primary: the plan's primary contrast under this model.
+    primary: the plan's primary contrast under this model; None where its fixed part holds none
+        (the smaller model of a comparison by ML, say). The plan's primary model always has it.
     uses: sums to the number of analysis rows of the endpoint.
     cautions: what a reader must know before trusting this fit, in plain sentences.
     """
@@ -57,8 +58,15 @@ class PlannedFit:
     fit: Fit
     contrasts: tuple[ArmContrast, ...]
     means: tuple[ArmMean, ...]
-    primary: ArmContrast
+    primary: ArmContrast | None
     uses: tuple[UseCount, ...]
     patients: int
     sites: int
     cautions: tuple[str, ...]
+
+    @property
+    def answer(self) -> ArmContrast:
+        """The primary contrast, of a model that has it."""
+        if self.primary is None:
+            raise ValueError(f"the model {self.model} holds no primary contrast")
+        return self.primary

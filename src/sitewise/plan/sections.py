@@ -117,7 +117,7 @@ class Arm(Section):
 class Arms(Section):
     """The arms, and the direction of every contrast."""
 
-    column_order: Annotated[tuple[Arm, ...], Field(strict=False, min_length=2)] = Field(
+    order: Annotated[tuple[Arm, ...], Field(strict=False, min_length=2)] = Field(
         description="the arms, in the order of the tables"
     )
     reference: Text = Field(description="the arm that the others are compared with")
@@ -130,12 +130,12 @@ class Arms(Section):
 
     @model_validator(mode="after")
     def _reference_is_an_arm(self) -> "Arms":
-        names = [arm.name for arm in self.column_order]
+        names = [arm.name for arm in self.order]
         if len(set(names)) != len(names):
             raise ValueError(f"arm names are not unique: {', '.join(names)}")
         if self.reference not in names:
             raise ValueError(f"reference {self.reference!r} is not one of: {', '.join(names)}")
-        codes: list[str] = [c for arm in self.column_order for c in (arm.codes or (arm.name,))]
+        codes: list[str] = [c for arm in self.order for c in (arm.codes or (arm.name,))]
         twice = sorted({c for c in codes if codes.count(c) > 1})
         if twice:
             raise ValueError(f"raw arm codes that stand for two arms: {', '.join(twice)}")
@@ -144,7 +144,7 @@ class Arms(Section):
     @property
     def levels(self) -> tuple[str, ...]:
         """Arm names, the reference first: the order of factor levels in every model."""
-        names = [arm.name for arm in self.column_order]
+        names = [arm.name for arm in self.order]
         return (self.reference, *(n for n in names if n != self.reference))
 
 

@@ -24,7 +24,7 @@ def draw_profiles(plan: Plan, description: Description, primary: PlannedFit) -> 
         right.set_title("b  Differences, primary model")
         kind = "Difference in change" if plan.primary.contrast == "change" else "Difference"
         right.set_ylabel(f"{kind} ({endpoint.unit})")
-        figure.legend(loc="outside lower center", ncols=min(4, len(plan.arms.column_order)))
+        figure.legend(loc="outside lower center", ncols=min(4, len(plan.arms.order)))
     return figure
 
 
@@ -35,7 +35,7 @@ def _dodge(plan: Plan, k: int, among: int) -> float:
 
 
 def _observed(axes: Axes, plan: Plan, description: Description, endpoint: str) -> None:
-    arms = [arm.name for arm in plan.arms.column_order]
+    arms = [arm.name for arm in plan.arms.order]
     for k, arm in enumerate(arms):
         rows = [
             r for r in description.outcomes if r.endpoint == endpoint and r.arm == arm and r.n > 0
@@ -51,7 +51,7 @@ def _observed(axes: Axes, plan: Plan, description: Description, endpoint: str) -
 
 
 def _differences(axes: Axes, plan: Plan, primary: PlannedFit) -> None:
-    arms = [a.name for a in plan.arms.column_order if a.name != plan.arms.reference]
+    arms = [a.name for a in plan.arms.order if a.name != plan.arms.reference]
     axes.axhline(0, color=GREY, linewidth=0.6)
     for k, arm in enumerate(arms):
         look = arm_style(plan.arms, arm)

@@ -59,7 +59,7 @@ def draw_forest(plan: Plan, sites: SiteResults) -> Figure:
     change = plan.primary.contrast == "change"
     what = f"{'change to' if change else 'level at'} {plan.primary.visit} ({endpoint.unit})"
     panels = []
-    for arm in plan.arms.column_order:
+    for arm in plan.arms.order:
         own = sorted((e for e in shown if e.arm == arm.name), key=lambda e: (e.estimate, e.site))
         if own:
             panels.append(_Panel(arm.name, tuple(_effect_line(plan, e) for e in own)))

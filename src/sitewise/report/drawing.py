@@ -86,7 +86,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def arm_style(arms: Arms, arm: str) -> dict[str, Any]:
     """Colour, marker and line of one arm, by its place in the plan."""
-    i = [a.name for a in arms.column_order].index(arm)
+    i = [a.name for a in arms.order].index(arm)
     return {
         "color": COLOURS[i % len(COLOURS)],
         "marker": MARKERS[i % len(MARKERS)],

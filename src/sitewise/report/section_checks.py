@@ -70,7 +70,7 @@ def _check(e: Evidence, name: str, check: CrossCheck) -> CheckOf:
 
 
 def _dropped(e: Evidence, name: str, check: CrossCheck) -> Table:
-    order = [arm.name for arm in e.plan.arms.column_order]
+    order = [arm.name for arm in e.plan.arms.order]
     rows = [
         row(
             r.level,

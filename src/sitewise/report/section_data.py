@@ -102,7 +102,7 @@ def _short(fate: str) -> str:
 
 
 def _arms(e: Evidence) -> list[str]:
-    return [arm.name for arm in e.plan.arms.column_order]
+    return [arm.name for arm in e.plan.arms.order]
 
 
 def _flow(e: Evidence) -> Table:

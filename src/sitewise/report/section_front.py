@@ -46,10 +46,10 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
 def _contrasts(e: Evidence) -> Table:
     rows = []
     for name, section in e.plan.endpoints.items():
-        primary = e.primary_fit(name).primary
+        primary = e.primary_fit(name).answer
         label = f"{section.label} ({section.unit})"
         rows.append(row(label, section.role, *estimate_cells(e, name, primary.result)))
-    primary = e.primary_fit(next(iter(e.plan.endpoints))).primary
+    primary = e.primary_fit(next(iter(e.plan.endpoints))).answer
     return table(
         "tbl-answer",
         f"Primary contrast: {words.contrast_name(e, primary)}, model {e.plan.primary.model}",

@@ -191,17 +191,22 @@ def _status(fit: PlannedFit) -> str:
 
 def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table:
     rows = []
+    columns = estimate_columns(e, e.endpoint(name).unit)
+    what = contrast_name(e, e.primary_fit(name).answer)
     for fit in fits:
         main = fit.model == e.plan.primary.model
         label = f"{fit.model} (primary)" if main else fit.model
+        if fit.primary is None:
+            rows.append(row(label, *[NONE] * len(columns), "no such contrast"))
+            continue
         cells = estimate_cells(e, name, fit.primary.result)
         rows.append(row(label, *cells, _status(fit), kind="strong" if main else ""))
     return table(
         f"tbl-side-{name}",
-        f"The primary contrast under each model, {name}: {contrast_name(e, fits[0].primary)}",
+        f"The primary contrast under each model, {name}: {what}",
         [
             ("Model", "text"),
-            *estimate_columns(e, e.endpoint(name).unit),
+            *columns,
             ("Fit", "text"),
         ],
         rows,
@@ -218,13 +223,13 @@ def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
     rows: list[Row] = []
     last = ""
     kinds = ("level", "change")
-    arms = [arm.name for arm in e.plan.arms.column_order]
+    arms, wanted = [arm.name for arm in e.plan.arms.order], e.plan.primary
     for c in sorted(fit.contrasts, key=lambda c: (arms.index(c.arm), kinds.index(c.kind), c.week)):
         head = f"{c.arm} minus {c.reference}, {c.kind}"
         if head != last:
             rows.append(group(head, 6))
             last = head
-        main = (c.arm, c.visit, c.kind) == (fit.primary.arm, fit.primary.visit, fit.primary.kind)
+        main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
         label = f"{c.visit} (primary)" if main else c.visit
         cells = estimate_cells(e, fit.endpoint, c.result)
         rows.append(row(label, *cells, kind="strong" if main else ""))

@@ -53,7 +53,7 @@ def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
 def _table(e: Evidence, name: str) -> Table:
     d, unit = e.decimals(name), e.endpoint(name).unit
     order = {visit: i for i, visit in enumerate(e.description.visits)}
-    arms = [arm.name for arm in e.plan.arms.column_order]
+    arms = [arm.name for arm in e.plan.arms.order]
     own = [r for r in e.description.outcomes if r.endpoint == name and r.arm in arms]
     own.sort(key=lambda r: (order[r.visit], arms.index(r.arm)))
     rows = []
@@ -95,7 +95,7 @@ def _table(e: Evidence, name: str) -> Table:
 
 def _patterns(e: Evidence, name: str) -> Table:
     d = e.decimals(name)
-    arms = [arm.name for arm in e.plan.arms.column_order]
+    arms = [arm.name for arm in e.plan.arms.order]
     by_pattern: dict[str, dict[str, PatternRow]] = {}
     for r in e.description.patterns:
         if r.endpoint == name:

@@ -33,7 +33,7 @@ MARKERS = {
 
 def significant(evidence: Evidence, endpoint: str) -> bool:
     """Whether the primary contrast's p is below alpha; a missing p is not."""
-    return evidence.primary_fit(endpoint).primary.result.p < evidence.plan.alpha
+    return evidence.primary_fit(endpoint).answer.result.p < evidence.plan.alpha
 
 
 def standing(evidence: Evidence, endpoint: str) -> Standing:
@@ -56,7 +56,7 @@ def _hierarchical(evidence: Evidence, endpoint: str) -> Standing:
         before.append(name)
     failed = [name for name in before if not significant(evidence, name)]
     if failed:
-        p = evidence.p_phrase(evidence.primary_fit(failed[0]).primary.result.p)
+        p = evidence.p_phrase(evidence.primary_fit(failed[0]).answer.result.p)
         note = f"{endpoint} not tested: {failed[0]} came first and was not significant ({p});"
         note += " descriptive"
         return _made("not tested", note, False)

@@ -48,7 +48,7 @@ def numbers_phrase(evidence: Evidence, endpoint: str, contrast: ArmContrast) -> 
 
 def answer(evidence: Evidence, endpoint: str) -> str:
     """The answer of one endpoint in one sentence: estimate, interval, p."""
-    contrast = evidence.primary_fit(endpoint).primary
+    contrast = evidence.primary_fit(endpoint).answer
     outcome = lowered(evidence.endpoint(endpoint).label)
     if contrast.kind == "change":
         base = evidence.plan.baseline_visit.name
@@ -70,7 +70,7 @@ def favoured(evidence: Evidence, value: float) -> str:
 
 def verdict(evidence: Evidence, endpoint: str) -> str:
     """What the p-value and the interval allow to be said, for an endpoint that is tested."""
-    r = evidence.primary_fit(endpoint).primary.result
+    r = evidence.primary_fit(endpoint).answer.result
     place = standing(evidence, endpoint)
     d, unit = evidence.decimals(endpoint), evidence.endpoint(endpoint).unit
     alpha = level(evidence.plan.alpha)
@@ -96,10 +96,10 @@ def headline(evidence: Evidence) -> tuple[str, str]:
     endpoint = next(iter(evidence.plan.endpoints))
     fit = evidence.primary_fit(endpoint)
     first = (
-        f"{endpoint}, {contrast_name(evidence, fit.primary)}:"
-        f" {numbers_phrase(evidence, endpoint, fit.primary)}"
+        f"{endpoint}, {contrast_name(evidence, fit.answer)}:"
+        f" {numbers_phrase(evidence, endpoint, fit.answer)}"
     )
-    r, alpha = fit.primary.result, level(evidence.plan.alpha)
+    r, alpha = fit.answer.result, level(evidence.plan.alpha)
     if not standing(evidence, endpoint).claim:
         said = "no claim is made from this p-value"
     elif significant(evidence, endpoint):
@@ -120,7 +120,7 @@ def levels_sentence(evidence: Evidence, endpoint: str) -> str:
     found = {(m.arm, m.visit): m.result.estimate for m in fit.means}
     parts = [
         f"{arm.name} {number(found[arm.name, base], d)} and {number(found[arm.name, last], d)}"
-        for arm in evidence.plan.arms.column_order
+        for arm in evidence.plan.arms.order
         if (arm.name, base) in found and (arm.name, last) in found
     ]
     if not parts or base == last:
@@ -219,7 +219,7 @@ def _missing(evidence: Evidence) -> list[str]:
     missing = check.patients - check.complete
     if not missing:
         return []
-    order = [arm.name for arm in evidence.plan.arms.column_order]
+    order = [arm.name for arm in evidence.plan.arms.order]
     by_arm = sorted(check.by_arm, key=lambda r: order.index(r.level))
     arms = [f"{r.level} {r.dropped} of {r.patients}" for r in by_arm]
     return [

@@ -21,14 +21,14 @@ def profiles_alt(evidence: Evidence, endpoint: str) -> str:
     """The profiles in words."""
     d, unit = evidence.decimals(endpoint), evidence.endpoint(endpoint).unit
     parts = []
-    for arm in evidence.plan.arms.column_order:
+    for arm in evidence.plan.arms.order:
         means = [
             f"{number(r.mean, d)} at {r.visit}"
             for r in evidence.description.outcomes
             if r.endpoint == endpoint and r.arm == arm.name and r.n > 0
         ]
         parts.append(f"{arm.name} {listed(means)}")
-    contrast = evidence.primary_fit(endpoint).primary
+    contrast = evidence.primary_fit(endpoint).answer
     r = contrast.result
     return (
         f"Line chart of mean {lowered(evidence.endpoint(endpoint).label)} ({unit}):"
@@ -78,7 +78,7 @@ def forest_alt(evidence: Evidence, endpoint: str) -> str:
     """The forest plot in words."""
     d, unit = evidence.decimals(endpoint), evidence.endpoint(endpoint).unit
     parts = []
-    for arm in evidence.plan.arms.column_order:
+    for arm in evidence.plan.arms.order:
         values = [
             e.estimate
             for e in evidence.endpoints[endpoint].sites.effects

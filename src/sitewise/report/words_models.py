@@ -93,7 +93,7 @@ def growing_variance(evidence: Evidence, endpoint: str) -> str:
 def _spread(evidence: Evidence, endpoint: str) -> list[str]:
     d = evidence.decimals(endpoint)
     lines = []
-    for arm in evidence.plan.arms.column_order:
+    for arm in evidence.plan.arms.order:
         rows = [
             r
             for r in evidence.description.outcomes
@@ -120,7 +120,7 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
     linear = [name for name, m in evidence.plan.models.items() if _is_linear(m.formula)]
     bent = []
     d = evidence.decimals(endpoint)
-    for arm in evidence.plan.arms.column_order:
+    for arm in evidence.plan.arms.order:
         rows = [
             r
             for r in evidence.description.outcomes
@@ -170,7 +170,8 @@ def site_by_visit(evidence: Evidence) -> str:
         fit
         for fit in evidence.endpoints[endpoint].fits.values()
         if fit.model != primary.model
-        and fit.primary.result.se < primary.primary.result.se
+        and fit.primary is not None
+        and fit.primary.result.se < primary.answer.result.se
         and {t.group for t in fit.fit.random} < groups
         and _fixed_part(fit.fit.formula) == _fixed_part(primary.fit.formula)
     ]
@@ -179,12 +180,12 @@ def site_by_visit(evidence: Evidence) -> str:
     d = evidence.decimals(endpoint) + 1
     others = listed(
         [
-            f"{fit.model} (SE {number(fit.primary.result.se, d)},"
-            f" {evidence.p_phrase(fit.primary.result.p)})"
+            f"{fit.model} (SE {number(fit.answer.result.se, d)},"
+            f" {evidence.p_phrase(fit.answer.result.p)})"
             for fit in smaller
         ]
     )
-    r = primary.primary.result
+    r = primary.answer.result
     return (
         f"Whole sites were randomised, so that chance differences between sites in how outcomes"
         f" change over time fall wholly on the arm that a site belongs to. The primary model"

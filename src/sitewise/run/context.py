@@ -65,10 +65,10 @@ class Context:
             [self.plan.model_dump(mode="json"), [vars(site) for site in self.sheet.sites]]
         )
         return {
-            "plan": text_sha256(plan)[:SHORT],
-            "data": text_sha256(canonical_json(dict(self.raw)))[:SHORT],
+            "plan": text_sha256(plan),
+            "data": text_sha256(canonical_json(dict(self.raw))),
             "code": self.code.digest(),
-            "lock": self.lock.partition(":")[2],
+            "lock": " ".join([file_sha256(self.project / LOCK), *departures(self.project / LOCK)]),
         }
 
 

@@ -42,7 +42,7 @@ def baseline_rows(
 
 
 def _arms(plan: "Plan", patients: "pd.DataFrame") -> "Iterator[tuple[str, pd.Series[bool]]]":
-    for arm in plan.arms.column_order:
+    for arm in plan.arms.order:
         yield arm.name, patients[TRT01P] == arm.name
     yield "", patients[TRT01P].notna()
 

@@ -55,7 +55,7 @@ def describe(plan: "Plan", adbp: "pd.DataFrame") -> Description:
 
 def arm_names(plan: "Plan") -> tuple[str, ...]:
     """The arms in the order of the tables."""
-    return tuple(arm.name for arm in plan.arms.column_order)
+    return tuple(arm.name for arm in plan.arms.order)
 
 
 def _flow(plan: "Plan", adbp: "pd.DataFrame", patients: "pd.DataFrame") -> Iterator[FlowRow]:

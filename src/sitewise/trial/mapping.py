@@ -120,7 +120,7 @@ def _shared_columns(plan: "Plan", cells: "pd.DataFrame", facts: "pd.DataFrame") 
         return nothing if name is None else cells[name]
 
     columns = plan.columns
-    arms = {c: arm.name for arm in plan.arms.column_order for c in (arm.codes or (arm.name,))}
+    arms = {c: arm.name for arm in plan.arms.order for c in (arm.codes or (arm.name,))}
     visits = {c: visit.name for visit in plan.visits for c in (visit.codes or (visit.name,))}
     number = {visit.name: float(i) for i, visit in enumerate(plan.visits)}
     site = facts[SITEID].astype("str")

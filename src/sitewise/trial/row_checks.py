@@ -82,7 +82,7 @@ def _missing(plan: "Plan", asked: "pd.DataFrame", wrong: "dict[str, pd.Index]") 
 def _unknown_codes(
     plan: "Plan", asked: "pd.DataFrame", wrong: "dict[str, pd.Index]"
 ) -> Iterator[Found]:
-    arms = [c for arm in plan.arms.column_order for c in (arm.codes or (arm.name,))]
+    arms = [c for arm in plan.arms.order for c in (arm.codes or (arm.name,))]
     visits = [c for visit in plan.visits for c in (visit.codes or (visit.name,))]
     for key, rule, column, cell, codes, where in (
         (TRT01P, UNKNOWN_ARM, plan.columns.arm, ARM, arms, "arms"),

@@ -8,6 +8,7 @@ import pytest
 
 from sitewise.errors import ModelError
 from sitewise.inference.cautions import line_misfit, site_by_visit, stratification
+from sitewise.inference.compare import compare_models
 from sitewise.inference.fitting import PlannedResult, check_models, fit_planned, model_notes
 from sitewise.lmm.formula import parse_formula
 from sitewise.plan.load import read_yaml
@@ -249,3 +250,22 @@ def test_variance_of_zero_is_said_and_kept(data: dict[str, Any]) -> None:
     text = " ".join(planned.cautions)
     assert "variance of the level between sites is estimated as 0" in text
     assert "not proof that there is none" in text
+
+
+def test_a_smaller_model_by_ml_needs_no_primary_contrast(data: dict[str, Any]) -> None:
+    models = {
+        name: {"label": name, "formula": formula, "set": "FAS", "reml": False}
+        for name, formula in (("m", MIXED), ("add", MIXED.replace("AVISIT*TRT01P", "AVISIT")))
+    }
+    changes = {
+        "models": models,
+        "comparisons": [{"question": "?", "smaller": "add", "larger": "m"}],
+    }
+    plan = plan_with({**data, "primary": {**data["primary"], "model": "m"}}, **changes)
+    assert check_models(plan) == []
+    frame = rows()
+    smaller, larger = (fit_planned(plan, frame, "SYSBP", name).planned for name in ("add", "m"))
+    assert smaller.primary is None
+    (test,) = compare_models(plan.comparisons, {"add": smaller, "m": larger}).tests
+    assert (test.refused, test.method, test.df) == ("", "ML", 3)
+    assert test.p_mixture is None

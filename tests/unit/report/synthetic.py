@@ -105,7 +105,7 @@ class Trial:
             "columns": {"layout": "visits", "site": "site", "patient": "patient", "arm": "arm",
                         "visit": "visit", "patient_ids": "trial"},
             "missing_values": ["", "NA"],
-            "arms": {"column_order": [{"name": a, "label": a.lower()} for a in self.arm_names],
+            "arms": {"order": [{"name": a, "label": a.lower()} for a in self.arm_names],
                      "reference": "Placebo", "direction": "arm minus reference",
                      "favours": "lower"},
             "visits": [{"name": n, "week": w, "baseline": w == 0} for n, w in self.visit_list],
