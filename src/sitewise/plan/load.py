@@ -20,6 +20,19 @@ NOT_YET = {
     ("replication.engine", "lme4"): "replication by R",
 }
 
+# What a wrong type should have been, in words; the other kinds say it themselves.
+_TYPES = {
+    "string_type": "text; put it in quotes if it looks like a number, a date or yes/no",
+    "float_type": "a number, without quotes",
+    "int_type": "a whole number, without quotes",
+    "bool_type": "true or false, without quotes",
+    "date_type": "a date as YYYY-MM-DD, without quotes",
+    "date_from_datetime_parsing": "a date as YYYY-MM-DD, without quotes",
+    "model_type": "keys and values, indented below the key",
+    "dict_type": "keys and values, indented below the key",
+    "tuple_type": "a list: [a, b], or one `- item` a line",
+}
+
 
 def load_plan(path: Path) -> Plan:
     """Read and validate the plan at `path`; raises PlanError with every problem."""
@@ -111,10 +124,13 @@ def _problems(item: dict[str, Any]) -> Iterator[Problem]:
         )
     else:
         allowed = str(item.get("ctx", {}).get("expected", ""))
+        meaning = _description_at(item["loc"])
+        said = "wrong type" if kind in _TYPES else f"{item['msg'][0].lower()}{item['msg'][1:]}"
         yield Problem(
-            f"{item['msg'][0].lower()}{item['msg'][1:]}, found {_shown(found)}",
+            f"{said}, found {_shown(found)}",
             where=path,
-            allowed=allowed or _description_at(item["loc"]),
+            allowed=allowed or _TYPES.get(kind, ""),
+            fix=f"mend the value; the key means: {meaning}" if meaning else "mend the value",
         )
 
 

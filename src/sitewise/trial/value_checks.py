@@ -198,7 +198,7 @@ def _outside(
         ],
         value=part[AVALC].tolist(),
         allowed=f"{low:g} to {high:g} {endpoint.unit}",
-        action="reading set aside" if hard else "reading kept",
+        action="reading set aside" if hard else "not set aside for this",
         advice="compare the cell with the source document",
         fate=Fate.SET_ASIDE if hard else None,
     )
