@@ -1,5 +1,6 @@
 """Altered results, killed runs, two runs at once, the same bytes everywhere."""
 
+import hashlib
 import json
 import os
 import signal
@@ -35,7 +36,12 @@ def test_a_run_makes_what_is_expected_and_seals_it(trial: Trial) -> None:
     assert set(trial.contents()) == {*expected, *receipts}
     manifest = json.loads((trial.results / "manifest.json").read_text())
     assert set(manifest["files"]) == set(trial.contents()) - {"manifest.json"}
-    assert set(manifest["digests"]) == {"plan", "data", "code", "lock"}
+    digests = manifest["digests"]
+    assert set(digests) == {"plan", "data", "code", "lock"}
+    lock = (trial.project / "requirements.lock").read_bytes()
+    assert digests["lock"] == hashlib.sha256(lock).hexdigest()
+    page = (trial.results / "report.html").read_text(encoding="utf-8")
+    assert [name for name, digest in digests.items() if digest not in page] == []
     assert trial.sitewise("verify", "results/three").stdout.startswith("OK")
 
 

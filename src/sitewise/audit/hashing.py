@@ -8,7 +8,7 @@ from typing import Any
 
 SHORT = 12
 _CHUNK = 1 << 20
-_READABLE = 40
+_READABLE = 64  # a whole sha256 stands for itself
 
 
 def file_sha256(path: str | Path) -> str:

@@ -68,7 +68,7 @@ class Context:
             "plan": text_sha256(plan),
             "data": text_sha256(canonical_json(dict(self.raw))),
             "code": self.code.digest(),
-            "lock": " ".join([file_sha256(self.project / LOCK), *departures(self.project / LOCK)]),
+            "lock": file_sha256(self.project / LOCK),
         }
 
 

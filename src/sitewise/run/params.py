@@ -4,13 +4,14 @@ The Snakefile takes them from here, and so does the door, which can therefore sa
 when the workflow engine's own memory is gone.
 """
 
+import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sitewise.audit.hashing import SHORT, file_sha256
 from sitewise.plan.parts import part_data
-from sitewise.run.context import Context
-from sitewise.run.environment_check import installed_versions
+from sitewise.run.context import LOCK, Context
+from sitewise.run.environment_check import departures, installed_versions
 
 
 def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
@@ -41,8 +42,18 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         params["templates"] = [
             f"{name}:{file_sha256(path)[:SHORT]}" for name, path in context.templates.items()
         ]
-        params["packages"] = installed_versions()
+        params["packages"] = _packages(context)
     return params
+
+
+def _packages(context: Context) -> dict[str, str]:
+    """Versions that the report prints: Python's and the main packages', departures marked."""
+    other = departures(context.project / LOCK)
+    found = {
+        name: f"{have} (not as locked)" if f"{name}=={have}" in other else have
+        for name, have in installed_versions().items()
+    }
+    return {"python": platform.python_version(), **found}
 
 
 def params_of(context: Context) -> Callable[[str, str], Callable[[Any], Any]]:
