@@ -1,10 +1,12 @@
 """What a reader must know before trusting a fit, in sentences that a clinician understands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise.inference.plan_models import factors_missing, has_site_by_visit
+from sitewise.inference.planned_fit import MissedVisit
 from sitewise.lmm.design import Design
 from sitewise.lmm.formula import Formula, fixed_columns
 from sitewise.lmm.result import Fit, RandomTerm
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 CERTAIN = 0.9999  # absolute correlation from which it is called perfect
 MISFIT = 3.0  # standard errors from which a straight line is said to miss a visit's mean
+# ASSUME: residual SDs of two visits that differ by more than this ratio are worth a caution. A
+# convention, no test; with FEW_READINGS or more at a visit, chance alone seldom brings it.
+UNEVEN = 1.25
+FEW_READINGS = 40  # a visit with fewer readings is not judged: its SD is good to 11% only
 GROUPS = {
     SITEID: "sites",
     USUBJID: "patients",
@@ -25,21 +31,32 @@ GROUPS = {
 
 
 def fit_cautions(
-    plan: Plan, model: str, design: Design, fit: Fit, rows: "pd.DataFrame"
+    plan: Plan,
+    model: str,
+    design: Design,
+    fit: Fit,
+    rows: "pd.DataFrame",
+    *,
+    residuals: np.ndarray,
+    missed: Sequence[MissedVisit],
 ) -> tuple[str, ...]:
-    """All cautions on one planned fit, the gravest first; `rows`: the rows used."""
+    """All cautions on one planned fit, the gravest first.
+
+    rows: the rows used. residuals: conditional on the random effects, shape (n,), of those rows.
+    missed: visits whose mean a straight line in WEEK misses.
+    """
     found: list[str] = []
     if not fit.converged:
         found.append(
             "The search for the best-fitting values did not converge: the numbers of this model"
             " are not final and must not be reported."
         )
-    found += site_by_visit(plan, model, design.formula)
-    found += singular_terms(fit)
     visit = rows[AVISIT].to_numpy(dtype=object)
-    rest = design.y - design.X @ np.array([e.estimate for e in fit.fixef])
     visits = [v.name for v in plan.visits if (visit == v.name).any()]
-    found += line_misfit(design.formula, visits, {v: rest[visit == v] for v in visits})
+    found += site_by_visit(plan, model, design.formula, len(visits))
+    found += singular_terms(fit)
+    found += line_misfit(missed)
+    found += uneven_spread(fit, {v: residuals[visit == v] for v in visits})
     found += stratification(plan, design.formula)
     found += design.notes
     return tuple(dict.fromkeys(found))
@@ -100,31 +117,71 @@ def _perfect(term: RandomTerm, group: str) -> Iterator[str]:
             )
 
 
-def line_misfit(
-    formula: Formula, visits: Sequence[str], residuals: "dict[str, np.ndarray]"
-) -> Iterator[str]:
+def missed_visits(
+    plan: Plan, design: Design, fit: Fit, rows: "pd.DataFrame"
+) -> tuple[MissedVisit, ...]:
+    """Visits whose mean a straight line in WEEK misses; `rows`: the rows used."""
+    visit = rows[AVISIT].to_numpy(dtype=object)
+    rest = design.y - design.X @ np.array([e.estimate for e in fit.fixef])
+    visits = [v.name for v in plan.visits if (visit == v.name).any()]
+    return missed_by_line(design.formula, {v: rest[visit == v] for v in visits})
+
+
+def missed_by_line(
+    formula: Formula, residuals: Mapping[str, np.ndarray]
+) -> tuple[MissedVisit, ...]:
     """Visits whose mean a straight line in WEEK misses by more than MISFIT standard errors.
 
-    residuals: outcome minus fixed part, by visit, the rows used.
+    residuals: outcome minus fixed part, by visit, the rows used. Empty where the fixed part is not
+    linear in WEEK.
     """
     names = fixed_columns(formula)
     if WEEK not in names or AVISIT in names:
-        return
-    missed = []
-    for visit in visits:
-        rest = residuals[visit]
-        if len(rest) > 1 and abs(rest.mean()) > MISFIT * rest.std(ddof=1) / np.sqrt(len(rest)):
-            missed.append(f"{visit} by {rest.mean():+.1f}")
+        return ()
+    return tuple(
+        MissedVisit(visit, float(rest.mean()))
+        for visit, rest in residuals.items()
+        if len(rest) > 1 and abs(rest.mean()) > MISFIT * rest.std(ddof=1) / np.sqrt(len(rest))
+    )
+
+
+def line_misfit(missed: Sequence[MissedVisit]) -> Iterator[str]:
+    """One sentence on the visits whose mean the straight line misses."""
     if missed:
+        told = ", ".join(f"{one.visit} by {one.distance:+.1f}" for one in missed)
         yield (
-            f"A straight line in {WEEK} misses the mean outcome at {', '.join(missed)}: the course"
+            f"A straight line in {WEEK} misses the mean outcome at {told}: the course"
             " is not linear, so neither slopes nor their variances describe single patients."
         )
 
 
-def site_by_visit(plan: Plan, model: str, formula: Formula) -> Iterator[str]:
-    """Where sites are randomised, the change between visits needs its own site variance."""
-    if plan.design != "cluster" or _has_site_by_visit(formula):
+def uneven_spread(fit: Fit, residuals: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Residual SDs that differ between visits, where the model has one for all.
+
+    residuals: conditional on the random effects, by visit, the rows used. Models with random slopes
+    are not judged: their conditional residuals differ between visits by leverage alone.
+    """
+    if any(name != "(Intercept)" for term in fit.random for name in term.terms):
+        return
+    sds = {v: float(r.std(ddof=1)) for v, r in residuals.items() if len(r) >= FEW_READINGS}
+    if len(sds) < 2 or max(sds.values()) <= UNEVEN * min(sds.values()):
+        return
+    *first, last = (f"{sd:.1f} at {visit}" for visit, sd in sds.items())
+    yield (
+        "The readings scatter more at some visits than at others: the standard deviation of the"
+        f" residuals (reading minus fitted value) is {', '.join(first)} and {last}, while the model"
+        f" assumes one for all visits, estimated as {fit.sigma:.1f}. Standard errors at single"
+        " visits, and of changes between them, may therefore be too small or too large. A model"
+        " with a variance for each visit is planned for a later version."
+    )
+
+
+def site_by_visit(plan: Plan, model: str, formula: Formula, visits: int) -> Iterator[str]:
+    """Where sites are randomised, differences between visits need their own site variance.
+
+    visits: how many the rows used hold; at a single one, site and site-by-visit are the same.
+    """
+    if plan.design != "cluster" or visits < 2 or has_site_by_visit(formula):
         return
     primary = model == plan.primary.model
     close = (
@@ -142,25 +199,21 @@ def site_by_visit(plan: Plan, model: str, formula: Formula) -> Iterator[str]:
     yield (
         "Sites were randomised, and this model lets sites differ in level but not in their change"
         f" from visit to visit: it has no (1 | {SITEID}:{AVISIT}). Patients of one site change"
-        " together for reasons that are not the treatment, so its standard error of a change is"
-        f" likely too small and its p-value too low. {close}"
+        " together for reasons that are not the treatment, so its standard error of"
+        f" {_contrast_words(plan)} is likely too small and its p-value too low. {close}"
     )
 
 
-def _has_site_by_visit(formula: Formula) -> bool:
-    return any(
-        set(spec.group) == {SITEID, AVISIT}
-        or (spec.group == (SITEID,) and (AVISIT in spec.terms or WEEK in spec.terms))
-        for spec in formula.random
-    )
+def _contrast_words(plan: Plan) -> str:
+    if plan.primary.contrast == "change":
+        return "a change between visits"
+    return "a level at one visit"
 
 
 def stratification(plan: Plan, formula: Formula) -> Iterator[str]:
     """Stratification factors that the formula leaves out."""
-    names = fixed_columns(formula)
-    for factor in plan.stratification:
-        if factor not in names:
-            yield (
-                f"Randomisation was stratified by {factor}, and this model leaves it out: its"
-                " standard error of the treatment contrast is likely too large."
-            )
+    for factor in factors_missing(plan, formula):
+        yield (
+            f"Randomisation was stratified by {factor}, and this model leaves it out: its"
+            " standard error of the treatment contrast is likely too large."
+        )

@@ -6,7 +6,7 @@ against 0.5 chi2(q) + 0.5 chi2(q + 1).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sitewise.inference.comparison import (
     Comparisons,
@@ -18,6 +18,7 @@ from sitewise.inference.nesting import Added, Difference, difference, same_fixed
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.result import Fit
 from sitewise.plan.sections import Comparison
+from sitewise.terms import WEEK
 
 FEW_LEVELS = 20
 ROUNDING = 1e-6  # of a log-likelihood: the engine's optimum is good to this
@@ -38,6 +39,7 @@ def compare_models(
             fits[comparison.smaller].fit,
             comparison.larger,
             fits[comparison.larger].fit,
+            missed=_missed_by_both(fits[comparison.smaller], fits[comparison.larger]),
         )
         for comparison in comparisons
     )
@@ -46,9 +48,18 @@ def compare_models(
 
 
 def compare_pair(
-    question: str, null_name: str, null: Fit, full_name: str, full: Fit
+    question: str,
+    null_name: str,
+    null: Fit,
+    full_name: str,
+    full: Fit,
+    *,
+    missed: Sequence[str] = (),
 ) -> ModelComparison:
-    """One likelihood-ratio test of `null` within `full`, or the reason why there is none."""
+    """One likelihood-ratio test of `null` within `full`, or the reason why there is none.
+
+    missed: visits whose mean both models, linear in WEEK, miss.
+    """
     method = "REML" if null.reml and full.reml else "ML" if not (null.reml or full.reml) else ""
     df = full.npar - null.npar
     added = difference(null, full)
@@ -74,8 +85,17 @@ def compare_pair(
         p_naive=naive_p(statistic, df),
         p_mixture=p_mixture,
         mixture=mixture,
-        cautions=tuple(_cautions(null_name, null, full, added, p_mixture is not None)),
+        cautions=(
+            *_singular(null_name, null, full_name, full),
+            *_changing_variance(added, missed),
+            *_cautions(null, full, added, p_mixture is not None),
+        ),
     )
+
+
+def _missed_by_both(smaller: PlannedFit, larger: PlannedFit) -> tuple[str, ...]:
+    others = {one.visit for one in larger.missed}
+    return tuple(one.visit for one in smaller.missed if one.visit in others)
 
 
 def likelihood_ratio(null: float, full: float) -> float:
@@ -206,15 +226,33 @@ def _effect(one: Added) -> str:
     return f"{one.term} by {one.group}"
 
 
-def _cautions(
-    null_name: str, null: Fit, full: Fit, added: Difference, has_mixture: bool
-) -> list[str]:
-    found = []
+def _singular(null_name: str, null: Fit, full_name: str, full: Fit) -> Iterator[str]:
     if null.singularity.singular:
-        found.append(
+        yield (
             f"The smaller model {null_name} is itself singular ({null.singularity.where}):"
             " neither the naive p nor a mixture has its usual meaning here."
         )
+    if full.singularity.singular:
+        yield (
+            f"The larger model {full_name} is singular ({full.singularity.where}): the data support"
+            " fewer random effects than it has, so a small p-value does not show that all that it"
+            " adds is there."
+        )
+
+
+def _changing_variance(added: Difference, missed: Sequence[str]) -> Iterator[str]:
+    """A random slope is tested, and the line that it swings about misses the means."""
+    groups = [GROUP_WORDS.get(a.group, a.group) for a in added.random if a.term == WEEK]
+    if groups and missed:
+        yield (
+            f"Both models are straight lines in {WEEK} and miss the mean outcome at"
+            f" {', '.join(missed)}: this test then finds that variance changes with time, not that"
+            f" {' and '.join(groups)} have trends of their own."
+        )
+
+
+def _cautions(null: Fit, full: Fit, added: Difference, has_mixture: bool) -> list[str]:
+    found = []
     for one in added.random:
         words = GROUP_WORDS.get(one.group, f"levels of {one.group}")
         text = "The mixture is" if has_mixture else "Chi-squared distributions are"

@@ -1,12 +1,14 @@
 """The design effect of the treatment contrast as allocated (Vierron & Giraudeau 2009)."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sitewise.inference.icc_result import DesignEffect
-from sitewise.terms import SITEID, TRT01P, USUBJID
+from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,26 +37,53 @@ def mean_cluster(sizes: Sequence[int]) -> float:
 
 
 def design_effects(
-    frame: "pd.DataFrame", arms: Sequence[str], icc: float
+    frame: "pd.DataFrame",
+    arms: Sequence[str],
+    icc: float,
+    *,
+    visit: str = "",
+    visit_icc: float = math.nan,
 ) -> tuple[DesignEffect, ...]:
     """One design effect for each arm against the reference, `arms[0]`.
 
     frame: rows with SITEID, TRT01P, USUBJID; each patient counts once, however many readings.
     icc: the headline site ICC; the effect is 1 + (S - 1) icc.
+    visit, visit_icc: the primary visit and the site ICC there (a negative one counts as 0), for the
+    effect at that visit, with S of the patients seen there; needs AVISIT. NaN without them.
     """
+    by_arm = _count(frame, arms)
+    effects = [_effect(by_arm, arm, arms[0], icc) for arm in arms[1:]]
+    if not visit:
+        return tuple(effects)
+    seen = _count(frame[frame[AVISIT].astype(str) == visit], arms)
+    return tuple(_at_visit(effect, seen, visit, visit_icc) for effect in effects)
+
+
+def _count(frame: "pd.DataFrame", arms: Sequence[str]) -> Counts:
+    """Patients by arm and site."""
     patients = frame[[SITEID, TRT01P, USUBJID]].drop_duplicates()
     by_arm: dict[str, dict[str, int]] = {}
     for arm in arms:
         sizes = patients.loc[patients[TRT01P] == arm, SITEID].astype(str).value_counts()
         by_arm[arm] = {str(site): int(sizes[site]) for site in sorted(sizes.index)}
-    return tuple(_effect(by_arm, arm, arms[0], icc) for arm in arms[1:])
+    return by_arm
+
+
+def _sizes(by_arm: Counts, arm: str, reference: str) -> tuple[list[int], list[int]]:
+    """Patients of the arm and of the reference in each site that has either."""
+    first, second = by_arm[arm], by_arm[reference]
+    sites = sorted({*first, *second})
+    return [first.get(site, 0) for site in sites], [second.get(site, 0) for site in sites]
+
+
+def _at_visit(effect: DesignEffect, seen: Counts, visit: str, icc: float) -> DesignEffect:
+    imbalance = allocation_imbalance(*_sizes(seen, effect.arm, effect.reference))
+    icc = icc if math.isnan(icc) else max(icc, 0.0)
+    return replace(effect, visit=visit, visit_icc=icc, visit_effect=1.0 + (imbalance - 1.0) * icc)
 
 
 def _effect(by_arm: Counts, arm: str, reference: str, icc: float) -> DesignEffect:
-    first, second = by_arm[arm], by_arm[reference]
-    sites = sorted({*first, *second})
-    n1 = [first.get(site, 0) for site in sites]
-    n2 = [second.get(site, 0) for site in sites]
+    n1, n2 = _sizes(by_arm, arm, reference)
     imbalance = allocation_imbalance(n1, n2)
     return DesignEffect(
         arm=arm,
@@ -64,5 +93,5 @@ def _effect(by_arm: Counts, arm: str, reference: str, icc: float) -> DesignEffec
         icc=icc,
         effect=1.0 + (imbalance - 1.0) * icc,
         patients=sum(n1) + sum(n2),
-        sites=len(sites),
+        sites=len(n1),
     )

@@ -42,7 +42,7 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
     baseline; `sitewise.inference.planned_contrasts` says how means and contrasts are averaged.
     Raises ModelError where the model can't be built or fitted, or lacks the primary contrast.
     """
-    from sitewise.inference.cautions import fit_cautions
+    from sitewise.inference.cautions import fit_cautions, missed_visits
     from sitewise.inference.planned_contrasts import ask_all
     from sitewise.inference.planned_rows import table_uses
     from sitewise.lmm.design import build_design
@@ -65,6 +65,10 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
         alpha=plan.alpha,
     )
     use = table_uses(selection, design, fitted.fitted, fitted.residuals)
+    missed = missed_visits(plan, design, fitted.fit, rows)
+    said = fit_cautions(
+        plan, model, design, fitted.fit, rows, residuals=fitted.residuals, missed=missed
+    )
     contrasts, means = _answers(plan, asked, fitted.fit.hypotheses)
     planned = PlannedFit(
         endpoint=endpoint,
@@ -77,7 +81,8 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
         uses=_count_uses(use),
         patients=int(rows[USUBJID].nunique()),
         sites=int(rows[SITEID].nunique()),
-        cautions=(*fit_cautions(plan, model, design, fitted.fit, rows), *missing),
+        cautions=(*said, *missing),
+        missed=missed,
     )
     return PlannedResult(planned, use, _ranef_table(fitted))
 

@@ -1,5 +1,6 @@
 """All intraclass correlations of one endpoint (rule icc)."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -46,14 +47,22 @@ def compute_iccs(
     }
     models = tuple(_icc_model(plan, rows, fixed, text) for fixed, text in fixed_parts.items())
     headline = next(model for model in models if model.headline)
+    by_visit = iccs_by_visit(rows, visits, plan.alpha)
+    at_primary = next((v.icc for v in by_visit if v.visit == plan.primary.visit), math.nan)
     return Iccs(
         endpoint=endpoint,
         models=models,
-        by_visit=iccs_by_visit(rows, visits, plan.alpha),
+        by_visit=by_visit,
         at_week=tuple(
             row for fit in fits.values() if has_slopes(fit) for row in iccs_at_weeks(plan, fit)
         ),
-        design_effects=design_effects(rows, plan.arms.levels, headline.levels[0].share),
+        design_effects=design_effects(
+            rows,
+            plan.arms.levels,
+            headline.levels[0].share,
+            visit=plan.primary.visit,
+            visit_icc=at_primary,
+        ),
         ols=ols_beside(plan, rows, primary, fits),
         convention=CONVENTION,
     )

@@ -1,5 +1,6 @@
 """The result of the intraclass correlations of one endpoint."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -61,6 +62,7 @@ class IccAtWeek:
 
     site_share: of the site at that week, every group of sites in the model together; it is the
     correlation of two patients of one site. patient_share: of the patient within the site.
+    patient_correlation: of two readings of one patient at that week, (site + patient) / total.
     """
 
     model: str
@@ -68,6 +70,7 @@ class IccAtWeek:
     site_share: float
     patient_share: float
     total_variance: float
+    patient_correlation: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,10 @@ class DesignEffect:
 
     S: sum over sites of (n1j/n1 - n2j/n2)^2 / (1/n1 + 1/n2) (Vierron & Giraudeau 2009), counted in
         patients. effect: 1 + (S - 1) ICC. mean_cluster: sum m^2 / sum m, patients.
-    arm, reference: the contrast. icc: the headline site ICC.
+    arm, reference: the contrast. icc: the headline site ICC. It comes from a model with one site
+        variance for all visits, so what sites share at a single visit is not in it.
+    visit: the primary visit. visit_icc: the ANOVA ICC there (`VisitIcc.icc`), not below 0.
+    visit_effect: 1 + (S_v - 1) visit_icc, with S_v as S, but of the patients seen at that visit.
     """
 
     arm: str
@@ -87,6 +93,9 @@ class DesignEffect:
     effect: float
     patients: int
     sites: int
+    visit: str = ""
+    visit_icc: float = math.nan
+    visit_effect: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def _at(fit: PlannedFit, visit: str, week: float, visits: Sequence[str]) -> IccA
         site_share=site / total,
         patient_share=patient / total,
         total_variance=total,
+        patient_correlation=(site + patient) / total,
     )
 
 

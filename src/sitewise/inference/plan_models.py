@@ -1,6 +1,6 @@
 """The plan's models held against the plan, without data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 
 from sitewise.errors import ModelError, Problem
@@ -25,10 +25,19 @@ from sitewise.terms import (
     WEEK,
 )
 
+# The keys of the plan that a check needs, and the check.
+Check = tuple[tuple[str, ...], Callable[[Plan, Formula, str], Iterator[Problem]]]
+
 
 def check_models(plan: Plan) -> list[Problem]:
-    """Every problem of every formula of the plan; empty if all can be built."""
+    """Every problem of every formula of the plan; empty if all can be built.
+
+    Of a plan that holds some of its sections only, what those sections can show.
+    """
     problems: list[Problem] = []
+    held = plan.model_fields_set
+    if "models" not in held:
+        return problems
     for name, model in plan.models.items():
         where = f"models.{name}.formula"
         try:
@@ -38,34 +47,101 @@ def check_models(plan: Plan) -> list[Problem]:
                 Problem(p.what, where=where, allowed=p.allowed, fix=p.fix) for p in error.problems
             ]
             continue
-        found = [*_columns(plan, formula, where), *_groupings(plan, formula, where)]
+        found = list(_checked(plan, SINGLE, formula, where))
         problems += found
-        if name == plan.primary.model and not found:
-            problems += _contrast(plan, formula, where)
+        if not found and "primary" in held and name == plan.primary.model:
+            problems += _checked(plan, PRIMARY, formula, where)
     return problems
 
 
+def _checked(
+    plan: Plan, checks: Sequence[Check], formula: Formula, where: str
+) -> Iterator[Problem]:
+    for keys, check in checks:
+        if plan.model_fields_set.issuperset(keys):
+            yield from check(plan, formula, where)
+
+
+def has_site_by_visit(formula: Formula) -> bool:
+    """Whether sites may differ in their course: (1 | SITEID:AVISIT), or slopes of sites in time."""
+    for spec in formula.random:
+        slopes = term_columns(spec.terms)
+        if set(spec.group) == {SITEID, AVISIT}:
+            return True
+        if spec.group == (SITEID,) and (AVISIT in slopes or WEEK in slopes):
+            return True
+    return False
+
+
+def factors_missing(plan: Plan, formula: Formula) -> tuple[str, ...]:
+    """Stratification factors that are neither in the fixed part nor the grouping of a term."""
+    names = {*fixed_columns(formula), *(c for spec in formula.random for c in spec.group)}
+    return tuple(factor for factor in plan.stratification if factor not in names)
+
+
 def model_notes(plan: Plan) -> list[Problem]:
-    """What is allowed but should be seen: stratification factors missing from a model."""
+    """What is allowed but should be seen.
+
+    Stratification factors missing from a model, and comparisons that are certain to be refused.
+    """
+    return [*_factor_notes(plan), *_comparison_notes(plan)]
+
+
+def _factor_notes(plan: Plan) -> list[Problem]:
     notes = []
     for name, model in plan.models.items():
         try:
-            names = fixed_columns(parse_formula(model.formula))
+            formula = parse_formula(model.formula)
         except ModelError:
             continue  # check_models says it
         notes += [
             Problem(
-                f"the stratification factor {factor} is not in the fixed part",
+                f"the stratification factor {factor} is not in the model",
                 where=f"models.{name}.formula",
-                fix=f"add + {factor}, or say in the report why it is left out",
+                fix=f"add + {'(1 | SITEID)' if factor == SITEID else factor}, or say in the report"
+                " why it is left out",
             )
-            for factor in plan.stratification
-            if factor not in names
+            for factor in factors_missing(plan, formula)
         ]
     return notes
 
 
-def _columns(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+def _comparison_notes(plan: Plan) -> Iterator[Problem]:
+    for i, comparison in enumerate(plan.comparisons):
+        small, large = plan.models[comparison.smaller], plan.models[comparison.larger]
+        where = f"comparisons.{i}"
+        pair = f"{comparison.smaller} and {comparison.larger}"
+        tail = "this comparison will be refused"
+        if small.reml != large.reml:
+            yield Problem(
+                f"one of {pair} is fitted by REML and the other by ML: {tail}",
+                where=where,
+                fix="give both the same `reml`",
+            )
+        elif small.reml and _fixed_terms(small.formula) != _fixed_terms(large.formula):
+            yield Problem(
+                f"{pair} are fitted by REML and their fixed parts differ: {tail}",
+                where=where,
+                fix="compare fixed parts by ML: models with `reml: false`",
+            )
+        if small.set != large.set:
+            yield Problem(
+                f"{pair} are fitted to the sets {small.set} and {large.set}: {tail} unless both"
+                " sets hold the same rows",
+                where=where,
+                fix="give both the same `set`",
+            )
+
+
+def _fixed_terms(text: str) -> set[frozenset[str]]:
+    """Products of columns in the fixed part; empty for a formula that check_models refuses."""
+    try:
+        return set(expand_terms(parse_formula(text).fixed))
+    except ModelError:
+        return set()
+
+
+def _known_columns(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
     known = [*FORMULA_COLUMNS, *plan.covariates]
     for column in formula_columns(formula):
         if column not in known:
@@ -76,6 +152,10 @@ def _columns(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
                 allowed=", ".join(known),
                 fix=f"did you mean {near[0]!r}?" if near else "declare it under `covariates`",
             )
+
+
+def _columns(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """The response, and what may stand on the right."""
     if formula.response != AVAL:
         yield Problem(f"the response is {formula.response}", where=where, allowed=AVAL)
     terms = (*fixed_columns(formula), *(c for s in formula.random for c in term_columns(s.terms)))
@@ -138,3 +218,33 @@ def _interacts(formula: Formula) -> bool:
     return any(
         TRT01P in term and (AVISIT in term or WEEK in term) for term in expand_terms(formula.fixed)
     )
+
+
+def _site_time(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """Where sites are randomised, their changes between visits vary beyond the patients'."""
+    from sitewise.trial.selection import outcome_visits
+
+    if plan.design != "cluster" or has_site_by_visit(formula):
+        return
+    if not any(visit.baseline for visit in plan.visits) or len(outcome_visits(plan)) < 2:
+        return  # without a baseline visit the plan is refused anyway
+    yield Problem(
+        "sites are randomised (`design: cluster`), and the primary model has no site-by-visit term:"
+        " it counts what the patients of one site share at a visit as independent, so its standard"
+        " errors would be too small",
+        where=where,
+        allowed=f"(1 | {SITEID}:{AVISIT}), (1 | {SITEID}/{AVISIT}), or slopes of sites such as"
+        f" (1 + {WEEK} | {SITEID})",
+        fix=f"add + (1 | {SITEID}:{AVISIT})",
+    )
+
+
+SINGLE: tuple[Check, ...] = (
+    (("covariates",), _known_columns),
+    (("baseline",), _columns),
+    (("covariates",), _groupings),
+)
+PRIMARY: tuple[Check, ...] = (
+    ((), _contrast),
+    (("design", "visits", "baseline"), _site_time),
+)

@@ -41,6 +41,14 @@ class UseCount:
 
 
 @dataclass(frozen=True)
+class MissedVisit:
+    """A visit whose mean a straight line in WEEK misses; distance: mean of outcome minus line."""
+
+    visit: str
+    distance: float
+
+
+@dataclass(frozen=True)
 class PlannedFit:
     """One model of the plan on one endpoint.
 
@@ -50,6 +58,7 @@ class PlannedFit:
         (the smaller model of a comparison by ML, say). The plan's primary model always has it.
     uses: sums to the number of analysis rows of the endpoint.
     cautions: what a reader must know before trusting this fit, in plain sentences.
+    missed: visits whose mean the model misses by far; only of models linear in WEEK.
     """
 
     endpoint: str
@@ -63,6 +72,7 @@ class PlannedFit:
     patients: int
     sites: int
     cautions: tuple[str, ...]
+    missed: tuple[MissedVisit, ...] = ()
 
     @property
     def answer(self) -> ArmContrast:

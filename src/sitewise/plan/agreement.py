@@ -1,8 +1,10 @@
 """What the sections of a plan must agree on; each disagreement is a (path, what) pair."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from sitewise.terms import SITEID
 
 if TYPE_CHECKING:
     from sitewise.plan.model import Plan
@@ -11,15 +13,12 @@ Disagreement = tuple[str, str]
 
 
 def disagreements(plan: "Plan") -> list[Disagreement]:
-    """All of them, in the order of the plan's keys."""
-    return [
-        *_design(plan),
-        *_visits(plan),
-        *_endpoints(plan),
-        *_names(plan),
-        *_primary(plan),
-        *_time(plan),
-    ]
+    """All of them, in the order of the plan's keys.
+
+    Of a plan that holds some of its sections only, those that these sections show.
+    """
+    held = plan.model_fields_set
+    return [found for keys, check in CHECKS if held.issuperset(keys) for found in check(plan)]
 
 
 def _unknown(path: str, name: str, known: "list[str] | tuple[str, ...]") -> Disagreement:
@@ -70,24 +69,37 @@ def _endpoints(plan: "Plan") -> Iterator[Disagreement]:
                 f"endpoints.{name}.{other}",
                 f"layout `{plan.columns.layout}` takes `{wanted}`, not `{other}`",
             )
+
+
+def _roles(plan: "Plan") -> Iterator[Disagreement]:
     roles = [endpoint.role for endpoint in plan.endpoints.values()]
     if "primary" not in roles:
         yield "endpoints", "no endpoint has `role: primary`"
     elif roles != sorted(roles, key=["primary", "secondary", "exploratory"].index):
         yield "endpoints", "the order of testing must be primary, secondary, exploratory"
+
+
+def _pairs(plan: "Plan") -> Iterator[Disagreement]:
     for i, pair in enumerate(plan.pairs):
         for key in ("above", "below"):
             if getattr(pair, key) not in plan.endpoints:
                 yield _unknown(f"pairs.{i}.{key}", getattr(pair, key), list(plan.endpoints))
 
 
-def _names(plan: "Plan") -> Iterator[Disagreement]:
+def _stratification(plan: "Plan") -> Iterator[Disagreement]:
+    known = [*plan.covariates, SITEID]
     for i, factor in enumerate(plan.stratification):
-        if factor not in plan.covariates:
-            yield _unknown(f"stratification.{i}", factor, list(plan.covariates))
+        if factor not in known:
+            yield _unknown(f"stratification.{i}", factor, known)
+
+
+def _sets(plan: "Plan") -> Iterator[Disagreement]:
     for name, model in plan.models.items():
         if model.set not in plan.analysis_sets:
             yield _unknown(f"models.{name}.set", model.set, list(plan.analysis_sets))
+
+
+def _comparisons(plan: "Plan") -> Iterator[Disagreement]:
     for i, comparison in enumerate(plan.comparisons):
         for key in ("smaller", "larger"):
             if getattr(comparison, key) not in plan.models:
@@ -96,28 +108,55 @@ def _names(plan: "Plan") -> Iterator[Disagreement]:
                 )
 
 
-def _primary(plan: "Plan") -> Iterator[Disagreement]:
-    visits = [visit.name for visit in plan.visits]
-    arms = list(plan.arms.levels)
+def _primary_model(plan: "Plan") -> Iterator[Disagreement]:
     if plan.primary.model not in plan.models:
         yield _unknown("primary.model", plan.primary.model, list(plan.models))
+
+
+def _primary_visit(plan: "Plan") -> Iterator[Disagreement]:
+    visits = [visit.name for visit in plan.visits]
     if plan.primary.visit not in visits:
         yield _unknown("primary.visit", plan.primary.visit, visits)
+    at_baseline = [v.name for v in plan.visits if v.baseline]
+    if plan.primary.contrast == "change" and plan.primary.visit in at_baseline:
+        yield "primary.visit", "change from baseline at the baseline visit is 0 by definition"
+
+
+def _primary_arm(plan: "Plan") -> Iterator[Disagreement]:
+    arms = list(plan.arms.levels)
     if plan.primary.arm not in arms:
         yield _unknown("primary.arm", plan.primary.arm, arms)
     elif plan.primary.arm == plan.arms.reference:
         yield "primary.arm", f"{plan.primary.arm!r} is the reference arm itself"
+
+
+def _primary_contrast(plan: "Plan") -> Iterator[Disagreement]:
     if plan.primary.contrast == "change" and plan.baseline.handling == "covariate":
         yield (
             "primary.contrast",
             "with the baseline as a covariate the difference in level is the difference in"
             " change: use `level`",
         )
-    at_baseline = [v.name for v in plan.visits if v.baseline]
-    if plan.primary.contrast == "change" and plan.primary.visit in at_baseline:
-        yield "primary.visit", "change from baseline at the baseline visit is 0 by definition"
 
 
 def _time(plan: "Plan") -> Iterator[Disagreement]:
     if plan.time == "actual" and plan.columns.day is None:
         yield "time", "`actual` needs the key `columns.day`"
+
+
+# The keys of the plan that a check needs, and the check.
+CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]], ...] = (
+    (("design", "randomised_unit"), _design),
+    (("visits", "other_visits"), _visits),
+    (("columns", "endpoints"), _endpoints),
+    (("endpoints",), _roles),
+    (("endpoints", "pairs"), _pairs),
+    (("covariates", "stratification"), _stratification),
+    (("analysis_sets", "models"), _sets),
+    (("models", "comparisons"), _comparisons),
+    (("models", "primary"), _primary_model),
+    (("visits", "primary"), _primary_visit),
+    (("arms", "primary"), _primary_arm),
+    (("baseline", "primary"), _primary_contrast),
+    (("columns", "time"), _time),
+)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sitewise.errors import PlanError, Problem
+from sitewise.plan.agreement import disagreements
 from sitewise.plan.model import Plan
+from sitewise.plan.parts import valid_part
 
 # Values that the design foresees and the code does not have yet: refused by name.
 NOT_YET = {
@@ -84,13 +86,29 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def validate_plan(data: dict[str, Any], source: str) -> Plan:
     """Turn plain data into a Plan; `source` is the file's name in messages."""
+    plan, problems = read_sections(data)
+    if problems:
+        raise PlanError(f"The plan {source} has {len(problems)} problem(s).", problems)
+    return plan
+
+
+def read_sections(data: dict[str, Any]) -> tuple[Plan, list[Problem]]:
+    """The plan, or as many of its sections as are valid by themselves, and every problem.
+
+    Sections that are valid are held against each other even where others are not.
+    """
     from pydantic import ValidationError
 
     try:
-        return Plan.model_validate(data)
+        return Plan.model_validate(data), []
     except ValidationError as error:
-        problems = [p for item in error.errors() for p in _problems(dict(item))]
-    raise PlanError(f"The plan {source} has {len(problems)} problem(s).", problems)
+        items = error.errors()
+    problems = [p for item in items for p in _problems(dict(item))]
+    wrong = {item["loc"][0] for item in items if item["loc"]}
+    part = valid_part(data, [n for n in Plan.model_fields if n in data and n not in wrong])
+    if wrong:  # otherwise the disagreements are the problems
+        problems += [Problem(what, where=where) for where, what in disagreements(part)]
+    return part, list(dict.fromkeys(problems))
 
 
 def _problems(item: dict[str, Any]) -> Iterator[Problem]:

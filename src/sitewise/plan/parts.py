@@ -5,9 +5,13 @@ rules that use the changed keys, and nothing else; a function that reaches for a
 rule was not granted fails loudly.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from sitewise.plan.model import Plan
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 READING = ("trial", "columns", "missing_values", "arms", "visits", "other_visits", "endpoints",
            "covariates")  # fmt: skip
@@ -26,7 +30,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "icc": (*MODELLING, "design", "models", "primary", "icc"),
     "fit": (*MODELLING, "design", "stratification", "models", "primary"),
     "replicate": (*MODELLING, "models", "replication"),
-    "compare": ("models", "comparisons", "alpha"),
+    "compare": ("models", "comparisons"),
     "crosscheck": (*MODELLING, "design", "models", "primary", "analysis_sets"),
     "sites": (*MODELLING, "design", "models", "primary"),
     "figures": ("design", "arms", "visits", "endpoints", "models", "primary", "icc",
@@ -65,15 +69,25 @@ class PlanPart(Plan):
 
 def read_part(data: dict[str, Any]) -> Plan:
     """Rebuild the typed sections from `part_data`; the keys not granted stay absent."""
+    return _part({name: _adapter(name).validate_json(_dumps(v)) for name, v in data.items()})
+
+
+def valid_part(data: dict[str, Any], names: Iterable[str]) -> Plan:
+    """The sections `names` of a plan as read from YAML, each of which must be valid by itself."""
+    return _part({name: _adapter(name).validate_python(data[name]) for name in names})
+
+
+def _part(sections: dict[str, Any]) -> Plan:
+    part = PlanPart.model_construct(_fields_set=set(sections))
+    object.__getattribute__(part, "__dict__").update(sections)
+    return part
+
+
+def _adapter(name: str) -> "TypeAdapter[Any]":
+    """What validates one key of the plan alone: its annotation with its metadata."""
     from pydantic import TypeAdapter
 
-    part = PlanPart.model_construct(_fields_set=set(data))
-    for name, value in data.items():
-        field = Plan.model_fields[name]
-        # `Any` of pydantic: the annotation with its metadata, validated alone.
-        adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
-        object.__getattribute__(part, "__dict__")[name] = adapter.validate_json(_dumps(value))
-    return part
+    return TypeAdapter(Plan.model_fields[name].rebuild_annotation())
 
 
 def _dumps(value: Any) -> bytes:

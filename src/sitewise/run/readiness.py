@@ -5,23 +5,27 @@ import tempfile
 from pathlib import Path
 
 from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
-from sitewise.plan.load import load_plan
+from sitewise.plan.load import read_sections, read_yaml
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import SiteSheet, load_sheet
 
 
 def read_plan(path: Path) -> tuple[Plan, SiteSheet]:
-    """Read plan, site sheet and formulas; raises PlanError with the problems of all of them."""
+    """Read plan, site sheet and formulas; raises PlanError with the problems of all of them.
+
+    Where some keys of the plan are wrong, the sheet and the formulas are still read if their own
+    keys are right.
+    """
     from sitewise.inference.plan_models import check_models
 
-    plan = load_plan(path)
+    plan, problems = read_sections(read_yaml(path))
     sheet = SiteSheet()
-    problems: list[Problem] = []
-    try:
-        sheet = load_sheet(path.parent / plan.sites.sheet)
-    except SitewiseError as error:
-        problems += error.problems or [Problem(error.title)]
-    problems += check_models(plan)
+    if "sites" in plan.model_fields_set:
+        try:
+            sheet = load_sheet(path.parent / plan.sites.sheet)
+        except SitewiseError as error:
+            problems += error.problems or [Problem(error.title)]
+    problems = list(dict.fromkeys([*problems, *check_models(plan)]))
     if problems:
         raise PlanError(f"The plan {path.name} has {len(problems)} problem(s).", problems)
     return plan, sheet

@@ -31,7 +31,7 @@ class FileRow:
 class Account:
     """The whole account; `sum(counts.readings) == readings` is asserted when it is made.
 
-    findings: number by (rule, severity); the rows are in findings/findings.csv.
+    findings: number by rule, severity and message; the rows are in findings/findings.csv.
     """
 
     rows: int
@@ -43,7 +43,11 @@ class Account:
 
 @dataclass(frozen=True)
 class FindingCount:
-    """How often one rule found something. sites: the sites concerned."""
+    """How often one rule found something. sites: the sites concerned.
+
+    message: of all of them, or of the first, where messages are too many to be told one by one;
+    it then begins with `for example`.
+    """
 
     rule: str
     severity: str

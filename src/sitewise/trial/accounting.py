@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from sitewise.plan.model import Plan
 
+FEW_MESSAGES = 5  # up to this many messages of one rule are told one by one
+
 
 def make_account(
     plan: "Plan", readings: "pd.DataFrame", files: Sequence[FileRow], findings: "pd.DataFrame"
@@ -72,13 +74,24 @@ def _fates(plan: "Plan", readings: "pd.DataFrame") -> tuple[FateCount, ...]:
 
 
 def _findings(findings: "pd.DataFrame") -> tuple[FindingCount, ...]:
-    return tuple(
-        FindingCount(
-            rule=str(rule),
-            severity=str(severity),
-            findings=len(part),
-            sites=tuple(sorted({str(site) for site in part[SITEID]} - {""})),
-            message=str(part["MESSAGE"].iloc[0]),
-        )
-        for (rule, severity), part in findings.groupby(["RULE", "SEVERITY"], sort=True)
-    )
+    """Counts by rule, severity and message.
+
+    Where a rule has more than FEW_MESSAGES (they name the value that was found), one count an
+    endpoint and column, with the first message as an example.
+    """
+    counts: list[FindingCount] = []
+    for (rule, severity), part in findings.groupby(["RULE", "SEVERITY"], sort=True):
+        few = part["MESSAGE"].nunique() <= FEW_MESSAGES
+        for _, same in part.groupby(["MESSAGE"] if few else [PARAMCD, "COLUMN"], sort=True):
+            first = str(same["MESSAGE"].iloc[0])
+            alone = same["MESSAGE"].nunique() == 1
+            counts.append(
+                FindingCount(
+                    rule=str(rule),
+                    severity=str(severity),
+                    findings=len(same),
+                    sites=tuple(sorted({str(site) for site in same[SITEID]} - {""})),
+                    message=first if alone else f"for example: {first}",
+                )
+            )
+    return tuple(counts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.errors import Problem
-from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Severity
+from sitewise.terms import AVISIT, AVISITN, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
 from sitewise.trial.account import FileRow
 from sitewise.trial.findings import Found
 from sitewise.trial.rows import PARAMCD
@@ -147,14 +147,18 @@ def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
     """Patients without baseline, sites with one patient, arms without readings at a visit."""
     keys = [SITEID, USUBJID]
     baseline = plan.baseline_visit.name
-    for name in plan.endpoints:
+    for name, endpoint in plan.endpoints.items():
         part = analysed[analysed[PARAMCD] == name]
         has = part[AVISIT].eq(baseline).groupby([part[k] for k in keys]).transform("any")
         yield Found(
             "missing baseline",
             Severity.NOTE,
-            part[~has].drop_duplicates(keys).assign(**{AVISIT: baseline}),
-            "",
+            # found in no row: the patient's first reading says where to look
+            part[~has]
+            .sort_values([*keys, AVISITN, SRCFILE, SRCROW], kind="stable")
+            .drop_duplicates(keys)
+            .assign(**{AVISIT: baseline}),
+            endpoint.column or plan.columns.value or "",
             f"the patient has {name} readings, but none at {baseline}",
             allowed="a reading at baseline",
             action="readings kept; the plan's baseline.missing says what each model does",

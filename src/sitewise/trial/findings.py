@@ -22,7 +22,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "reading": (SITEID, USUBJID, AVISIT, PARAMCD, SRCFILE, SRCROW),
     "row": (SITEID, USUBJID, AVISIT, SRCFILE, SRCROW),
     "patient": (SITEID, USUBJID, SRCFILE),
-    "baseline": (SITEID, USUBJID, AVISIT, PARAMCD, SRCFILE),
+    "baseline": (SITEID, USUBJID, AVISIT, PARAMCD, SRCFILE, SRCROW),
     "site": (SITEID, SRCFILE),
     "trial": (),
 }

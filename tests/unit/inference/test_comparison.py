@@ -16,7 +16,7 @@ from sitewise.inference.compare import (
     naive_p,
 )
 from sitewise.inference.nesting import difference
-from sitewise.inference.planned_fit import ArmContrast, PlannedFit
+from sitewise.inference.planned_fit import ArmContrast, MissedVisit, PlannedFit
 from sitewise.lmm.fit import fit_formula
 from sitewise.lmm.result import Fit
 from sitewise.plan.sections import Comparison
@@ -128,6 +128,40 @@ def test_singular_null_has_no_mixture(fits: dict[str, Fit]) -> None:
     assert test.p_mixture is None
     assert "itself singular (1 | site)" in test.mixture
     assert "neither the naive p nor a mixture" in test.cautions[0]
+
+
+def test_a_singular_larger_model_is_said(fits: dict[str, Fit]) -> None:
+    verdict = replace(fits["slope"].singularity, singular=True, where="1 + week | patient")
+    full = replace(fits["slope"], singularity=verdict)
+    test = compare_pair("?", "nested", fits["nested"], "slope", full)
+    assert test.p_mixture is not None
+    assert "larger model slope is singular (1 + week | patient)" in test.cautions[0]
+
+
+def test_slopes_about_a_line_that_misses_are_changing_variance(data: pd.DataFrame) -> None:
+    named = data.rename(columns={"week": "WEEK", "patient": "USUBJID", "site": "SITEID"})
+    texts = {
+        "patient": "y ~ WEEK + (1 | USUBJID)",
+        "nested": "y ~ WEEK + (1 | SITEID) + (1 | USUBJID)",
+        "slope": "y ~ WEEK + (1 | SITEID) + (1 + WEEK | USUBJID)",
+    }
+    missed = (MissedVisit("v2", 4.0), MissedVisit("v3", -2.0))
+    fits = {
+        name: replace(planned(name, fit_formula(t, named, {}, alpha=0.05).fit), missed=missed)
+        for name, t in texts.items()
+    }
+    fits["slope"] = replace(fits["slope"], missed=missed[:1])
+    asked = [
+        Comparison(question="sites", smaller="patient", larger="nested"),
+        Comparison(question="slopes", smaller="nested", larger="slope"),
+    ]
+    sites, slopes = compare_models(asked, fits).tests
+    assert "miss the mean outcome at v2: this test then finds" in slopes.cautions[0]
+    assert "not that patients have trends of their own" in slopes.cautions[0]
+    assert not any("miss the mean" in text for text in sites.cautions)
+    fits["nested"] = replace(fits["nested"], missed=())
+    slopes = compare_models(asked, fits).tests[1]
+    assert not any("miss the mean" in text for text in slopes.cautions)
 
 
 @pytest.mark.parametrize(

@@ -54,3 +54,25 @@ def test_an_arm_without_patients_has_no_effect():
     (found,) = design_effects(frame, ("old", "new"), 0.1)
     assert np.isnan(found.effect)
     assert found.patients == 4
+
+
+def test_the_effect_at_a_visit_by_hand():
+    # At w: new 4 in site 1, old 2 in site 2 and 2 in site 3: S = (1 + 1/4 + 1/4) / (1/4 + 1/4) = 3.
+    sites = np.array([1] * 4 + [2] * 2 + [3] * 2)
+    once = pd.DataFrame({
+        "SITEID": sites.astype(str), "TRT01P": np.where(sites == 1, "new", "old"),
+        "USUBJID": [f"p{i}" for i in range(8)], "AVISIT": "w",
+    })  # fmt: skip
+    # At v four more patients of site 4: they don't count at w.
+    more = once.head(4).assign(SITEID="4", USUBJID=["q1", "q2", "q3", "q4"], AVISIT="v")
+    frame = pd.concat([once, once.assign(AVISIT="v"), more])
+    (found,) = design_effects(frame, ("old", "new"), 0.1, visit="w", visit_icc=0.05)
+    assert (found.visit, found.visit_icc) == ("w", 0.05)
+    assert found.visit_effect == pytest.approx(1 + 2 * 0.05)
+    # All: new 4 and 4, old 2 and 2: S = 4 * .25 / (1/8 + 1/4) = 8/3.
+    assert pytest.approx(8 / 3) == found.S
+    assert found.effect == pytest.approx(1 + 5 / 3 * 0.1)
+    (none,) = design_effects(frame, ("old", "new"), 0.1, visit="w", visit_icc=-0.02)
+    assert (none.visit_icc, none.visit_effect) == (0.0, 1.0)
+    (unknown,) = design_effects(frame, ("old", "new"), 0.1, visit="w", visit_icc=float("nan"))
+    assert np.isnan(unknown.visit_effect)

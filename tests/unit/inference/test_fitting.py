@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from sitewise.errors import ModelError
-from sitewise.inference.cautions import line_misfit, site_by_visit, stratification
+from sitewise.inference.cautions import (
+    line_misfit,
+    missed_by_line,
+    site_by_visit,
+    stratification,
+    uneven_spread,
+)
 from sitewise.inference.compare import compare_models
 from sitewise.inference.fitting import PlannedResult, check_models, fit_planned, model_notes
 from sitewise.lmm.formula import parse_formula
@@ -68,6 +74,7 @@ def fit(plan: Plan, frame: pd.DataFrame) -> PlannedResult:
 
 
 MIXED = "AVAL ~ AVISIT*TRT01P + (1 | SITEID) + (1 | USUBJID)"
+FULL = MIXED + " + (1 | SITEID:AVISIT)"
 
 
 def test_every_row_has_one_use(data: dict[str, Any]) -> None:
@@ -205,8 +212,74 @@ def test_check_models_wants_base_as_declared(data: dict[str, Any]) -> None:
     primary = {**data["primary"], "contrast": "level"}
     plan = plan_with(data, MIXED, baseline=COVARIATE, primary=primary)
     assert "BASE is missing" in str(check_models(plan)[0])
-    ok = plan_with(data, MIXED.replace("~ ", "~ BASE + "), baseline=COVARIATE, primary=primary)
+    ok = plan_with(data, FULL.replace("~ ", "~ BASE + "), baseline=COVARIATE, primary=primary)
     assert check_models(ok) == []
+
+
+@pytest.mark.parametrize(
+    ("random", "accepted"),
+    [
+        ("(1 | SITEID)", False),
+        ("(1 | USUBJID)", False),
+        ("(1 + AGE | SITEID)", False),
+        ("(1 | SITEID) + (1 | SITEID:AVISIT)", True),
+        ("(1 | SITEID) + (1 | AVISIT:SITEID)", True),
+        ("(1 | SITEID/AVISIT)", True),
+        ("(1 + WEEK | SITEID)", True),
+        ("(0 + AVISIT | SITEID)", True),
+    ],
+)
+def test_cluster_design_wants_site_by_visit_in_the_primary_model(
+    data: dict[str, Any], random: str, accepted: bool
+) -> None:
+    formula = f"AVAL ~ AVISIT*TRT01P + {random}"
+    found = check_models(plan_with(data, formula))
+    if accepted:
+        assert found == []
+        return
+    (problem,) = found
+    assert problem.where == "models.m.formula"
+    assert "no site-by-visit term" in problem.what
+    assert problem.fix == "add + (1 | SITEID:AVISIT)"
+    patients = plan_with(data, formula, design="individual", randomised_unit="USUBJID")
+    assert check_models(patients) == []
+
+
+def test_one_outcome_visit_needs_no_site_by_visit(data: dict[str, Any]) -> None:
+    primary = {**data["primary"], "contrast": "level"}
+    visits = [data["visits"][0], data["visits"][2]]
+    formula = "AVAL ~ BASE + TRT01P + (1 | SITEID)"
+    changes = {"baseline": COVARIATE, "primary": primary}
+    assert check_models(plan_with(data, formula, visits=visits, **changes)) == []
+    assert len(check_models(plan_with(data, formula, **changes))) == 1
+
+
+def test_only_the_primary_model_must_have_site_by_visit(data: dict[str, Any]) -> None:
+    assert check_models(Plan.model_validate(data)) == []
+
+
+def test_comparisons_that_will_be_refused_are_noted(data: dict[str, Any]) -> None:
+    data["models"]["nested"]["reml"] = False
+    data["comparisons"].append({"question": "?", "smaller": "linear", "larger": "site_by_visit"})
+    notes = {note.where: note.what for note in model_notes(Plan.model_validate(data))}
+    assert list(notes) == ["comparisons.0", "comparisons.1", "comparisons.4"]
+    assert "patient and nested is fitted by REML and the other by ML" in notes["comparisons.0"]
+    assert "their fixed parts differ" in notes["comparisons.4"]
+
+
+def test_comparisons_across_sets_are_noted(data: dict[str, Any]) -> None:
+    data["analysis_sets"]["BAS"] = {"label": "x", "requires": ["baseline"]}
+    data["models"]["patient"]["set"] = "BAS"
+    (note,) = model_notes(Plan.model_validate(data))
+    assert (note.where, "the sets BAS and FAS" in note.what) == ("comparisons.0", True)
+
+
+def test_comparisons_of_one_fixed_part_in_other_words_are_not(data: dict[str, Any]) -> None:
+    nested = data["models"]["nested"]
+    nested["formula"] = nested["formula"].replace(
+        "AVISIT*TRT01P", "TRT01P + AVISIT + TRT01P:AVISIT"
+    )
+    assert model_notes(Plan.model_validate(data)) == []
 
 
 def test_model_notes_name_stratification(data: dict[str, Any]) -> None:
@@ -220,23 +293,83 @@ def test_model_notes_name_stratification(data: dict[str, Any]) -> None:
     assert "stratified by AREA" in next(stratification(plan, parse_formula(MIXED)))
 
 
+def test_stratification_by_site(data: dict[str, Any]) -> None:
+    alone = "AVAL ~ AVISIT*TRT01P + (1 | USUBJID)"
+    plan = plan_with(data, alone, stratification=["SITEID"])
+    (note,) = model_notes(plan)
+    assert "SITEID is not in the model" in note.what
+    assert "stratified by SITEID" in next(stratification(plan, parse_formula(alone)))
+    for held in (MIXED, alone.replace("~ ", "~ SITEID + ")):
+        assert list(stratification(plan, parse_formula(held))) == []
+        assert model_notes(plan_with(data, held, stratification=["SITEID"])) == []
+
+
 def test_line_misfit_names_the_visits() -> None:
     rng = np.random.default_rng(2)
     rest = {"a": rng.normal(2, 1, 200), "b": rng.normal(0, 1, 200)}
-    (text,) = line_misfit(parse_formula("AVAL ~ WEEK + (1 | SITEID)"), ["a", "b"], rest)
+    missed = missed_by_line(parse_formula("AVAL ~ WEEK + (1 | SITEID)"), rest)
+    assert [one.visit for one in missed] == ["a"]
+    (text,) = line_misfit(missed)
     assert "a by +" in text
     assert "b by" not in text
-    assert list(line_misfit(parse_formula("AVAL ~ AVISIT + (1 | SITEID)"), ["a"], rest)) == []
+    assert missed_by_line(parse_formula("AVAL ~ AVISIT + (1 | SITEID)"), rest) == ()
+    assert list(line_misfit(())) == []
+
+
+def test_a_missed_line_is_in_the_result(data: dict[str, Any]) -> None:
+    frame = rows()
+    bent = with_base(frame.assign(AVAL=frame["AVAL"] + 20 * (frame["AVISIT"] == "Month 6")))
+    formula = "AVAL ~ WEEK*TRT01P + (1 | SITEID) + (1 | USUBJID)"
+    planned = fit(plan_with(data, formula), bent).planned
+    assert "Month 6" in [one.visit for one in planned.missed]
+    assert any("straight line in WEEK misses" in text for text in planned.cautions)
+    assert fit(plan_with(data, MIXED), bent).planned.missed == ()
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, False), (3.0, True)])
+def test_residuals_that_scatter_unevenly_are_said(
+    data: dict[str, Any], factor: float, said: bool
+) -> None:
+    frame = rows(sites=20, patients=12)
+    noise = np.random.default_rng(8).normal(0, 5, len(frame))
+    late = (frame["AVISIT"] == "Month 12").to_numpy()
+    frame = with_base(frame.assign(AVAL=frame["AVAL"] + noise * late * (factor - 1)))
+    planned = fit(plan_with(data, MIXED), frame).planned
+    found = [text for text in planned.cautions if "scatter more at some visits" in text]
+    assert len(found) == said
+    if said:
+        assert "at Baseline" in found[0]
+        assert f"one for all visits, estimated as {planned.fit.sigma:.1f}" in found[0]
+
+
+def test_uneven_spread_names_the_standard_deviations(data: dict[str, Any]) -> None:
+    fitted = fit(plan_with(data, MIXED), rows()).planned.fit
+    plain = np.tile([-1.0, 1.0], 50)  # SD sqrt(100 / 99) = 1.005
+    (text,) = uneven_spread(fitted, {"a": 10 * plain, "b": 12 * plain, "c": 13 * plain})
+    assert "(reading minus fitted value) is 10.1 at a, 12.1 at b and 13.1 at c" in text
+    assert list(uneven_spread(fitted, {"a": 10 * plain, "b": 12 * plain})) == []
+    assert list(uneven_spread(fitted, {"a": plain, "b": 9 * plain[:30]})) == []
+
+
+def test_random_slopes_are_not_judged_by_their_residuals(data: dict[str, Any]) -> None:
+    slopes = "AVAL ~ WEEK*TRT01P + (1 + WEEK | USUBJID)"
+    fitted = fit(plan_with(data, slopes), rows()).planned.fit
+    plain = np.tile([-1.0, 1.0], 50)
+    assert list(uneven_spread(fitted, {"a": plain, "b": 9 * plain})) == []
 
 
 def test_primary_without_site_by_visit_is_said(data: dict[str, Any]) -> None:
     plan = plan_with(data, MIXED)
-    (text,) = site_by_visit(plan, "m", parse_formula(MIXED))
+    (text,) = site_by_visit(plan, "m", parse_formula(MIXED), 3)
     assert "nevertheless the primary model" in text
-    full = parse_formula(MIXED + " + (1 | SITEID:AVISIT)")
-    assert list(site_by_visit(plan, "m", full)) == []
+    assert "standard error of a change between visits" in text
+    level = plan_with({**data, "primary": {**data["primary"], "contrast": "level"}}, MIXED)
+    (text,) = site_by_visit(level, "m", parse_formula(MIXED), 2)
+    assert "standard error of a level at one visit" in text
+    assert list(site_by_visit(plan, "m", parse_formula(MIXED), 1)) == []
+    assert list(site_by_visit(plan, "m", parse_formula(FULL), 3)) == []
     alone = plan_with(data, MIXED, design="individual", randomised_unit="USUBJID")
-    assert list(site_by_visit(alone, "m", parse_formula(MIXED))) == []
+    assert list(site_by_visit(alone, "m", parse_formula(MIXED), 3)) == []
 
 
 def test_variance_of_zero_is_said_and_kept(data: dict[str, Any]) -> None:
@@ -255,7 +388,7 @@ def test_variance_of_zero_is_said_and_kept(data: dict[str, Any]) -> None:
 def test_a_smaller_model_by_ml_needs_no_primary_contrast(data: dict[str, Any]) -> None:
     models = {
         name: {"label": name, "formula": formula, "set": "FAS", "reml": False}
-        for name, formula in (("m", MIXED), ("add", MIXED.replace("AVISIT*TRT01P", "AVISIT")))
+        for name, formula in (("m", FULL), ("add", FULL.replace("AVISIT*TRT01P", "AVISIT")))
     }
     changes = {
         "models": models,

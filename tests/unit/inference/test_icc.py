@@ -155,6 +155,7 @@ def test_slopes_follow_the_week(plan: Plan) -> None:
         assert row.week == week
         assert row.site_share == pytest.approx(parts[0] / total)
         assert row.patient_share == pytest.approx(parts[1] / total)
+        assert row.patient_correlation == pytest.approx((parts[0] + parts[1]) / total)
         assert row.total_variance == pytest.approx(total)
 
 

@@ -93,6 +93,30 @@ def test_sections_must_agree(
     assert words in problems(data)[where].what
 
 
+def test_disagreements_come_with_wrong_fields(data: dict[str, Any]) -> None:
+    data["alpha"] = "0.05"
+    data["sites"]["batches"] = 0
+    data["stratification"] = ["AEG"]
+    data["randomised_unit"] = "USUBJID"
+    data["primary"]["arm"] = "HIC"
+    found = problems(data)
+    assert set(found) == {
+        "alpha", "sites.batches", "stratification.0", "randomised_unit", "primary.arm",
+    }  # fmt: skip
+
+
+def test_disagreements_are_said_once(data: dict[str, Any]) -> None:
+    data["stratification"] = ["AEG"]
+    with pytest.raises(PlanError) as caught:
+        validate_plan(data, "x.yaml")
+    assert len(caught.value.problems) == 1
+
+
+def test_sites_may_be_what_was_stratified_by(data: dict[str, Any]) -> None:
+    data["stratification"] = ["SITEID", "AREA"]
+    assert validate_plan(data, "x.yaml").stratification == ("SITEID", "AREA")
+
+
 def test_primary_must_exist(data: dict[str, Any]) -> None:
     data["primary"] = {"model": "nest", "visit": "month 12", "arm": "HIC", "contrast": "change"}
     found = problems(data)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sitewise.errors import DataError, PlanError, RunError
 from sitewise.run.context import Context
@@ -26,6 +27,37 @@ def test_problems_of_sheet_and_formulas_come_together(root: Path, tmp_path: Path
     text = str(stopped.value)
     assert "WEIGHT" in text
     assert "a.txt" in text
+
+
+def test_everything_wrong_is_said_at_once(root: Path, tmp_path: Path) -> None:
+    plan = plan_with(root, tmp_path, "AVAL ~ BASE", "AVAL ~ WEIGHT + BASE")
+    data = yaml.safe_load(plan.read_text())
+    data["titel"] = "x"
+    data["alpha"] = "0.05"
+    del data["icc"]
+    data["rules"]["bad_site"] = "ignore"
+    data["seeds"]["figures"] = -1
+    data["stratification"] = ["REGION"]
+    plan.write_text(yaml.safe_dump(data, sort_keys=False))
+    (tmp_path / "three_sites.csv").write_text("SITEID,file\nH1,a.txt\n")
+    with pytest.raises(PlanError) as stopped:
+        read_plan(plan)
+    problems = stopped.value.problems
+    fields = {"titel", "alpha", "icc", "rules.bad_site", "seeds.figures"}
+    places = {problem.where for problem in problems}
+    assert places >= fields | {"stratification.0", "three_sites.csv, line 2"}
+    formulas = [p.where for p in problems if "unknown column 'WEIGHT'" in p.what]
+    assert formulas
+    assert len(set(problems)) == len(problems) == len(fields) + 2 + len(formulas)
+    assert f"{len(problems)} problem(s)" in stopped.value.title
+
+
+def test_what_needs_a_wrong_section_is_not_guessed(root: Path, tmp_path: Path) -> None:
+    plan = plan_with(root, tmp_path, "covariates:", "covariates: 3\nx_covariates:")
+    (tmp_path / "three_sites.csv").write_text("SITEID,file\nH1,a.csv\n")
+    with pytest.raises(PlanError) as stopped:
+        read_plan(plan)
+    assert {p.where for p in stopped.value.problems} == {"covariates", "x_covariates"}
 
 
 def test_the_plan_of_the_project_is_ready(root: Path) -> None:

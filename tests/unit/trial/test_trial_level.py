@@ -103,7 +103,40 @@ def test_missing_baseline_and_lonely_patients_are_notes(trial) -> None:
     assert missing[["USUBJID", "PARAMCD", "AVISIT"]].to_numpy().tolist() == [
         ["A1", "SYSBP", "Baseline"]
     ]
+    # A1's first reading that is left stands at month 6, line 6: header, three rows of A0, baseline.
+    place = missing[["SRCFILE", "SRCROW", "COLUMN", "VALUE"]]
+    assert place.to_numpy().tolist() == [["A.csv", 6, "sbp", ""]]
     assert findings.loc[findings["RULE"] == "site with one patient", "SITEID"].tolist() == ["B"]
+
+
+def test_findings_of_one_rule_are_counted_by_message(trial) -> None:
+    trial.row("A", "A1", "baseline").update(sbp="", dbp="")
+    trial.row("A", "A2", "baseline")["sbp"] = ""
+    account = trial.check().account
+    told = {f.message: f.findings for f in account.findings if f.rule == "missing baseline"}
+    assert told == {
+        "the patient has DIABP readings, but none at Baseline": 1,
+        "the patient has SYSBP readings, but none at Baseline": 2,
+    }
+
+
+def test_few_messages_of_one_column_are_told_one_by_one(trial) -> None:
+    trial.row("A", "A0", "baseline")["age"] = "fifty"
+    trial.row("B", "B0", "baseline")["age"] = "sixty"
+    found = [f for f in trial.check().account.findings if f.rule == "covariate unreadable"]
+    assert [(f.message, f.findings, f.sites) for f in found] == [
+        ("Age 'fifty' is not a number", 1, ("A",)),
+        ("Age 'sixty' is not a number", 1, ("B",)),
+    ]
+
+
+def test_many_messages_of_one_rule_are_told_by_an_example(trial) -> None:
+    for name in "AB":
+        for patient in range(3):
+            trial.row(name, f"{name}{patient}", "baseline")["age"] = f"x{name}{patient}"
+    (found,) = (f for f in trial.check().account.findings if f.rule == "covariate unreadable")
+    assert (found.findings, found.sites) == (6, ("A", "B"))
+    assert found.message == "for example: Age 'xA0' is not a number"
 
 
 def test_an_arm_without_readings_at_a_visit_is_named(trial) -> None:
