@@ -52,11 +52,14 @@ def cross_check(
     `primary`, `patients` and `label` are used. The rows are those of the primary model's analysis
     set; with the baseline as covariate the visits after baseline, without the covariate.
     """
-    rows = select_rows(plan, frame, endpoint, plan.primary.model).candidates
+    selected = select_rows(plan, frame, endpoint, plan.primary.model)
+    # Patients are counted in the whole analysis set: one without a baseline that the model needs,
+    # or without a later reading, is dropped by complete cases and must not vanish from the count.
+    in_set = selected.rows[selected.rows[f"{plan.models[plan.primary.model].set}FL"] == "Y"]
+    rows = selected.candidates
     visits = tuple(visit.name for visit in outcome_visits(plan))
     rows = rows[rows[AVISIT].astype(str).isin(visits)]
-    present = set(rows[TRT01P].astype(str))
-    arms = [arm for arm in plan.arms.levels if arm in present]
+    arms = _arms_of(plan, rows)
     complete = complete_cases(rows, visits)
     refused = refusal(rows, complete, visits, arms)
     table, notes = Anova((), ()), list[str]()
@@ -68,10 +71,10 @@ def cross_check(
     return CrossCheck(
         endpoint=endpoint,
         refused=refused,
-        patients=_count(rows),
+        patients=_count(in_set),
         complete=_count(complete),
-        by_arm=dropped_patients(rows, complete, TRT01P, arms),
-        by_site=dropped_patients(rows, complete, SITEID),
+        by_arm=dropped_patients(in_set, complete, TRT01P, _arms_of(plan, in_set)),
+        by_site=dropped_patients(in_set, complete, SITEID),
         anova=table.rows,
         mixed_complete=_complete_tests(kept, table.rows, equal=_equal_arms(complete)),
         mixed_all=_all_tests(everybody),
@@ -79,6 +82,12 @@ def cross_check(
         notes=(*notes, *_refusals(everybody, kept), *assumptions(plan, len(visits))),
         warnings=table.warnings,
     )
+
+
+def _arms_of(plan: Plan, rows: "pd.DataFrame") -> list[str]:
+    """The arms that these rows hold, the reference first."""
+    present = set(rows[TRT01P].astype(str))
+    return [arm for arm in plan.arms.levels if arm in present]
 
 
 def _equal_arms(complete: "pd.DataFrame") -> bool:

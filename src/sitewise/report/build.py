@@ -17,13 +17,13 @@ from sitewise.plan.parts import read_part
 from sitewise.report.evidence import Evidence, read_evidence
 from sitewise.report.pages import data_uri, read_templates, render, write_pdf
 from sitewise.report.section_checks import crosschecks as crosscheck_section
-from sitewise.report.section_checks import replications as replication_section
 from sitewise.report.section_data import data
 from sitewise.report.section_data import findings as findings_section
 from sitewise.report.section_end import appendix, methods_section
 from sitewise.report.section_front import front
 from sitewise.report.section_models import formulas, models
 from sitewise.report.section_outcomes import outcomes
+from sitewise.report.section_replication import replications as replication_section
 from sitewise.report.section_sites import sites as sites_section
 from sitewise.report.tables import write_tables
 from sitewise.report.words_models import site_by_visit

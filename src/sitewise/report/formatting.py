@@ -5,6 +5,7 @@ U+2212; what is not a number is an en dash.
 """
 
 import math
+import re
 
 MINUS = "\u2212"
 NONE = "\u2013"
@@ -114,6 +115,21 @@ def scientific(value: float) -> str:
     mantissa, exponent = f"{value:.1e}".split("e")
     power = str(int(exponent)).translate(_SUPERSCRIPT)
     return f"{mantissa.replace('-', MINUS)}{TIMES}10{power}"
+
+
+def difference(value: float) -> str:
+    """A difference of engines: below 10^-6 its digits are the computers' and mean nothing."""
+    if abs(value) < 1e-6:
+        return f"<10{'-6'.translate(_SUPERSCRIPT)}"
+    return scientific(value)
+
+
+def typeset(text: str) -> str:
+    """A sentence of a result with U+2212 before its negative numbers.
+
+    A hyphen between letters or digits (a date, a range, an identifier) is left alone.
+    """
+    return re.sub(r"(?<![\w.\u2013-])-(?=\d)", MINUS, text)
 
 
 def week(value: float) -> str:

@@ -1,9 +1,11 @@
-"""Section 5, comparisons: likelihood-ratio tests and information criteria."""
+"""Section 5: likelihood-ratio tests, information criteria, the use of rows."""
 
 from sitewise.inference.comparison import CriterionGroup
+from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, number
 from sitewise.report.layout import Table, row, table
+from sitewise.terms import Use
 
 
 def tests_table(e: Evidence, name: str) -> Table:
@@ -35,7 +37,11 @@ def tests_table(e: Evidence, name: str) -> Table:
             ("p, mixture", "number"),
         ],
         rows,
-        notes=mixtures,
+        notes=[
+            *mixtures,
+            "These p-values are about the covariance, not about treatment, and are no part of the"
+            " order of testing of the endpoints.",
+        ],
         file="comparisons.csv",
     )
 
@@ -70,3 +76,34 @@ def criteria_table(name: str, found: CriterionGroup, i: int) -> Table:
         notes=["Lower is better, within this table only."],
         file="model_criteria.csv",
     )
+
+
+def uses_table(name: str, fits: tuple[PlannedFit, ...]) -> Table:
+    """What each model made of the analysis rows; every use has a line, if only of zeros."""
+    same: dict[tuple[tuple[str, int, int], ...], list[str]] = {}
+    for fit in fits:
+        same.setdefault(tuple(_use_lines(fit)), []).append(fit.model)
+    rows = [
+        row("" if i else ", ".join(models), label, str(used), str(patients))
+        for lines, models in same.items()
+        for i, (label, used, patients) in enumerate(lines)
+    ]
+    return table(
+        f"tbl-uses-{name}",
+        f"What each model used of the analysis rows of {name}",
+        [("Model", "text"), ("Use", "text"), ("Rows", "number"), ("Patients", "number")],
+        rows,
+        file="use.csv",
+    )
+
+
+def _use_lines(fit: PlannedFit) -> list[tuple[str, int, int]]:
+    """Label, rows and patients of each use; a use that no row had is a line of zeros."""
+    lines = []
+    for kind in Use:
+        own = [use for use in fit.uses if use.use == kind.value]
+        lines += [
+            (f"{use.use}: {use.reason}" if use.reason else use.use, use.rows, use.patients)
+            for use in own
+        ] or [(kind.value, 0, 0)]
+    return lines

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from sitewise.report.cells import MOST_LISTED, MOST_SITE_ROWS, capped, names_cell
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, count_percent, number, plural
+from sitewise.report.formatting import NONE, count_percent, number, plural, typeset
 from sitewise.report.layout import Row, Table, group, row, table
+from sitewise.report.words_front import arms_text
 from sitewise.terms import Fate, Severity
 from sitewise.trial.description import BaselineRow
 
@@ -127,7 +128,12 @@ def _flow(e: Evidence) -> Table:
         rows.append(row(label, *cells))
     titles = [("", "text"), *((a or "All", "mixed") for a in columns)]
     first = next(iter(e.plan.endpoints))
-    notes = [f"Patients with any analysed reading; seen: with a reading of {first}."]
+    label = e.endpoint(first).label
+    notes = [
+        f"Patients: with any analysed reading. Baseline, after baseline, seen: with a reading of"
+        f" {first} ({label}); other endpoints are in the tables of patterns.",
+        arms_text(e),
+    ]
     return table("tbl-flow", "Patients by arm", titles, rows, notes=notes, file="flow.csv")
 
 
@@ -159,7 +165,11 @@ def _flow_by_site(e: Evidence) -> Table:
         "Patients by site and arm",
         columns,
         rows,
-        notes=[capped(len(rows), len(own), "tables/flow.csv")],
+        notes=[
+            "Patients: with any analysed reading. The other columns: with a reading of"
+            f" {next(iter(e.plan.endpoints))}.",
+            capped(len(rows), len(own), "tables/flow.csv"),
+        ],
         file="flow.csv",
         size="small",
     )
@@ -207,11 +217,20 @@ def _baseline(e: Evidence) -> Table:
         [("", "text"), *((arm or "All", "mixed") for arm in arms)],
         rows,
         notes=[
-            "No p-values: randomised arms differ at baseline by chance alone.",
+            _chance(e),
             "Percentages are of the patients with a value.",
         ],
         file="baseline.csv",
     )
+
+
+def _chance(e: Evidence) -> str:
+    """Why the baseline table has no p-values, and how large chance can be."""
+    note = "No p-values: randomised arms differ at baseline by chance alone"
+    if e.plan.design == "cluster":
+        used = sum(1 for f in e.account.files if f.status != "set aside")
+        note += f"; with {used} clusters randomised, chance differences can be large"
+    return f"{note}."
 
 
 def _baseline_rows(lev: str, cells: list[BaselineRow | None]) -> list[Row]:
@@ -231,7 +250,10 @@ def findings(e: Evidence) -> Findings:
     found = sorted(
         e.account.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.rule, f.message)
     )
-    rows = [row(f.rule, f.severity, str(f.findings), names_cell(f.sites), f.message) for f in found]
+    rows = [
+        row(f.rule, f.severity, str(f.findings), names_cell(f.sites), typeset(f.message))
+        for f in found
+    ]
     columns = [
         ("Rule", "text"),
         ("Severity", "text"),
@@ -241,14 +263,15 @@ def findings(e: Evidence) -> Findings:
     ]
     summary = table(
         "tbl-findings",
-        "Findings by rule",
+        "Findings by rule and message",
         columns,
         rows,
         notes=["error: readings are lost; warning: a look is asked for; note: for information."],
     )
     total = sum(f.findings for f in found)
     text = (
-        f"The checks made {plural(total, 'finding')} by {plural(len(found), 'rule')}. The full list"
+        f"The checks made {plural(total, 'finding')} by"
+        f" {plural(len({f.rule for f in found}), 'rule')}. The full list"
         f" with file, row, column, value and advice is {LISTING}. Nothing was repaired: a reading"
         " was kept as it stood or set aside."
     )

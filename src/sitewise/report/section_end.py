@@ -37,7 +37,8 @@ _ATTRIBUTES = {
 _DIGESTS = {
     "plan": "The plan and its site sheet",
     "data": "All site files",
-    "code": "Code of the package, without comments",
+    "code": "Code of the package and of the workflow's scripts, without comments",
+    "templates": "Templates of the report",
     "lock": "Locked environment",
 }
 
@@ -57,12 +58,18 @@ def methods_section(e: Evidence) -> Methods:
 def appendix(e: Evidence) -> Appendix:
     """Build the appendix."""
     digests = [row(_DIGESTS.get(key, key), value) for key, value in e.digests.items()]
-    packages = [row(name, e.packages[name]) for name in sorted(e.packages)]
+    python = next((v for name, v in e.packages.items() if name.lower() == "python"), "")
+    names = sorted(name for name in e.packages if name.lower() != "python")
+    packages = [row("Python", python)] if python else []
+    packages += [row(name, e.packages[name]) for name in names]
     files = [row(f.site, f.file, f.sha256) for f in e.account.files[:MOST_SITE_ROWS]]
     return Appendix(
         plan=plan_text(e),
         digests=table(
-            "tbl-digests", "Digests (sha256)", [("Of", "text"), ("Digest", "code")], digests
+            "tbl-digests",
+            "Digests (sha256)",
+            [("Of", "text"), ("Digest", "code")],
+            digests,
         ),
         packages=table(
             "tbl-packages", "Versions", [("Package", "text"), ("Version", "text")], packages

@@ -3,21 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sitewise.report import words
+from sitewise.report import words, words_front
 from sitewise.report.cells import estimate_cells, estimate_columns, place_note
 from sitewise.report.evidence import Evidence
-from sitewise.report.layout import Figure, Table, row, table
+from sitewise.report.formatting import NONE
+from sitewise.report.layout import Cell, Figure, Table, row, table
+from sitewise.report.standing import joint, joint_verdict
+from sitewise.report.words_cautions import cautions
 from sitewise.report.words_figures import profiles_alt, profiles_caption
+from sitewise.report.words_patients import analysed_text
 
 
 @dataclass(frozen=True)
 class Front:
-    """answer: one sentence; verdict and levels explain it. others: the other endpoints."""
+    """answer: one sentence; verdict and levels explain it. others: the other endpoints.
 
+    arms: what their names stand for. explained: patients, model, hospitals, a sentence each.
+    joint: the joint claim where other endpoints than the first are co-primary, else empty.
+    """
+
+    arms: str
     answer: str
     verdict: str
     levels: str
     others: tuple[str, ...]
+    joint: str
+    explained: tuple[str, ...]
     table: Table
     figure: Figure
     cautions: tuple[str, ...]
@@ -28,10 +39,17 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
     endpoints = list(evidence.plan.endpoints)
     first = endpoints[0]
     return Front(
+        arms=words_front.arms_text(evidence),
         answer=words.answer(evidence, first),
         verdict=words.verdict(evidence, first),
         levels=words.levels_sentence(evidence, first),
         others=tuple(words.answer(evidence, name) for name in endpoints[1:]),
+        joint=_joint(evidence),
+        explained=(
+            analysed_text(evidence),
+            words_front.model_sentence(evidence),
+            words_front.hospitals_sentence(evidence, first),
+        ),
         table=_contrasts(evidence),
         figure=Figure(
             "fig-main",
@@ -39,8 +57,16 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
             profiles_alt(evidence, first),
             figures[f"{first}-profiles.svg"],
         ),
-        cautions=words.cautions(evidence),
+        cautions=cautions(evidence),
     )
+
+
+def _joint(evidence: Evidence) -> str:
+    """The joint claim, where the verdict of the first endpoint does not say it already."""
+    names, first = joint(evidence), next(iter(evidence.plan.endpoints))
+    if not names or (first in names and not words.no_answer(evidence, first)):
+        return ""
+    return f"C{joint_verdict(evidence)[1:]}."
 
 
 def _contrasts(e: Evidence) -> Table:
@@ -48,7 +74,11 @@ def _contrasts(e: Evidence) -> Table:
     for name, section in e.plan.endpoints.items():
         primary = e.primary_fit(name).answer
         label = f"{section.label} ({section.unit})"
-        rows.append(row(label, section.role, *estimate_cells(e, name, primary.result)))
+        cells = estimate_cells(e, name, primary.result)
+        if words.no_answer(e, name):
+            # What did not converge is no result: its numbers are in contrasts.csv alone.
+            label, cells = f"{label}: not converged", tuple(Cell(NONE) for _ in cells)
+        rows.append(row(label, section.role, *cells))
     primary = e.primary_fit(next(iter(e.plan.endpoints))).answer
     return table(
         "tbl-answer",

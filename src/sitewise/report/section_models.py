@@ -15,13 +15,18 @@ from sitewise.report.formatting import (
     interval,
     listed,
     number,
+    typeset,
 )
 from sitewise.report.layout import Figure, Row, Table, group, row, table
-from sitewise.report.section_comparisons import criteria_table, tests_table
+from sitewise.report.section_comparisons import criteria_table, tests_table, uses_table
 from sitewise.report.words import contrast_name
 from sitewise.report.words_sites import level_name
 
 _MODELS_A_TABLE = 6
+DESCRIPTIVE = (
+    "p-values of treatment terms other than the primary contrast are descriptive: they are not part"
+    " of the order of testing."
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         criteria=tuple(
             criteria_table(name, group_, i) for i, group_ in enumerate(own.comparisons.criteria)
         ),
-        uses=_uses(name, fits),
+        uses=uses_table(name, fits),
         slopes=words.growing_variance(e, name),
         cautions=_cautions(fits),
         residuals=Figure(
@@ -107,7 +112,7 @@ def _cautions(fits: tuple[PlannedFit, ...]) -> tuple[str, ...]:
     for fit in fits:
         for text in fit.cautions:
             told.setdefault(text, []).append(fit.model)
-    return tuple(f"{listed(names)}: {text}" for text, names in told.items())
+    return tuple(typeset(f"{listed(names)}: {text}") for text, names in told.items())
 
 
 def _fixed(e: Evidence, fit: PlannedFit) -> Table:
@@ -135,6 +140,7 @@ def _fixed(e: Evidence, fit: PlannedFit) -> Table:
             f"Columns dropped as combinations of others: {', '.join(fit.fit.aliased)}."
             if fit.fit.aliased
             else "",
+            DESCRIPTIVE,
             place_note(e, fit.endpoint),
         ],
         file="fixed_effects.csv",
@@ -297,18 +303,3 @@ def _variances(fit: PlannedFit, d: int) -> list[tuple[str, str]]:
                 pair = f"{who}, correlation {names[j]}\u2013{name}"
                 lines.append((pair, number(term.correlations[i][j], 2)))
     return [*lines, ("~residual", number(fit.fit.sigma**2, d))]
-
-
-def _uses(name: str, fits: tuple[PlannedFit, ...]) -> Table:
-    rows = []
-    for fit in fits:
-        for i, use in enumerate(fit.uses):
-            label = f"{use.use}: {use.reason}" if use.reason else use.use
-            rows.append(row("" if i else fit.model, label, str(use.rows), str(use.patients)))
-    return table(
-        f"tbl-uses-{name}",
-        f"What each model used of the analysis rows of {name}",
-        [("Model", "text"), ("Use", "text"), ("Rows", "number"), ("Patients", "number")],
-        rows,
-        file="use.csv",
-    )

@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sitewise.terms import TRT01P
+
 if TYPE_CHECKING:
+    from sitewise.inference.planned_fit import PlannedFit
+    from sitewise.lmm.result import Estimate
     from sitewise.report.evidence import Evidence
 
 Lines = Iterator[dict[str, Any]]
@@ -27,19 +31,33 @@ def _estimate(result: Any) -> dict[str, Any]:
 
 
 def fixed_effects(e: "Evidence") -> Lines:
-    """Every coefficient of every model."""
+    """Every coefficient of every model; terms of treatment with their place."""
     for key, fit in _fits(e):
         for effect in fit.fit.fixef:
-            yield {**key, "coefficient": effect.name, **_estimate(effect)}
+            place = ""
+            if any(part.startswith(TRT01P) for part in effect.name.split(":")):
+                place = _place(e, fit, effect)
+            yield {**key, "coefficient": effect.name, **_estimate(effect), "place": place}
+
+
+def _place(e: "Evidence", fit: "PlannedFit", result: "Estimate") -> str:
+    """The place of a number of treatment in the order of testing.
+
+    Only the primary contrast of the primary model is tested, and a coefficient where it is that.
+    """
+    from sitewise.report.standing import standing
+
+    note = standing(e, fit.endpoint).note
+    main = fit.primary.result if fit.model == e.plan.primary.model and fit.primary else None
+    if main and (main.estimate, main.se, main.p) == (result.estimate, result.se, result.p):
+        return note or "first in the order of testing"
+    return f"descriptive: not the primary contrast of the primary model{'; ' if note else ''}{note}"
 
 
 def contrasts(e: "Evidence") -> Lines:
     """Arm minus reference, every model, visit and kind, with its place in the order of testing."""
-    from sitewise.report.standing import standing
-
     wanted = e.plan.primary
     for key, fit in _fits(e):
-        place = standing(e, fit.endpoint)
         for c in fit.contrasts:
             main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
             yield {
@@ -51,7 +69,7 @@ def contrasts(e: "Evidence") -> Lines:
                 "kind": c.kind,
                 "primary": "Y" if main else "N",
                 **_estimate(c.result),
-                "place": place.note or "first in the order of testing",
+                "place": _place(e, fit, c.result),
             }
 
 
@@ -161,8 +179,12 @@ def replication(e: "Evidence") -> Lines:
 
 def crosscheck(e: "Evidence") -> Lines:
     """The ANOVA, the mixed models beside it, and the contrasts."""
+    from sitewise.report.standing import standing
+
     for name, own in e.endpoints.items():
         check = own.crosscheck
+        last = len(check.contrasts) - 1
+        note = standing(e, name).note
         if check.refused:
             yield {"endpoint": name, "analysis": "refused", "effect": check.refused}
         for row in check.anova:
@@ -178,10 +200,15 @@ def crosscheck(e: "Evidence") -> Lines:
                     "endpoint": name, "analysis": analysis, "effect": test.effect, "f": test.f,
                     "df1": test.df1, "df2": test.df2, "p": test.p,
                 }  # fmt: skip
-        for c in check.contrasts:
+        for i, c in enumerate(check.contrasts):
+            # The last is the primary model's own (`CrossCheck`); the others only check it.
+            place = note or "first in the order of testing"
+            if i != last:
+                place = f"descriptive: a check{'; ' if note else ''}{note}"
             yield {
                 "endpoint": name, "analysis": c.analysis, "effect": "primary contrast",
                 "patients": c.patients, "estimate": c.estimate, "se": c.se, "df2": c.df, "p": c.p,
+                "place": place,
             }  # fmt: skip
 
 

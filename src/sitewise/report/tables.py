@@ -75,7 +75,7 @@ WRITERS: dict[str, Writer] = {
     "outcomes.csv": (_fields(OutcomeRow), lines.description("outcomes")),
     "patterns.csv": (_fields(PatternRow), lines.description("patterns")),
     "site_arms.csv": (_fields(SiteArmRow), lines.description("site_arms")),
-    "fixed_effects.csv": ((*_EM, "coefficient", *lines.NUMBERS), lines.fixed_effects),
+    "fixed_effects.csv": ((*_EM, "coefficient", *lines.NUMBERS, "place"), lines.fixed_effects),
     "contrasts.csv": (
         (*_EM, "arm", "reference", "visit", "week", "kind", "primary", *lines.NUMBERS, "place"),
         lines.contrasts),
@@ -106,7 +106,7 @@ WRITERS: dict[str, Writer] = {
          "refused"), lines.sites),
     "crosscheck.csv": (
         ("endpoint", "analysis", "effect", "patients", "estimate", "se", "ss", "df1", "df2", "f",
-         "p", "epsilon", "p_gg"), lines.crosscheck),
+         "p", "epsilon", "p_gg", "place"), lines.crosscheck),
     "complete_cases.csv": (("endpoint", "by", "level", "patients", "dropped"), lines.dropped),
     "replication.csv": (
         (*_EM, "engine", "engine_version", "status", "reason", "stopped_short", "kind", "name",

@@ -13,7 +13,7 @@ def profiles_caption(evidence: Evidence, endpoint: str) -> str:
         f"{section.label}. a: observed means by arm and visit with {evidence.coverage} intervals of"
         f" the means. b: arm minus {evidence.plan.arms.reference} in {kind} by visit under"
         f" the primary model, with {evidence.coverage} intervals; the primary contrast is the"
-        " filled symbol."
+        " filled symbol, the others are descriptive."
     )
 
 

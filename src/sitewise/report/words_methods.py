@@ -75,7 +75,11 @@ def _data(e: Evidence) -> Iterator[Method]:
         " before anything was fitted. Every contrast is arm minus reference"
         f" ({plan.arms.reference}); {plan.arms.favours} values favour an arm.",
     )
-    time = "the planned week of the visit" if plan.time == "nominal" else "the actual study day"
+    time = (
+        "the planned week of the visit"
+        if plan.time == "nominal"
+        else "the week of the actual reading, computed from its study day"
+    )
     replicates = (
         "Several readings of one patient at one visit count as duplicates."
         if plan.replicates == "refuse"
@@ -111,25 +115,32 @@ def _models(e: Evidence) -> Iterator[Method]:
         " the formula names, and of a residual; all random parts are assumed normal, random effects"
         " of different levels independent, residuals independent with one variance. Models were"
         " fitted by restricted maximum likelihood (REML) or maximum likelihood (ML) as the table of"
-        f" models says, by {engine.engine} {engine.engine_version}. Missing readings are assumed"
-        " missing at random given the fixed part and the observed readings. A variance estimated"
-        " as 0 is an estimate: its term stays.",
+        f" models says. {engine.engine} {engine.engine_version} searches for the optimum;"
+        " sitewise.lmm certifies it (gradient and curvature of the criterion there) and computes"
+        " the log-likelihood and the standard errors from the same rows. Missing readings"
+        " are assumed missing at random given the fixed part and the observed readings. A variance"
+        " estimated as 0 is an estimate: its term stays.",
         "y = X\u03b2 + Zb + \u03b5,  b ~ N(0, G),  \u03b5 ~ N(0, \u03c3\u00b2I)",
         ("Patterson 1971", "Bates 2015"),
     )
     yield Method(
         "Tests and intervals of fixed effects",
         f"t tests, two-sided at the {level(alpha)} level, and {e.coverage} intervals, on degrees of"
-        " freedom by Satterthwaite's approximation, computed by the engine named above. Intervals"
-        " and p-values are not adjusted for multiplicity, apart from the order of testing of the"
+        " freedom by Satterthwaite's approximation as lmerTest defines it, computed by sitewise.lmm"
+        " and not by the engine that searches. Intervals and p-values"
+        " are not adjusted for multiplicity, apart from the order of testing of the"
         " endpoints below.",
         "\u03bd = 2 Var(L\u03b2)\u00b2 / Var(Var(L\u03b2))",
         ("Satterthwaite 1946", "Kuznetsova 2017"),
     )
+    side = "below" if plan.arms.favours == "lower" else "above"
     orders = {
         "hierarchical": f"hierarchical: {', '.join(plan.endpoints)}. Each is tested only if all"
-        " before it were significant; the p-value of one that is not tested is descriptive",
-        "co-primary": "co-primary: a claim needs every co-primary endpoint to be significant",
+        " before it were significant in favour of the arm (two-sided p below"
+        f" {plan.alpha:g} and an estimate {side} 0); the p-value of one that is not tested is"
+        " descriptive",
+        "co-primary": "co-primary: a claim needs every co-primary endpoint to be significant in"
+        f" favour of the arm (two-sided p below {plan.alpha:g} and an estimate {side} 0)",
         "exploratory": "exploratory: no claim is made from any p-value",
     }
     yield Method(
@@ -175,7 +186,7 @@ def _sites(e: Evidence) -> Iterator[Method]:
     if any(own.iccs.design_effects for own in e.endpoints.values()):
         yield Method(
             "Design effect",
-            "Of the treatment contrast at one visit as patients were allocated, counted in"
+            "Of the treatment contrast in level at one visit as patients were allocated, counted in"
             " patients; n1j and n2j are the patients of site j in either arm. A common ICC is"
             " assumed.",
             "1 + (S \u2212 1) ICC,  S = \u03a3 (n1j/n1 \u2212 n2j/n2)\u00b2 / (1/n1 + 1/n2)",
@@ -219,6 +230,8 @@ def _checks(e: Evidence) -> Iterator[Method]:
             "Replication",
             f"Models were fitted again by an independent engine, {e.plan.replication.engine}, up to"
             f" {plural(e.plan.replication.max_rows, 'row')}; engines disagree where log-likelihoods"
-            f" differ by more than {e.plan.replication.tolerance:g}. The lower one stopped short.",
+            f" differ by more than {e.plan.replication.tolerance:g}; the lower one stopped short."
+            " Both engines share the rows and the design columns, so that only the estimation is"
+            " independent.",
             references=("Seabold 2010",),
         )

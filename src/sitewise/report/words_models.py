@@ -49,16 +49,26 @@ def singular_sentence(kind: str, where: str, models: list[str]) -> str:
     head = f"{verb.format(listed(models))} singular ({where}):"
     if kind == "variance 0":
         return (
-            f"{head} a variance is estimated as 0. That is an estimate and the term stays in the"
-            " model; the data show no more variation at this level than chance within the levels"
-            " below it would give, which is not proof that there is none. Degrees of freedom"
+            f"{head} a variance between {_who(where)} is estimated as 0. That is an estimate and"
+            " the term stays in the model; the data show no more variation there than chance in the"
+            " levels below it would give, which is not proof that there is none. Degrees of freedom"
             " deserve caution."
         )
+    who = _who(where)
     return (
         f"{head} a perfect correlation is estimated between two random effects, as between where"
-        " patients start and how they change. The model asks more than the data can tell; it is"
-        " not a finding about patients. Estimates of arms are usable, the correlation is not."
+        f" {who} start and how they change. The model asks more than the data can tell; it is"
+        f" not a finding about {who}. Estimates of arms are usable, the correlation is not."
     )
+
+
+def _who(where: str) -> str:
+    """Whose random term: `1 + WEEK | USUBJID` is that of patients."""
+    group = where.rsplit("|", 1)[-1].strip(" ()")
+    own = {SITEID: "sites", USUBJID: "patients"}
+    if group in own:
+        return own[group]
+    return f"levels of {group_name(group)}" if group else "levels of a group"
 
 
 def growing_variance(evidence: Evidence, endpoint: str) -> str:

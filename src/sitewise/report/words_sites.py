@@ -1,10 +1,12 @@
 """Words on sites: intraclass correlation, design effect, least squares beside the mixed model."""
 
+import math
+
 from sitewise.inference.icc_result import DesignEffect, IccLevel, IccModel, OlsBeside
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, number, plural, share
 from sitewise.report.words_models import group_name
-from sitewise.terms import SITEID
+from sitewise.terms import SITEID, USUBJID
 
 FIXED = {
     "empty": "no fixed effects",
@@ -13,6 +15,7 @@ FIXED = {
 }
 # A ratio within 1 % of 1 is called equal: less than any rounding that a report shows.
 _EQUAL = 0.01
+_NEAR = (0.9, 1.1)
 
 
 def headline_model(evidence: Evidence, endpoint: str) -> IccModel | None:
@@ -54,11 +57,17 @@ def design_effect_sentence(effect: DesignEffect) -> str:
         if effect.effect < 1 - _EQUAL
         else "clustering hardly changes the variance of the contrast"
     )
+    at_visit = ""
+    if effect.visit and not math.isnan(effect.visit_effect):
+        at_visit = (
+            f" With the ICC at {effect.visit} alone ({share(effect.visit_icc)}) and the patients"
+            f" seen there it is {number(effect.visit_effect, 3)}."
+        )
     return (
         f"{effect.arm} against {effect.reference}: S = {number(effect.S, 2)} over"
         f" {plural(effect.sites, 'site')} and {plural(effect.patients, 'patient')},"
         f" ICC {share(effect.icc)}, design effect"
-        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}."
+        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}.{at_visit}"
     )
 
 
@@ -69,20 +78,56 @@ def claimed(ratio: float) -> str:
     return "too little precision" if ratio > 1 + _EQUAL else "about the same"
 
 
-def ols_sentence(row: OlsBeside, endpoint: str) -> str:
-    """What ignoring the hierarchy would do to the SE, worded from the ratio of SEs."""
-    head = (
+def primary_contrasts(evidence: Evidence, endpoint: str) -> tuple[OlsBeside, ...]:
+    """Least squares beside the primary model, for the primary contrast only."""
+    plan = evidence.plan
+    kind, visit = plan.primary.contrast, plan.primary.visit
+    return tuple(
+        r
+        for r in evidence.endpoints[endpoint].iccs.ols
+        if r.model == plan.primary.model
+        and r.contrast.startswith(f"{plan.primary.arm} minus {plan.arms.reference}, {kind}")
+        and (kind == "change" or r.contrast.endswith(f" at {visit}"))
+    )
+
+
+def ols_sentence(evidence: Evidence, row: OlsBeside, endpoint: str) -> str:
+    """What ignoring the hierarchy would do to the SE, from the ratio of SEs, and why.
+
+    The reason is given only where the design and the contrast leave one: a change within patients
+    whose baseline is an outcome, or arms that are balanced within sites.
+    """
+    text = (
         f"{endpoint}, {row.contrast}: the standard error of least squares is"
         f" {number(row.ratio, 2)} times that of the model {row.model}."
     )
-    if row.ratio < 1 - _EQUAL:
-        return f"{head} Ignoring the hierarchy would claim too much precision."
-    if row.ratio > 1 + _EQUAL:
-        return (
-            f"{head} Ignoring the hierarchy would claim too little precision: least squares does"
-            " not use that patients are their own controls."
+    claim = claimed(row.ratio)
+    if claim == "about the same":
+        text += " Here ignoring the hierarchy would hardly change the precision claimed."
+    else:
+        text += f" Ignoring the hierarchy would claim {claim}{_reason(evidence, row, endpoint)}."
+    groups = {t.group for t in evidence.endpoints[endpoint].fits[row.model].fit.random}
+    between = any(SITEID in group.split(":") for group in groups)
+    if _NEAR[0] <= row.ratio <= _NEAR[1] and between and USUBJID in groups:
+        text += (
+            " A ratio near 1 is not proof that the hierarchy does not matter: two opposite errors"
+            " may cancel, since least squares uses neither what patients of a site share nor that"
+            " the readings of one patient are alike."
         )
-    return f"{head} Here ignoring the hierarchy would hardly change the precision claimed."
+    return text
+
+
+def _reason(evidence: Evidence, row: OlsBeside, endpoint: str) -> str:
+    """Why least squares claims too little, where it is known; nothing elsewhere."""
+    if row.ratio < 1:
+        return ""
+    change = ", change" in row.contrast
+    if change and evidence.plan.baseline.handling == "outcome":
+        return ": least squares does not use that patients are their own controls"
+    balanced = not evidence.endpoints[endpoint].sites.arm_constant_in_sites
+    if evidence.plan.design == "individual" and balanced:
+        return ": least squares does not use that arms are balanced within sites"
+    return ""
 
 
 def slope_icc_sentence(evidence: Evidence, endpoint: str) -> str:

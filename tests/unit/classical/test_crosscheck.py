@@ -178,3 +178,25 @@ def test_deprecations_of_the_library_are_for_the_log(plan, make_trial, caplog):
     found = check(plan, make_trial())
     assert [text for text in found.warnings if "deprecated" in text] == []
     assert all("pingouin" in record.message for record in caplog.records)
+
+
+def test_patients_of_the_set_are_counted_with_the_baseline_as_covariate(replan, make_trial):
+    late = replan(
+        baseline={"handling": "covariate", "missing": "drop"},
+        primary={"model": "nested", "visit": "Month 12", "arm": "TASSH+HIC", "contrast": "level"},
+    )
+    frame = make_trial()
+    # Of 48 patients one has a baseline and nothing later, two (one arm each) have no baseline.
+    frame = frame[(frame["USUBJID"] != "S0-0") | (frame["AVISIT"] == "Baseline")]
+    without = frame["USUBJID"].isin(["S0-1", "S1-0"])
+    frame = frame.assign(BASE=frame["BASE"].mask(without))[
+        ~without | (frame["AVISIT"] != "Baseline")
+    ]
+    found = check(late, frame)
+    assert (found.patients, found.complete) == (48, 45)
+    assert [(d.level, d.patients, d.dropped) for d in found.by_arm] == [
+        ("HIC", 24, 2),
+        ("TASSH+HIC", 24, 1),
+    ]
+    assert {d.level: d.dropped for d in found.by_site if d.dropped} == {"S0": 2, "S1": 1}
+    assert sum(d.patients for d in found.by_site) == 48

@@ -70,6 +70,7 @@ class Trial:
     visits: int = 3
     design: str = "individual"
     order: str = "hierarchical"
+    second: str = "secondary"  # role of the second endpoint
     p: dict[str, float] = field(default_factory=lambda: {"SYSBP": 0.1, "DIABP": 0.01})
     ratio: float = 1.6
     seed: int = 1
@@ -114,7 +115,7 @@ class Trial:
             "replicates": "refuse",
             "endpoints": {name: {"label": label, "column": name.lower(), "unit": "mmHg",
                                  "soft": soft, "hard": hard,
-                                 "role": "secondary" if i else "primary"}
+                                 "role": self.second if i else "primary"}
                           for i, (name, label, soft, hard, _) in enumerate(ENDPOINTS)},
             "endpoint_order": self.order,
             "pairs": [],

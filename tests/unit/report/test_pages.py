@@ -97,7 +97,9 @@ def test_each_p_of_the_secondary_contrast_carries_its_place(html) -> None:
         assert f"\u2020 {note}" in notes, anchor
     assert found > 20
     sentence = re.search(r"<p>The difference in change in diastolic.*?</p>", html, re.S)[0]
-    assert note in sentence
+    assert "\u2020, not tested, descriptive)" in sentence
+    front = html[: html.index('id="contents"')]
+    assert front.count(note) == 1
 
 
 def test_minus_signs(built, html) -> None:

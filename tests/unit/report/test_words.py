@@ -5,7 +5,14 @@ import dataclasses
 import pytest
 
 from sitewise.inference.icc_result import OlsBeside
-from sitewise.report import words, words_models, words_sites
+from sitewise.report import (
+    words,
+    words_cautions,
+    words_front,
+    words_models,
+    words_patients,
+    words_sites,
+)
 from sitewise.report.standing import standing
 
 
@@ -13,15 +20,42 @@ def ols(ratio: float) -> OlsBeside:
     return OlsBeside("nested", "A minus B", -3.0, ratio, -3.1, 1.0, ratio)
 
 
-def test_ratio_of_ses_says_which_way_precision_is_wrong() -> None:
-    small = words_sites.ols_sentence(ols(0.6), "SYSBP")
-    large = words_sites.ols_sentence(ols(1.6), "SYSBP")
-    same = words_sites.ols_sentence(ols(1.004), "SYSBP")
+def changed(e, endpoint: str, converged: bool = True, **numbers):
+    """The evidence with other numbers in the primary contrast of one endpoint."""
+    fits = e.endpoints[endpoint].fits
+    fit = e.primary_fit(endpoint)
+    result = dataclasses.replace(fit.primary.result, **numbers)
+    primary = dataclasses.replace(fit.primary, result=result)
+    optimum = dataclasses.replace(fit.fit.optimum, message="stopped at the limit of steps")
+    made = dataclasses.replace(fit.fit, converged=converged, optimum=optimum)
+    fits[fit.model] = dataclasses.replace(fit, primary=primary, fit=made)
+    return e
+
+
+def test_ratio_of_ses_says_which_way_precision_is_wrong(evidence_of) -> None:
+    e = evidence_of()
+    small = words_sites.ols_sentence(e, ols(0.6), "SYSBP")
+    large = words_sites.ols_sentence(e, ols(1.6), "SYSBP")
+    same = words_sites.ols_sentence(e, ols(1.004), "SYSBP")
     assert "too much precision" in small
     assert "too little precision" in large
     assert "hardly change" in same
     assert words_sites.claimed(0.6) == "too much precision"
     assert words_sites.claimed(1.6) == "too little precision"
+    assert "may cancel" in same
+    assert "may cancel" not in large
+
+
+def test_reason_of_a_ratio_is_that_of_the_contrast(evidence_of) -> None:
+    def said(contrast: str, design: str) -> str:
+        row = dataclasses.replace(ols(1.6), contrast=f"Active minus Placebo, {contrast}")
+        return words_sites.ols_sentence(evidence_of(design=design), row, "SYSBP")
+
+    assert "their own controls" in said("change from baseline at Month 4", "individual")
+    level = said("level at Month 4", "individual")
+    assert "balanced within sites" in level
+    assert "controls" not in level
+    assert said("level at Month 4", "cluster").endswith("too little precision.")
 
 
 def test_not_significant_is_not_equality(evidence_of) -> None:
@@ -48,13 +82,13 @@ def test_hierarchy_after_a_failure(evidence_of) -> None:
     place = standing(e, "DIABP")
     assert (place.kind, place.claim) == ("not tested", False)
     assert "SYSBP came first and was not significant (p = 0.100)" in place.note
-    assert place.note in words.answer(e, "DIABP")
+    assert "\u2020, not tested, descriptive" in words.answer(e, "DIABP")
     assert "significant at" not in words.verdict(e, "DIABP")
     assert standing(e, "SYSBP").marker == ""
 
 
 def test_hierarchy_after_a_success(evidence_of) -> None:
-    e = evidence_of(p={"SYSBP": 0.01, "DIABP": 0.2})
+    e = changed(evidence_of(p={"SYSBP": 0.01, "DIABP": 0.2}), "SYSBP", estimate=-3.0)
     place = standing(e, "DIABP")
     assert (place.kind, place.claim) == ("tested", True)
     assert "SYSBP" in place.note
@@ -90,7 +124,7 @@ def test_coefficients_in_words() -> None:
 
 def test_singular_fits_are_told_once_in_words(evidence_of) -> None:
     e = evidence_of()
-    told = [c for c in words.cautions(e) if "singular" in c]
+    told = [c for c in words_cautions.cautions(e) if "singular" in c]
     assert len(told) == 1
     assert told[0].startswith("SYSBP and DIABP: the model slope is singular (1 + WEEK | USUBJID)")
     zero = words_models.singular_sentence("variance 0", "1 | SITEID", ["nested"])
@@ -134,15 +168,108 @@ def test_cluster_design_explains_the_smaller_se(evidence_of) -> None:
 
 
 def test_site_set_aside_is_named_first(evidence_of) -> None:
-    first = words.cautions(evidence_of())[0]
+    first = words_cautions.cautions(evidence_of())[0]
     assert first == "Site 002 was set aside with its 160 readings: column `sbp` is missing"
 
 
 def test_disagreement_names_who_stopped_short(evidence_of) -> None:
-    assert any("statsmodels stopped short" in c for c in words.cautions(evidence_of()))
+    assert any("statsmodels stopped short" in c for c in words_cautions.cautions(evidence_of()))
 
 
 def test_convention_is_named_as_one(evidence_of) -> None:
     said = words_sites.icc_sentence(evidence_of(), "SYSBP")
     assert "not above 0.05" in said
     assert "convention" in said
+
+
+def test_significant_on_the_wrong_side_opens_nothing(evidence_of) -> None:
+    e = changed(evidence_of(p={"SYSBP": 0.01, "DIABP": 0.01}), "SYSBP", estimate=3.0)
+    assert standing(e, "DIABP").kind == "not tested"
+    assert "significant in favour of Placebo (p = 0.010)" in standing(e, "DIABP").note
+
+
+def test_no_answer_without_convergence(evidence_of) -> None:
+    e = changed(evidence_of(p={"SYSBP": 0.0004, "DIABP": 0.01}), "SYSBP", converged=False)
+    said = words.answer(e, "SYSBP")
+    assert said.startswith("There is no answer to be reported")
+    assert "stopped at the limit of steps" in said
+    assert "mmHg" not in said
+    assert words.verdict(e, "SYSBP") == ""
+    assert "significant" not in " ".join(words.headline(e))
+    assert standing(e, "DIABP").kind == "not tested"
+
+
+@pytest.mark.parametrize(("p", "met"), [(0.01, True), (0.2, False)])
+def test_co_primary_is_one_claim(evidence_of, p: float, met: bool) -> None:
+    e = evidence_of(p={"SYSBP": 0.001, "DIABP": p}, order="co-primary", second="primary")
+    for name in ("SYSBP", "DIABP"):
+        changed(e, name, estimate=-3.0)
+    told = (words.verdict(e, "SYSBP"), words.headline(e)[1])
+    for text in told:
+        assert ("the joint claim is met" in text) is met
+        assert ("joint claim is not met: DIABP was not significant (p = 0.200)" in text) is not met
+        assert "It is statistically significant" not in text
+
+
+def test_patients_left_out_are_on_the_first_page(evidence_of) -> None:
+    from sitewise.inference.planned_fit import UseCount
+
+    e = evidence_of()  # 2 arms of 36 patients
+    fit = e.primary_fit("SYSBP")
+    uses = (UseCount("used as outcome", "", 120, 60), UseCount("dropped", "no later reading", 9, 9),
+            UseCount("dropped", "no baseline", 3, 3))  # fmt: skip
+    e.endpoints["SYSBP"].fits[fit.model] = dataclasses.replace(fit, uses=uses, patients=60)
+    # The count of the cross-check, which sees the rows of the model alone, must not matter.
+    check = dataclasses.replace(e.endpoints["SYSBP"].crosscheck, patients=60, complete=60)
+    e.endpoints["SYSBP"] = dataclasses.replace(e.endpoints["SYSBP"], crosscheck=check)
+    line = words_patients.analysed_sentence(e, "SYSBP")
+    assert line.startswith("SYSBP: 72 patients, 60 analysed, 12 left out (")
+    assert "no later reading: 9; no baseline: 3" in line
+    caution = next(c for c in words_cautions.cautions(e) if c.startswith("SYSBP: of 72"))
+    assert "12 are left out of the primary model" in caution
+    assert "have no reading at Month 4" in caution
+
+
+def test_hospitals_and_model_in_words(evidence_of) -> None:
+    e = evidence_of(design="cluster")
+    assert "3.0% of the variance of SYSBP" in words_front.hospitals_sentence(e, "SYSBP")
+    assert "site by visit counts that as chance" in words_front.model_sentence(e)
+
+
+def test_singular_words_follow_the_group() -> None:
+    said = words_models.singular_sentence("correlation", "1 + WEEK | SITEID", ["slope_site"])
+    assert "where sites start" in said
+    assert "patients" not in said
+
+
+def test_front_table_holds_no_number_of_a_fit_that_did_not_converge(evidence_of) -> None:
+    from sitewise.report.section_front import front
+
+    e = changed(evidence_of(), "SYSBP", converged=False)
+    made = front(e, {"SYSBP-profiles.svg": "data:,"})
+    cells = [c.text.strip() for c in made.table.rows[0].cells]
+    assert "not converged" in cells[0]
+    assert set(cells[2:]) == {"\u2013"}
+    assert made.verdict == made.levels == ""
+
+
+def test_design_effect_names_its_contrast_and_the_visit(evidence_of) -> None:
+    effect = evidence_of().endpoints["SYSBP"].iccs.design_effects[0]
+    at = dataclasses.replace(effect, visit="Month 4", visit_icc=0.0475, visit_effect=1.897)
+    said = words_sites.design_effect_sentence(at)
+    assert "With the ICC at Month 4 alone (0.0475)" in said
+    assert "1.897" in said
+
+
+def test_place_of_other_treatment_numbers_is_descriptive(evidence_of) -> None:
+    from sitewise.report import table_lines
+
+    e = evidence_of()
+    rows = [r for r in table_lines.contrasts(e) if r["endpoint"] == "SYSBP"]
+    tested = [r for r in rows if not r["place"].startswith("descriptive")]
+    assert [(r["model"], r["primary"]) for r in tested] == [("site_by_visit", "Y")]
+    terms = [r for r in table_lines.fixed_effects(e) if "TRT01P" in r["coefficient"]]
+    assert terms
+    assert all(r["place"] for r in terms)
+    checks = [r for r in table_lines.crosscheck(e) if r["effect"] == "primary contrast"]
+    assert all(r["place"] for r in checks)
