@@ -77,6 +77,8 @@ def run(
     except KeyboardInterrupt:
         typer.echo("\nStopped. What was finished is kept; run again to go on.", err=True)
         raise typer.Exit(130) from None
+    for line in outcome.account:
+        typer.echo(line)
     for page in outcome.pages:
         typer.echo(str(page))
     if outcome.headline:

@@ -13,6 +13,8 @@ from sitewise.audit.hashing import params_digests
 from sitewise.audit.receipts import FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
 from sitewise.errors import IntegrityError, Problem, RunError
+from sitewise.inference.plan_models import model_notes
+from sitewise.run.accounting import account_lines
 from sitewise.run.context import Context, find_project, load_context
 from sitewise.run.engine import Call, is_locked, other_engines, run_engine, unlock
 from sitewise.run.environment_check import departures
@@ -45,11 +47,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. jobs: how many were to be run, 0 when all was current. pages: PDF, HTML."""
+    """A finished run. jobs: how many were to be run, 0 when all was current. pages: PDF, HTML.
+
+    account: what became of hospitals and readings, in lines; what a reader of the headline must
+    not miss.
+    """
 
     jobs: int
     pages: tuple[Path, ...]
     headline: str
+    account: tuple[str, ...] = ()
 
 
 def run_trial(request: Request, console: Console) -> Outcome:
@@ -98,6 +105,8 @@ class _Run:
         """Hold what is there against what should be; make what is wanting."""
         for departure in departures(self.context.project / "requirements.lock"):
             self.tell(f"Note: {departure} is installed; the lock names another version.")
+        for note in model_notes(self.context.plan):
+            self.tell(f"Note: {note.where}: {note.what}")
         expected = expected_of(self.context)
         states = examine(self.results, expected)
         _stop_if_altered(states, self.results, self.request.rebuild)
@@ -225,7 +234,8 @@ def _remove_empty(folder: Path, top: Path) -> None:
 def _outcome(results: Path, jobs: int) -> Outcome:
     headline = results / "tables" / "headline.txt"
     text = headline.read_text(encoding="utf-8") if headline.is_file() else ""
-    return Outcome(jobs, (results / "report.pdf", results / "report.html"), text.rstrip("\n"))
+    pages = (results / "report.pdf", results / "report.html")
+    return Outcome(jobs, pages, text.rstrip("\n"), account_lines(results))
 
 
 def _teller(console: Console, log: Path) -> Tell:
