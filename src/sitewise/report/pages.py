@@ -1,6 +1,7 @@
 """Templates to HTML, HTML to PDF: the same bytes for the same results, in any folder."""
 
 import base64
+import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def _sheet(templates: Mapping[str, str], name: str) -> str:
 
 def write_pdf(page: str, path: Path) -> None:
     """Lay the page out as PDF; raises RunError with everything that WeasyPrint warns of."""
-    with _no_warnings():
+    with _no_warnings(), _no_collector():
         content = lay_out(page).write_pdf()
     path.write_bytes(content)
 
@@ -118,6 +119,19 @@ def _no_warnings() -> Iterator[None]:
                 for message in dict.fromkeys(warned.messages)
             ],
         )
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Switch cyclic garbage collection off: a layout's boxes live to its end.
+
+    Looking at them again and again took a fifth of the time and freed nothing.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _font(name: str) -> bytes:
