@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sitewise.errors import Problem, RunError
+
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from sitewise.trial.account import Account
@@ -19,7 +22,19 @@ def show_check(
     checked: "CheckedTrial", console: "Console", *, show_all: bool, csv: Path | None
 ) -> None:
     """Print the findings (the first of each kind, or all) and the account; write all to `csv`."""
-    rows: list[dict[Any, Any]] = checked.findings.to_dict("records")
+    show_findings(checked.findings, console, show_all=show_all, csv=csv)
+    for line in account_lines(checked.account):
+        console.print(line, markup=False, highlight=False)
+
+
+def show_findings(
+    findings: "pd.DataFrame", console: "Console", *, show_all: bool, csv: Path | None
+) -> None:
+    """Print the findings, the first of each kind or all; write all to `csv`.
+
+    Raises RunError where `csv` can't be written.
+    """
+    rows: list[dict[Any, Any]] = findings.to_dict("records")
     rows.sort(key=lambda row: (_ORDER.get(str(row["SEVERITY"]), len(_ORDER)), str(row["RULE"])))
     shown = rows if show_all else list(_first_of_each(rows))
     if shown:
@@ -27,15 +42,48 @@ def show_check(
     hidden = len(rows) - len(shown)
     if hidden:
         console.print(
-            f"{hidden} more findings of the same kinds: --all shows them, --csv FILE writes them."
+            f"{_plural(hidden, 'more finding')} of the kinds shown:"
+            f" --all shows {'it' if hidden == 1 else 'them'}, --csv FILE writes all."
         )
     if csv is not None:
-        from sitewise.store.frames import write_csv
+        _write(csv, findings)
+        told = f"All {len(rows)} findings are" if len(rows) != 1 else "The finding is"
+        console.print(f"{told} in {csv}.", markup=False)
 
-        write_csv(csv, checked.findings)
-        console.print(f"All {len(rows)} findings are in {csv}.", markup=False)
-    for line in account_lines(checked.account):
-        console.print(line, markup=False, highlight=False)
+
+def refuse_listing(csv: Path) -> None:
+    """Raise RunError where a listing can't be at `csv`: before any time is spent."""
+    if csv.is_dir():
+        raise _no_listing(csv, "is a folder, not a file")
+    if not csv.parent.is_dir():
+        raise _no_listing(csv, f"there is no folder {str(csv.parent)!r}")
+
+
+def _write(csv: Path, findings: "pd.DataFrame") -> None:
+    from sitewise.store.frames import write_csv
+
+    try:
+        write_csv(csv, findings)
+    except OSError as error:
+        raise _no_listing(csv, f"can't be written: {error.strerror or error}") from error
+
+
+def _no_listing(csv: Path, what: str) -> RunError:
+    return RunError(
+        "The findings can't be written.",
+        [
+            Problem(
+                what,
+                where=str(csv),
+                allowed="a file in a folder that is there and may be written",
+                fix="name another file with --csv, or make the folder first",
+            )
+        ],
+    )
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def account_lines(account: "Account") -> Iterator[str]:
@@ -57,7 +105,7 @@ def account_lines(account: "Account") -> Iterator[str]:
         yield f"  site {file.site} is {file.status}: {file.reason}"
     errors = sum(found.findings for found in account.findings if found.severity == "error")
     warnings = sum(found.findings for found in account.findings if found.severity == "warning")
-    yield f"{errors} errors, {warnings} warnings; nothing that stops a run."
+    yield f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}; nothing that stops a run."
 
 
 def _first_of_each(rows: list[dict[Any, Any]]) -> Iterator[dict[Any, Any]]:
@@ -73,18 +121,16 @@ def _table(rows: list[dict[Any, Any]], total: int) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"Findings: {len(rows)} of {total}", title_justify="left")
+    table = Table(title=f"Findings: {len(rows)} of {total}", title_justify="left", show_lines=True)
     table.add_column("", no_wrap=True)
     table.add_column("where", overflow="fold", ratio=3)
-    table.add_column("what", overflow="fold", ratio=5)
-    table.add_column("what happened", overflow="fold", ratio=3)
+    table.add_column("what", overflow="fold", ratio=7)
     for row in rows:
         severity = _cell(row["SEVERITY"])
         table.add_row(
             Text(severity, style=_STYLE.get(severity, "")),
             Text(_where(row)),
             Text(_what(row)),
-            Text(_cell(row["ACTION"])),
         )
     return table
 
@@ -97,9 +143,11 @@ def _where(row: dict[Any, Any]) -> str:
 
 
 def _what(row: dict[Any, Any]) -> str:
-    """The message, then the cell as it stands in the file."""
+    """The message, the cell as it stands in the file, then what a Problem says too."""
     found = " = ".join(filter(None, (_cell(row["COLUMN"]), _cell(row["VALUE"]))))
-    return "\n".join(filter(None, (_cell(row["MESSAGE"]), found)))
+    more = {"done": row["ACTION"], "allowed": row["ALLOWED"], "to do": row["ADVICE"]}
+    lines = [f"{name}: {_cell(said)}" for name, said in more.items() if _cell(said)]
+    return "\n".join(filter(None, (_cell(row["MESSAGE"]), found, *lines)))
 
 
 def _cell(value: Any) -> str:

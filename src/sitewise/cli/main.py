@@ -103,17 +103,26 @@ def check(
     """
     from rich.console import Console
 
-    from sitewise.cli.findings import show_check
+    from sitewise.cli.findings import refuse_listing, show_check, show_findings
     from sitewise.errors import SitewiseError
     from sitewise.run.checking import check_trial
+    from sitewise.trial.stopped import StoppedError
 
     try:
+        if csv is not None:
+            refuse_listing(csv)
         checked, notes = check_trial(plan, data)
+        for note in notes:
+            typer.echo(f"Note on the plan: {note}")
+        show_check(checked, Console(), show_all=show_all, csv=csv)
+    except StoppedError as error:
+        try:
+            show_findings(error.findings, Console(), show_all=show_all, csv=csv)
+        except SitewiseError as unwritten:
+            typer.echo(str(unwritten), err=True)
+        _fail(error)
     except SitewiseError as error:
         _fail(error)
-    for note in notes:
-        typer.echo(f"Note on the plan: {note}")
-    show_check(checked, Console(), show_all=show_all, csv=csv)
 
 
 @app.command()

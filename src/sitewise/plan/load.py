@@ -58,6 +58,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
                 )
             ],
         ) from None
+    except IsADirectoryError:
+        raise PlanError(
+            "The plan can't be read.",
+            [
+                Problem(
+                    "is a folder, not a plan file",
+                    where=str(path),
+                    allowed="a readable YAML file in UTF-8",
+                    fix="name the plan's YAML file, e.g. sitewise run config/ghana.yaml",
+                )
+            ],
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(
             "The plan can't be read.",

@@ -14,7 +14,8 @@ def check_trial(plan_file: Path, data: Path | None) -> "tuple[CheckedTrial, tupl
     """Read plan, site sheet and hospital files, check them all; nothing is fitted or written.
 
     data: None for data/<trial>. Gives the checked data, and notes on the models: what is allowed
-    but should be seen. Raises PlanError, or DataError with what would stop the run.
+    but should be seen. Raises PlanError, or DataError with what would stop the run: a
+    StoppedError, with the findings, where the data could be checked.
     """
     from sitewise.inference.plan_models import model_notes
 

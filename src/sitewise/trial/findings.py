@@ -22,6 +22,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "reading": (SITEID, USUBJID, AVISIT, PARAMCD, SRCFILE, SRCROW),
     "row": (SITEID, USUBJID, AVISIT, SRCFILE, SRCROW),
     "patient": (SITEID, USUBJID, SRCFILE),
+    "patient row": (SITEID, USUBJID, SRCFILE, SRCROW),
     "baseline": (SITEID, USUBJID, AVISIT, PARAMCD, SRCFILE, SRCROW),
     "site": (SITEID, SRCFILE),
     "trial": (),
@@ -35,7 +36,7 @@ class Found:
     """What one check found in the rows.
 
     rows: the readings concerned (a slice of the rows, index kept).
-    value, message: one text for all, or one a reading (same length as rows).
+    column, value, message: one text for all, or one a reading (same length as rows).
     action: what happened to the readings; "run stops" is said by the caller.
     fate, reason: what the readings become, where the check decides that.
     scope: whether there is one finding a reading, row, visit, patient or site.
@@ -44,7 +45,7 @@ class Found:
     rule: str
     severity: Severity
     rows: "pd.DataFrame"
-    column: str
+    column: "str | Sequence[str]"
     message: "str | Sequence[str]"
     value: "str | Sequence[str]" = ""
     allowed: str = ""
@@ -121,7 +122,7 @@ def apply_found(rows: "pd.DataFrame", found: Iterable[Found]) -> None:
 def lost_readings(
     rule: str,
     rows: "pd.DataFrame",
-    column: str,
+    column: "str | Sequence[str]",
     message: "str | Sequence[str]",
     *,
     value: "str | Sequence[str]",
@@ -172,10 +173,11 @@ def _one(found: Found) -> "pd.DataFrame":
     keys = SCOPES[found.scope]
     cells: dict[str, object] = dict.fromkeys(COLUMNS, "")
     cells |= {
-        "RULE": found.rule, "SEVERITY": found.severity.value, "COLUMN": found.column,
-        "ALLOWED": found.allowed, "ACTION": found.action, "ADVICE": found.advice, SRCROW: None,
+        "RULE": found.rule, "SEVERITY": found.severity.value, "ALLOWED": found.allowed,
+        "ACTION": found.action, "ADVICE": found.advice, SRCROW: None,
     }  # fmt: skip
     cells |= {name: found.rows[name].to_numpy() for name in keys}
+    cells["COLUMN"] = found.column if isinstance(found.column, str) else list(found.column)
     cells["VALUE"] = _each(found.value)
     cells["MESSAGE"] = found.message if isinstance(found.message, str) else list(found.message)
     frame = _typed(pd.DataFrame(cells, columns=list(COLUMNS), index=found.rows.index))

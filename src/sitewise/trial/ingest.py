@@ -47,8 +47,13 @@ def ingest_batch(plan: "Plan", sites: Sequence[Site], folder: Path) -> Ingested:
     return ingested
 
 
-def read_batch(plan: "Plan", sites: Sequence[Site], folder: Path) -> tuple[Ingested, list[Problem]]:
-    """As `ingest_batch`; the problems that would stop the run are handed back, not raised."""
+def read_batch(
+    plan: "Plan", sites: Sequence[Site], folder: Path, listed: Sequence[str] | None = None
+) -> tuple[Ingested, list[Problem]]:
+    """As `ingest_batch`; the problems that would stop the run are handed back, not raised.
+
+    listed: the files of the whole site sheet, where they are known.
+    """
     if not folder.is_dir():
         raise DataError(
             "The hospital files can't be read.",
@@ -59,7 +64,7 @@ def read_batch(plan: "Plan", sites: Sequence[Site], folder: Path) -> tuple[Inges
     records: list[dict[str, object]] = []
     read: dict[str, Source] = {}
     for site in sorted(sites, key=lambda site: site.siteid):
-        source = read_source(folder, site, columns)
+        source = read_source(folder, site, columns, listed)
         faults = (*source.faults, *_unit_fault(plan, site))
         source = read[site.siteid] = Source(source.sha256, source.table, faults)
         reason = f"{SITE_SET_ASIDE}: {faults[0].rule}" if faults else ""

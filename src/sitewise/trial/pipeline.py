@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sitewise.errors import DataError, Problem
+from sitewise.errors import Problem
 from sitewise.plan.sheet import SiteSheet
 from sitewise.trial.account import Account, FileRow
 from sitewise.trial.checks import check_readings
 from sitewise.trial.derive import derive_rows
 from sitewise.trial.ingest import read_batch
+from sitewise.trial.stopped import StoppedError
 from sitewise.trial.trial_checks import check_whole
 
 if TYPE_CHECKING:
@@ -31,15 +32,16 @@ class CheckedTrial:
 def check_data(plan: "Plan", sheet: SiteSheet, folder: Path) -> CheckedTrial:
     """Read, check and derive all hospitals of a trial; nothing is fitted or written.
 
-    The same functions in the same batches as the workflow. Raises DataError with every problem
-    that would stop the run, whichever stage finds it.
+    The same functions in the same batches as the workflow. Raises StoppedError, a DataError, with
+    every problem that would stop the run, whichever stage finds it, and with all findings.
     """
     problems: list[Problem] = []
     rows: list[pd.DataFrame] = []
     findings: list[pd.DataFrame] = []
     files: list[FileRow] = []
+    listed = [site.file for site in sheet.sites]
     for sites in sheet.batches(plan.sites.batches).values():
-        ingested, found = read_batch(plan, sites, folder)
+        ingested, found = read_batch(plan, sites, folder, listed)
         problems += found
         checked, found = check_readings(plan, ingested.rows)
         problems += found
@@ -49,5 +51,6 @@ def check_data(plan: "Plan", sheet: SiteSheet, folder: Path) -> CheckedTrial:
     readings, said, account, found = check_whole(plan, rows, files, findings)
     problems += found
     if problems:
-        raise DataError(f"The hospital files have {len(problems)} problem(s).", problems)
+        title = f"The hospital files have {len(problems)} problem(s)."
+        raise StoppedError(title, problems, said, readings)
     return CheckedTrial(readings, said, account, derive_rows(plan, readings))

@@ -34,11 +34,10 @@ def check_pairs(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
     for pair in plan.pairs:
         both = left[left[PARAMCD].isin([pair.above, pair.below])]
         bad, doubtful = _broken_pairs(both, pair, moment)
-        columns = ", ".join(dict.fromkeys(value_column(plan, n) for n in (pair.above, pair.below)))
         yield lost_readings(
             f"{pair.above} not above {pair.below}",
             bad,
-            columns,
+            _columns(plan, bad),
             f"{pair.above} must be greater than {pair.below} of the same moment; the two may be"
             " swapped",
             value=bad[AVALC].tolist(),
@@ -50,7 +49,7 @@ def check_pairs(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
             f"{pair.above} and {pair.below} overlap",
             Severity.WARNING,
             doubtful,
-            columns,
+            _columns(plan, doubtful),
             f"a {pair.below} of this visit is as high as a {pair.above}; which belongs to which"
             " can't be told, so two may be swapped",
             value=doubtful[AVALC].tolist(),
@@ -140,9 +139,9 @@ def check_duplicates(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     ]
 
 
-def _columns(plan: "Plan", part: "pd.DataFrame") -> str:
-    names = [name for name in plan.endpoints if (part[PARAMCD] == name).any()]
-    return ", ".join(dict.fromkeys(value_column(plan, name) for name in names))
+def _columns(plan: "Plan", part: "pd.DataFrame") -> list[str]:
+    """The raw column of each reading's own parameter."""
+    return [value_column(plan, str(name)) for name in part[PARAMCD]]
 
 
 def check_visit_days(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:

@@ -56,13 +56,18 @@ class Source:
     faults: tuple[Fault, ...]
 
 
-def read_source(folder: Path, site: Site, columns: Sequence[str]) -> Source:
-    """Read the file of one site; `columns` must be in it. Never raises for a bad file."""
+def read_source(
+    folder: Path, site: Site, columns: Sequence[str], listed: Sequence[str] | None = None
+) -> Source:
+    """Read the file of one site; `columns` must be in it. Never raises for a bad file.
+
+    listed: the files of all sites; where one is missing, none of the others' is suggested.
+    """
     path = folder / site.file
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Source("", None, (_unreadable(path, folder, error),))
+        return Source("", None, (_unreadable(path, folder, error, listed),))
     digest = hashlib.sha256(data).hexdigest()
     faults = []
     if site.sha256 and site.sha256 != digest:
@@ -92,13 +97,10 @@ def read_source(folder: Path, site: Site, columns: Sequence[str]) -> Source:
     return Source(digest, read, tuple(faults))
 
 
-def _unreadable(path: Path, folder: Path, error: OSError) -> Fault:
+def _unreadable(path: Path, folder: Path, error: OSError, listed: Sequence[str] | None) -> Fault:
     if isinstance(error, FileNotFoundError):
-        near = []
-        if path.parent.is_dir():
-            names = sorted(entry.name for entry in path.parent.iterdir())
-            near = get_close_matches(path.name, names, n=1)
-        hint = f"; a file {near[0]!r} is there" if near else ""
+        near = _near_file(path, folder, listed)
+        hint = f"; a file {near!r} is there" if near else ""
         return Fault(
             "file missing",
             f"there is no file {path.name!r} in the data folder{hint}",
@@ -109,6 +111,28 @@ def _unreadable(path: Path, folder: Path, error: OSError) -> Fault:
         f"the file can't be opened: {error.strerror or type(error).__name__}",
         "check that it is a file and that it may be read",
     )
+
+
+def _near_file(path: Path, folder: Path, listed: Sequence[str] | None) -> str:
+    """The name of a file that may be the missing one, or nothing.
+
+    Where the other sites' files are not known (a batch sees its own sites), only a name that
+    differs in case, spaces and marks alone: anything else may belong to another hospital.
+    """
+    if not path.parent.is_dir():
+        return ""
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    if listed is None:
+        plain = _plain(path.name)
+        names = [name for name in names if _plain(name) == plain]
+    else:
+        taken = {folder / name for name in listed}
+        names = [name for name in names if path.parent / name not in taken]
+    return next(iter(get_close_matches(path.name, names, n=1)), "")
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _csv(data: bytes, site: Site) -> RawTable | Fault:
@@ -127,8 +151,7 @@ def _csv(data: bytes, site: Site) -> RawTable | Fault:
             "encoding",
             f"the file is not written in {site.encoding}: byte {data[error.start]:#04x} at line"
             f" {line} does not belong to it",
-            "name the file's encoding in the site sheet (files from Excel are often cp1252),"
-            " or save it as UTF-8",
+            _encoding_advice(data),
             allowed=", ".join(ENCODINGS),
             row=line,
         )
@@ -136,10 +159,34 @@ def _csv(data: bytes, site: Site) -> RawTable | Fault:
         return Fault(
             "encoding",
             f"the file is not written in {site.encoding}: {error}",
-            "name the file's encoding in the site sheet, or save it as UTF-8",
+            _encoding_advice(data),
             allowed=", ".join(ENCODINGS),
         )
     return _records(text.removeprefix("\ufeff"), site.delimiter)
+
+
+def _encoding_advice(data: bytes) -> str:
+    """The encodings to try first; the bytes alone can't tell the one-byte encodings apart."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        likely = "`utf-16`, as the file's first two bytes say"
+    elif b"\0" not in data and _decodes(data, "utf-8"):
+        likely = "`utf-8`, in which the file can be read"
+    else:
+        likely = (
+            "`cp1252` (usual for files from Excel)" if _decodes(data, "cp1252") else "`latin-1`"
+        )
+    return (
+        f"set the site's `encoding` in the site sheet to {likely}, and see whether its names and"
+        " marks then read right; or ask for the file in UTF-8"
+    )
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _records(text: str, delimiter: str) -> RawTable | Fault:

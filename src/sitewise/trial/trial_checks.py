@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sitewise.errors import DataError, Problem
-from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Fate, Severity
+from sitewise.errors import Problem
+from sitewise.terms import AVISIT, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Fate, Severity
 from sitewise.trial.account import Account, FileRow
 from sitewise.trial.accounting import make_account
 from sitewise.trial.design_checks import check_design, check_present, trial_notes
@@ -29,6 +29,7 @@ from sitewise.trial.rows import (
     undecided,
 )
 from sitewise.trial.schema import assert_analysable
+from sitewise.trial.stopped import StoppedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,13 +48,13 @@ def check_trial(
     """Check what only the whole trial shows, and give every reading its fate.
 
     rows: checked readings, one frame a batch. files: of all batches. findings: those so far.
-    Returns the readings, all findings, and the account. Raises DataError where the data contradict
-    the declared design, where the plan's models can't be built from them, or where a rule of the
-    plan says stop.
+    Returns the readings, all findings, and the account. Raises StoppedError, a DataError that has
+    the findings, where the data contradict the declared design, where the plan's models can't be
+    built from them, or where a rule of the plan says stop.
     """
     readings, said, account, problems = check_whole(plan, rows, files, findings)
     if problems:
-        raise DataError("The trial can't be analysed as planned.", problems)
+        raise StoppedError("The trial can't be analysed as planned.", problems, said, readings)
     return readings, said, account
 
 
@@ -104,18 +105,21 @@ def _patients(plan: "Plan", readings: "pd.DataFrame") -> list[Found]:
                 seen.loc[sites.index],
                 plan.columns.patient,
                 "the patient identifier stands at the sites " + sites,
-                "one site a patient; or the plan's columns.patient_ids: site, where identifiers"
-                " are unique within a site only",
+                value=seen.loc[sites.index, USUBJID],
+                allowed="one site a patient; or the plan's columns.patient_ids: site, where"
+                " identifiers are unique within a site only",
             )
         )
     arms = _conflicts(seen, [SITEID, USUBJID], TRT01P)
+    witness = _first_of_other_arm(seen.loc[arms.index])
     found.append(
         _all_of_patient(
             TWO_ARMS,
-            seen.loc[arms.index],
+            witness,
             plan.columns.arm,
             "the patient's rows name the arms " + arms,
-            "one planned arm a patient, in every row",
+            value=arms,
+            allowed="one planned arm a patient, in every row",
         )
     )
     return [item for item in found if len(item.rows)]
@@ -137,8 +141,26 @@ def _conflicts(seen: "pd.DataFrame", keys: list[str], column: str) -> "pd.Series
     return pd.Series(texts, index=own.index, dtype="str").dropna()
 
 
+def _first_of_other_arm(part: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of these patients, each with the place where the patient's arm first changes."""
+    if part.empty:
+        return part
+    keys = [SITEID, USUBJID]
+    ordered = part[part[TRT01P].notna()].sort_values([*keys, SRCFILE, SRCROW], kind="stable")
+    first = ordered.groupby(keys)[TRT01P].transform("first")
+    places = ordered[ordered[TRT01P] != first].drop_duplicates(keys)[[*keys, SRCFILE, SRCROW]]
+    placed = part[keys].merge(places, on=keys, how="left")
+    return part.assign(**{n: placed[n].set_axis(part.index) for n in (SRCFILE, SRCROW)})
+
+
 def _all_of_patient(
-    rule: str, part: "pd.DataFrame", column: str, told: "pd.Series[str]", allowed: str
+    rule: str,
+    part: "pd.DataFrame",
+    column: str,
+    told: "pd.Series[str]",
+    *,
+    value: "pd.Series[str]",
+    allowed: str,
 ) -> Found:
     return Found(
         rule,
@@ -146,13 +168,13 @@ def _all_of_patient(
         part,
         column,
         told.tolist(),
-        value=part[USUBJID].tolist(),
+        value=value.tolist(),
         allowed=allowed,
         action="all readings of the patient set aside",
         advice="find out from the source documents which is right, and correct the other rows",
         fate=Fate.SET_ASIDE,
         reason=rule,
-        scope="patient",
+        scope="patient row" if rule == TWO_ARMS else "patient",
     )
 
 

@@ -1,11 +1,17 @@
 """The command line."""
 
+import csv
+import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from sitewise.cli.findings import show_findings
 from sitewise.cli.main import app
+from sitewise.trial.findings import COLUMNS
 
 runner = CliRunner()
 
@@ -39,6 +45,70 @@ def test_check_shows_findings_and_account(root: Path, three: Path, tmp_path: Pat
     assert "462 readings" in found.output
     assert "set aside" in found.output
     assert listing.read_text().startswith("RULE,SEVERITY,SITEID")
+
+
+def spoiled(three: Path, folder: Path, **cells: str) -> Path:
+    """The small trial with these cells in every row."""
+    for source in three.glob("*.csv"):
+        with source.open(newline="", encoding="utf-8") as handle:
+            mark = ";" if ";" in handle.readline() else ","
+            handle.seek(0)
+            rows = list(csv.DictReader(handle, delimiter=mark))
+        with (folder / source.name).open("w", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, list(rows[0]), delimiter=mark, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(row | cells for row in rows)
+    return folder
+
+
+def test_a_finding_says_what_is_allowed_and_what_to_do(root: Path, three: Path) -> None:
+    plan = str(root / "config" / "three.yaml")
+    found = runner.invoke(app, ["check", plan, "--data", str(three)], env={"COLUMNS": "80"})
+    assert found.exit_code == 0, found.output
+    text = " ".join(found.output.replace("\u2502", " ").split())
+    assert "SYSBP of 1500 mmHg is not possible" in text
+    assert "allowed: 50 to 300 mmHg" in text
+    assert "to do: compare the cell with the source document" in text
+    assert "done: reading set aside" in text
+    assert max(map(len, found.output.splitlines()[1:40])) <= 80
+
+
+def test_check_shows_the_findings_that_stop_it(root: Path, three: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = spoiled(three, tmp_path / "data", sbp="3")
+    listing = tmp_path / "findings.csv"
+    arguments = ["check", str(root / "config" / "three.yaml"), "--data", str(data)]
+    found = runner.invoke(app, [*arguments, "--csv", str(listing)], env={"COLUMNS": "120"})
+    assert found.exit_code == 3, found.output
+    assert "SYSBP of 3 mmHg is not possible" in found.output
+    assert "no reading of SYSBP is left to analyse" in found.output
+    assert found.output.index("not possible") < found.output.index("is left to analyse")
+    assert "SYSBP of 3 mmHg is not possible" in listing.read_text()
+
+
+def test_a_listing_without_a_folder_is_refused(root: Path, three: Path, tmp_path: Path) -> None:
+    arguments = ["check", str(root / "config" / "three.yaml"), "--data", str(three), "--csv"]
+    found = runner.invoke(app, [*arguments, str(tmp_path / "no" / "x.csv")])
+    assert found.exit_code == 5
+    assert "there is no folder" in found.output
+    assert "name another file with --csv" in found.output
+    assert "is a folder, not a file" in runner.invoke(app, [*arguments, str(tmp_path)]).output
+
+
+@pytest.mark.parametrize(("number", "said"), [(4, "1 more finding of"), (5, "2 more findings of")])
+def test_hidden_findings_are_counted(number: int, said: str) -> None:
+    line = dict.fromkeys(COLUMNS, "x") | {"SRCROW": 2}
+    frame = pd.DataFrame([line] * number)
+    console = Console(record=True, width=120, file=io.StringIO())
+    show_findings(frame, console, show_all=False, csv=None)
+    assert said in console.export_text()
+
+
+def test_a_folder_is_no_plan(tmp_path: Path) -> None:
+    found = runner.invoke(app, ["check", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "is a folder, not a plan file" in found.output
+    assert "Errno" not in found.output
 
 
 def test_check_refuses_an_unknown_key_by_its_path(root: Path, tmp_path: Path) -> None:

@@ -77,6 +77,11 @@ def test_swapped_values_are_set_aside_never_repaired(trial) -> None:
     ]  # fmt: skip
     assert {reading[3] for reading in lost(checked)} == {"SYSBP not above DIABP"}
     assert 135 not in checked.adbp["AVAL"].tolist()
+    told = finding(checked, "SYSBP not above DIABP")[["PARAMCD", "COLUMN", "VALUE"]]
+    assert sorted(told.to_numpy().tolist()) == [
+        ["DIABP", "dbp", "135"], ["DIABP", "dbp", "90"],
+        ["SYSBP", "sbp", "85"], ["SYSBP", "sbp", "90"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rule", "left"), [("keep first", 1), ("set aside", 0)])
@@ -88,7 +93,8 @@ def test_equal_duplicates(trial, rule: str, left: int) -> None:
     r = checked.readings
     twins = r[(r["USUBJID"] == "A1") & (r["VISIT"] == "month 6") & (r["PARAMCD"] == "SYSBP")]
     assert (twins["FATE"] == Fate.ANALYSED).sum() == left
-    assert set(finding(checked, "duplicate, same value")["PARAMCD"]) == {"SYSBP", "DIABP"}
+    told = finding(checked, "duplicate, same value")[["PARAMCD", "COLUMN"]]
+    assert set(map(tuple, told.to_numpy())) == {("SYSBP", "sbp"), ("DIABP", "dbp")}
     if left:
         assert twins.loc[twins["FATE"] == Fate.ANALYSED, "SRCROW"].tolist() == [6]
 
@@ -193,7 +199,11 @@ def test_a_patient_whose_arm_changes_is_set_aside(trial) -> None:
     checked = trial.check()
     part = checked.readings[checked.readings["USUBJID"] == "A1"]
     assert set(part["REASON"]) == {"arm changes"}
-    assert "HIC and TASSH+HIC" in finding(checked, "arm changes")["MESSAGE"].iloc[0]
+    told = finding(checked, "arm changes")
+    assert told["MESSAGE"].tolist() == ["the patient's rows name the arms HIC and TASSH+HIC"]
+    # header, three rows of A0, baseline and month 6 of A1: the other arm first stands in line 7
+    place = told[["SRCFILE", "SRCROW", "COLUMN", "VALUE"]].to_numpy().tolist()
+    assert place == [["A.csv", 7, "arm", "HIC and TASSH+HIC"]]
 
 
 @pytest.mark.parametrize("rule", ["patient_at_two_sites", "arm_changes"])

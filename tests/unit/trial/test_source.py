@@ -62,6 +62,36 @@ def test_a_missing_file_names_the_near_miss(tmp_path: Path) -> None:
     assert "'site_01.csv' is there" in fault.message
 
 
+@pytest.mark.parametrize("listed", [None, ["site_01.csv", "site_02.csv"]])
+def test_a_file_of_another_site_is_never_suggested(
+    tmp_path: Path, listed: list[str] | None
+) -> None:
+    (tmp_path / "site_02.csv").write_text(HEADER)
+    fault = read_source(tmp_path, Site("A", "site_01.csv"), (), listed).faults[0]
+    assert fault.message == "there is no file 'site_01.csv' in the data folder"
+    (tmp_path / "site_001.csv").write_text(HEADER)
+    fault = read_source(tmp_path, Site("A", "site_01.csv"), (), ["site_02.csv"]).faults[0]
+    assert fault.message.endswith("; a file 'site_001.csv' is there")
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "likely"),
+    [
+        ((HEADER + "caf\xe9,x,1\n").encode("cp1252"), "utf-8", "`cp1252`"),
+        ((HEADER + "a,x,1\n").encode("utf-16"), "utf-8", "`utf-16`"),
+        ((HEADER + "a\x81,x,1\n").encode("latin-1"), "cp1252", "`latin-1`"),
+        ((HEADER + "a,x,12\n").encode("utf-8"), "utf-16", "`utf-8`"),
+    ],
+)
+def test_a_wrong_encoding_says_what_to_set(
+    tmp_path: Path, content: bytes, declared: str, likely: str
+) -> None:
+    fault = read(tmp_path, content, encoding=declared).faults[0]
+    assert fault.rule == "encoding"
+    assert f"set the site's `encoding` in the site sheet to {likely}" in fault.advice
+    assert fault.allowed == "utf-8, utf-8-sig, utf-16, latin-1, cp1252"
+
+
 def test_a_folder_in_the_place_of_a_file_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
     assert read_source(tmp_path, Site("A", "a.csv"), ()).faults[0].rule == "file unreadable"
