@@ -26,10 +26,15 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
 
 def _sites_set_aside(evidence: Evidence) -> list[str]:
     return [
-        f"Site {file.site} was set aside with its {plural(file.readings, 'reading')}: {file.reason}"
+        f"Site {file.site} was set aside, {_with_readings(file.readings)}: {file.reason}"
         for file in evidence.account.files
         if file.status == "set aside"
     ]
+
+
+def _with_readings(count: int) -> str:
+    """Of a file that is not there or can't be read, nobody knows how many it holds."""
+    return f"with its {plural(count, 'reading')}" if count else "its readings could not be counted"
 
 
 def _errors(evidence: Evidence) -> list[str]:

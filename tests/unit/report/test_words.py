@@ -169,7 +169,7 @@ def test_cluster_design_explains_the_smaller_se(evidence_of) -> None:
 
 def test_site_set_aside_is_named_first(evidence_of) -> None:
     first = words_cautions.cautions(evidence_of())[0]
-    assert first == "Site 002 was set aside with its 160 readings: column `sbp` is missing"
+    assert first == "Site 002 was set aside, with its 160 readings: column `sbp` is missing"
 
 
 def test_disagreement_names_who_stopped_short(evidence_of) -> None:
