@@ -17,7 +17,7 @@ from sitewise.trial.pipeline import CheckedTrial, check_data
 def checked(root: Path, shared: Path) -> CheckedTrial:
     plan = load_plan(root / "config" / "ghana.yaml")
     sheet = load_sheet(root / "config" / "ghana_sites.csv")
-    return check_data(plan, sheet, shared / "data" / "ghana" / "sites")
+    return check_data(plan, sheet, shared / "data" / "ghana")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_patients_sites_and_visits(described: Description) -> None:
 
 
 def test_each_line_of_the_file_is_where_srcrow_says(checked: CheckedTrial, shared: Path) -> None:
-    folder = shared / "data" / "ghana" / "sites"
+    folder = shared / "data" / "ghana"
     sbp = checked.adbp[checked.adbp["PARAMCD"] == "SYSBP"]
     for line in sbp.iloc[::97].itertuples():
         cells = (folder / line.SRCFILE).read_text().splitlines()[line.SRCROW - 1].split(",")
