@@ -32,9 +32,17 @@ def canonical_json(value: Any) -> str:
     )
 
 
+def ordered_json(value: Any) -> str:
+    """As `canonical_json`, keys as they stand: the order of endpoints or codes has a meaning."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def value_digest(value: Any) -> str:
-    """Return the short digest of a plain value (dicts, lists, text, numbers, None)."""
-    return text_sha256(canonical_json(value))[:SHORT]
+    """Return the short digest of a plain value (dicts, lists, text, numbers, None).
+
+    The order of a dict's keys counts: the first code of a covariate is its reference level.
+    """
+    return text_sha256(ordered_json(value))[:SHORT]
 
 
 def params_digests(params: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,13 @@ from typing import Any
 
 import sitewise
 from sitewise.audit.code import CodeBase
-from sitewise.audit.hashing import SHORT, canonical_json, file_sha256, text_sha256
+from sitewise.audit.hashing import (
+    SHORT,
+    canonical_json,
+    file_sha256,
+    ordered_json,
+    text_sha256,
+)
 from sitewise.errors import Problem, RunError
 from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
@@ -61,7 +67,7 @@ class Context:
     @cached_property
     def digests(self) -> dict[str, str]:
         """What the report prints and the manifest holds: plan, data, code, lock."""
-        plan = canonical_json(
+        plan = ordered_json(
             [self.plan.model_dump(mode="json"), [vars(site) for site in self.sheet.sites]]
         )
         return {
