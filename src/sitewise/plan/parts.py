@@ -1,39 +1,48 @@
 """Which keys of the plan each rule uses.
 
-A rule's job gets a *part*: those sections and no others. A change of the plan then reruns the
-rules that use the changed keys, and nothing else; a function that reaches for a key that its
-rule was not granted fails loudly.
+A rule's job gets a *part*: those keys and no others. A change of the plan then reruns the rules
+that use the changed keys, and nothing else; a function that reaches for a key that its rule was
+not granted fails loudly.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeGuard, get_args, get_origin
 
 from sitewise.plan.model import Plan
+from sitewise.plan.sections import Section
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-READING = ("trial", "columns", "missing_values", "arms", "visits", "other_visits", "endpoints",
-           "covariates")  # fmt: skip
-CHECKING = (*READING, "pairs", "replicates", "rules", "time")
-SCOPE = ("design", "randomised_unit", "arms", "visits", "endpoints")
-MODELLING = ("arms", "visits", "covariates", "baseline", "alpha", "df")
+# A grant is a path: a section, or keys below it; `*` is every entry of a list or of a named table.
+# Labels and `favours` stand only where they are printed. A rule that needs the names of endpoints
+# or covariates and no more is granted a key of theirs that reruns what it reads anyway.
+CODES = ("arms.order.*.name", "arms.order.*.codes", "visits", "columns")
+READINGS = ("endpoints.*.column", "endpoints.*.code", "endpoints.*.unit")
+LIMITS = ("endpoints.*.soft", "endpoints.*.hard")
+ARMS = ("arms.order.*.name", "arms.reference")
+MODELLING = (*ARMS, "visits", "covariates.*.type", "covariates.*.codes", "baseline", "alpha", "df")
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "ingest": (*READING, "rules"),
-    "check_batch": CHECKING,
-    "check_trial": (*CHECKING, "design", "randomised_unit"),
-    "derive": (*SCOPE, "trial", "columns", "covariates", "time", "replicates", "baseline",
-               "analysis_sets"),
-    "describe": (*SCOPE, "covariates", "analysis_sets", "models", "primary", "baseline",
-                 "alpha"),
+    "ingest": (*CODES, *READINGS, "trial", "missing_values", "covariates.*.column"),
+    "check_batch": (*CODES, *READINGS, *LIMITS, "arms.reference", "other_visits", "covariates",
+                    "pairs", "replicates", "time", "rules.duplicate_equal"),
+    "check_trial": (*ARMS, *READINGS, *LIMITS, "columns", "visits", "covariates.*.type", "time",
+                    "replicates", "design", "rules"),
+    "derive": ("endpoints.*.unit", "covariates.*.type", "visits", "time",
+               "analysis_sets.*.requires"),
+    "describe": ("arms.order.*.name", "visits", "endpoints.*.label", "endpoints.*.unit",
+                 "covariates.*.label", "covariates.*.type", "covariates.*.unit",
+                 "covariates.*.codes", "analysis_sets", "primary.visit", "alpha"),
     "icc": (*MODELLING, "design", "models", "primary", "icc"),
     "fit": (*MODELLING, "design", "stratification", "models", "primary"),
     "replicate": (*MODELLING, "models", "replication"),
     "compare": ("models", "comparisons"),
-    "crosscheck": (*MODELLING, "design", "models", "primary", "analysis_sets"),
+    "crosscheck": (*MODELLING, "design", "models", "primary"),
     "sites": (*MODELLING, "design", "models", "primary"),
-    "figures": ("design", "arms", "visits", "endpoints", "models", "primary", "icc",
+    "figures": ("design", *ARMS, "arms.favours", "visits", "endpoints.*.label",
+                "endpoints.*.unit", "models", "primary", "icc",
                 "alpha", "seeds"),
     "report": tuple(Plan.model_fields),
     "seal": ("trial",),
@@ -43,51 +52,78 @@ KEYS: dict[str, tuple[str, ...]] = {
 def part_data(
     plan: Plan, rule: str, *, endpoint: str | None = None, model: str | None = None
 ) -> dict[str, Any]:
-    """The sections that `rule` uses, as plain data for the rule's params.
+    """The keys that `rule` uses, as plain data for the rule's params.
 
     endpoint, model: restrict the sections of that name to one entry, so that a new model does not
     rerun the others.
     """
-    data = plan.model_dump(mode="json", include=set(KEYS[rule]))
+    data = plan.model_dump(mode="json")
     for section, only in (("endpoints", endpoint), ("models", model)):
-        if only is not None and section in data:
+        if only is not None:
             data[section] = {only: data[section][only]}
-    return {key: data[key] for key in KEYS[rule] if key in data}
+    part: dict[str, Any] = _granted(data, [grant.split(".") for grant in KEYS[rule]])
+    return part
 
 
-class PlanPart(Plan):
-    """A plan with some of its sections; asking for another is a fault of the code."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Only called for what is absent."""
-        if name in Plan.model_fields:
-            raise AttributeError(
-                f"this rule was not granted the plan key `{name}`: add it to sitewise.plan.parts"
-            )
-        raise AttributeError(name)
+def _granted(value: Any, paths: Sequence[Sequence[str]]) -> Any:
+    """What `paths` name of plain data, in the order of the data."""
+    if any(not path for path in paths):
+        return value
+    if isinstance(value, list):
+        return [_granted(item, [path[1:] for path in paths]) for item in value]
+    below = {key: [path[1:] for path in paths if path[0] in (key, "*")] for key in value}
+    return {key: _granted(value[key], found) for key, found in below.items() if found}
 
 
 def read_part(data: dict[str, Any]) -> Plan:
     """Rebuild the typed sections from `part_data`; the keys not granted stay absent."""
-    return _part({name: _adapter(name).validate_json(_dumps(v)) for name, v in data.items()})
+    part: Plan = _section(Plan, data)
+    return part
 
 
 def valid_part(data: dict[str, Any], names: Iterable[str]) -> Plan:
     """The sections `names` of a plan as read from YAML, each of which must be valid by itself."""
-    return _part({name: _adapter(name).validate_python(data[name]) for name in names})
-
-
-def _part(sections: dict[str, Any]) -> Plan:
-    part = PlanPart.model_construct(_fields_set=set(sections))
-    object.__getattribute__(part, "__dict__").update(sections)
+    part: Plan = _made(
+        Plan, {name: _adapter(Plan, name).validate_python(data[name]) for name in names}
+    )
     return part
 
 
-def _adapter(name: str) -> "TypeAdapter[Any]":
-    """What validates one key of the plan alone: its annotation with its metadata."""
+def _section(kind: type[Section], data: dict[str, Any]) -> Any:
+    return _made(kind, {name: _value(kind, name, value) for name, value in data.items()})
+
+
+def _value(kind: type[Section], name: str, value: Any) -> Any:
+    """One key's value: sections, and lists and tables of sections, may be parts in turn."""
+    annotation = kind.model_fields[name].annotation
+    below = next((t for t in (annotation, *get_args(annotation)) if _is_section(t)), None)
+    if below is None:
+        return _adapter(kind, name).validate_json(_dumps(value))
+    if isinstance(value, list):
+        return tuple(_section(below, item) for item in value)
+    if get_origin(annotation) is dict:
+        return {key: _section(below, item) for key, item in value.items()}
+    return _section(below, value)
+
+
+def _is_section(kind: Any) -> TypeGuard[type[Section]]:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _made(kind: type[Section], values: dict[str, Any]) -> Any:
+    """A section with these keys alone: a key that is absent has no default either."""
+    made = kind.model_construct(_fields_set=set(values))
+    vars(made).clear()
+    vars(made).update(values)
+    return made
+
+
+@cache
+def _adapter(kind: type[Section], name: str) -> "TypeAdapter[Any]":
+    """What validates one key alone: its annotation with its metadata."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Plan.model_fields[name].rebuild_annotation())
+    return TypeAdapter(kind.model_fields[name].rebuild_annotation())
 
 
 def _dumps(value: Any) -> bytes:

@@ -4,7 +4,7 @@ Every key that changes a number is required: what a plan does not say is not gue
 `config/README.md` explains each key; a test keeps it in step with these types.
 """
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,18 @@ class Section(BaseModel):
     """Base of every section: strict types, no unknown keys, frozen."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    if not TYPE_CHECKING:  # else every misspelt key would pass as Any
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Only called for what is absent: in a rule's part, a key that it was not granted."""
+            kind = type(self).__name__
+            if name in type(self).model_fields:
+                raise AttributeError(
+                    f"this rule was not granted the plan key `{name}` of {kind}: add it to"
+                    " sitewise.plan.parts"
+                )
+            raise AttributeError(f"{kind} has no {name!r}")
 
 
 class Estimand(Section):
