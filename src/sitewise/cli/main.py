@@ -13,7 +13,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Reproducible analysis of multi-site clinical trials with longitudinal outcomes.",
     epilog="Exit codes: 0 done, 2 the plan is wrong, 3 the data, 4 a model, 5 the run itself,"
     " 6 files were altered, 1 anything else, 130 stopped by Ctrl-C.",
 )
@@ -27,6 +26,28 @@ DataFolder = Annotated[
         "--data", help="Folder with the hospital files. [default: data/<trial>]", metavar="FOLDER"
     ),
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    """Print the version and end, before any command is looked for."""
+    if wanted:
+        from sitewise import __version__
+
+        typer.echo(f"sitewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Reproducible analysis of multi-site clinical trials with longitudinal outcomes."""
 
 
 @app.command()
