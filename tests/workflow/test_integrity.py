@@ -195,6 +195,11 @@ def test_bad_data_is_told_in_the_words_of_the_job(trial: Trial) -> None:
     done = trial.run()
     assert done.returncode == 3
     assert "hospital_2.csv" in done.stderr
+    kept = trial.folder / "logs" / "three" / "check_trial.findings.csv"
+    assert "logs/three/check_trial.findings.csv" in done.stderr
+    listed = kept.read_text()
+    assert "the file is empty" in listed
+    assert "hospital_1.csv" in listed, "what the others sent is judged as well"
     assert "Traceback" not in done.stderr
     assert "CalledProcessError" not in done.stderr
     assert not (trial.results / "manifest.json").exists(), "half a run is not sealed"

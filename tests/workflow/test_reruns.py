@@ -80,6 +80,13 @@ def test_title_or_template_changed(trial: Trial, place: str) -> None:
     assert ("plan key `title` changed" if place == "title" else "report.css") in done.stdout
 
 
+def test_a_key_that_is_only_worded_and_drawn(trial: Trial) -> None:
+    edit(trial.plan, "favours: lower", "favours: higher")
+    done = trial.run()
+    assert sorted(jobs(done)) == sorted([*LAST, "Drawing the figures"])
+    assert "plan key `arms` changed" in done.stdout
+
+
 def test_comments_change_nothing(trial: Trial) -> None:
     for path in (
         trial.project / "workflow" / "scripts" / "fit.py",

@@ -67,6 +67,7 @@ rule check_trial:
         "../../environment.yml"
     params:
         plan=param("check_trial", "plan"),
+        left_out=param("check_trial", "left_out"),
         code=param("check_trial", "code"),
         lock=param("check_trial", "lock"),
     message:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.inference.plan_models import factors_missing, has_site_by_visit
+from sitewise.inference.plan_models import has_site_by_visit
 from sitewise.inference.planned_fit import MissedVisit
 from sitewise.lmm.design import Design
 from sitewise.lmm.formula import Formula, fixed_columns
 from sitewise.lmm.result import Fit, RandomTerm
+from sitewise.plan.factors import left_out
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, SITEID, USUBJID, WEEK
 
@@ -212,7 +213,7 @@ def _contrast_words(plan: Plan) -> str:
 
 def stratification(plan: Plan, formula: Formula) -> Iterator[str]:
     """Stratification factors that the formula leaves out."""
-    for factor in factors_missing(plan, formula):
+    for factor in left_out(plan.stratification, formula.text):
         yield (
             f"Randomisation was stratified by {factor}, and this model leaves it out: its"
             " standard error of the treatment contrast is likely too large."

@@ -73,37 +73,9 @@ def has_site_by_visit(formula: Formula) -> bool:
     return False
 
 
-def factors_missing(plan: Plan, formula: Formula) -> tuple[str, ...]:
-    """Stratification factors that are neither in the fixed part nor the grouping of a term."""
-    names = {*fixed_columns(formula), *(c for spec in formula.random for c in spec.group)}
-    return tuple(factor for factor in plan.stratification if factor not in names)
-
-
 def model_notes(plan: Plan) -> list[Problem]:
-    """What is allowed but should be seen.
-
-    Stratification factors missing from a model, and comparisons that are certain to be refused.
-    """
-    return [*_factor_notes(plan), *_comparison_notes(plan)]
-
-
-def _factor_notes(plan: Plan) -> list[Problem]:
-    notes = []
-    for name, model in plan.models.items():
-        try:
-            formula = parse_formula(model.formula)
-        except ModelError:
-            continue  # check_models says it
-        notes += [
-            Problem(
-                f"the stratification factor {factor} is not in the model",
-                where=f"models.{name}.formula",
-                fix=f"add + {'(1 | SITEID)' if factor == SITEID else factor}, or say in the report"
-                " why it is left out",
-            )
-            for factor in factors_missing(plan, formula)
-        ]
-    return notes
+    """What is allowed but should be seen: comparisons that are certain to be refused."""
+    return list(_comparison_notes(plan))
 
 
 def _comparison_notes(plan: Plan) -> Iterator[Problem]:

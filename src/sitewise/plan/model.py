@@ -78,8 +78,8 @@ class Plan(Section):
     )
     covariates: dict[Name, Covariate] = Field(description="patient-level columns")
     stratification: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
-        description="covariates, or SITEID, that randomisation was stratified by; a model without"
-        " one is noted by `check` and carries a caution"
+        description="covariates, or SITEID, that randomisation was stratified by; each model"
+        " without one is a finding, and carries a caution"
     )
     baseline: Baseline = Field(description="how the baseline enters the models")
     analysis_sets: dict[Name, AnalysisSet] = Field(

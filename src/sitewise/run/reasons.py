@@ -78,6 +78,7 @@ def _param_in_words(name: str) -> str:
     words = {
         "plan": f"plan key `{rest}`",
         "raw": rest,
+        "left_out": f"the list of stratification factors left out of the model {rest}",
         "code": "its script" if rest == "script" else f"code of {rest}",
         "lock": "the locked environment",
         "sites": "the site sheet",

@@ -1,12 +1,12 @@
 """The declared design held against the data, and what the plan's models need to exist at all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.errors import Problem
 from sitewise.terms import AVISIT, AVISITN, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
 from sitewise.trial.account import FileRow
-from sitewise.trial.findings import Found
+from sitewise.trial.findings import Found, file_finding, records_frame
 from sitewise.trial.rows import PARAMCD
 
 if TYPE_CHECKING:
@@ -85,6 +85,27 @@ def _single_arm(rows: "pd.DataFrame", counts: "pd.Series[int]") -> Found:
         advice="expected where a site has very few patients; otherwise check its arm codes",
         scope="site",
     )
+
+
+def check_factors(left_out: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
+    """One finding a model and stratification factor that the model does not contain."""
+    return records_frame(
+        [
+            file_finding(
+                "", "", "stratification factor left out",
+                f"randomisation was stratified by {factor}, and the model {model} does not contain"
+                f" {factor}: its standard error of the treatment contrast is likely too large",
+                severity=Severity.WARNING, column=f"models.{model}.formula",
+                allowed="each stratification factor of the plan, in the fixed part or as the"
+                " grouping of a random term",
+                action="fitted as planned, with a caution in the report",
+                advice=f"add + {f'(1 | {SITEID})' if factor == SITEID else factor} to the formula,"
+                " or say beside the report why the factor is left out",
+            )
+            for model, factors in sorted(left_out.items())
+            for factor in factors
+        ]
+    )  # fmt: skip
 
 
 def check_present(

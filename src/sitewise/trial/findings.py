@@ -1,12 +1,11 @@
 """Findings: what the checks saw, in sentences that a hospital's data manager understands."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sitewise.errors import Problem
 from sitewise.terms import AVISIT, SITEID, SRCFILE, SRCROW, USUBJID, Fate, Severity
 from sitewise.trial.rows import PARAMCD, set_fate
 
@@ -28,7 +27,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "trial": (),
 }
 LONGEST_VALUE = 60
-FIRST = 5
+SITE_ASIDE = "site set aside"  # what happened to the readings of a bad site
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,12 @@ def read_findings(path: str | Path) -> "pd.DataFrame":
 def file_finding(
     site: str, file: str, rule: str, message: str, *, severity: Severity = Severity.ERROR,
     row: int | None = None, column: str = "", value: str = "", allowed: str = "",
-    action: str = "site set aside", advice: str = "",
+    action: str = SITE_ASIDE, advice: str = "",
 ) -> dict[str, object]:  # fmt: skip
-    """One finding about a file as a whole, as a row for `records_frame`."""
+    """One finding about a file as a whole, as a row for `records_frame`.
+
+    site, file: both empty where it is about the trial.
+    """
     return {
         "RULE": rule, "SEVERITY": severity.value, SITEID: site, USUBJID: "", AVISIT: "",
         PARAMCD: "", SRCFILE: file, SRCROW: row, "COLUMN": column, "VALUE": shown(value),
@@ -137,22 +139,6 @@ def lost_readings(
     )  # fmt: skip
 
 
-def stop_problem(found: Found, key: str) -> Problem:
-    """The problem that a rule of the plan set to `stop` makes of a finding."""
-    frame = _one(found)
-    where = [
-        ", ".join(part for part in (_place(line), str(line["MESSAGE"])) if part)
-        for line in frame.head(FIRST).to_dict("records")
-    ]
-    more = len(frame) - len(where)
-    tail = f" (and {more} more)" if more > 0 else ""
-    return Problem(
-        f"{found.rule}, {len(frame)} time(s): " + "; ".join(where) + tail,
-        allowed=found.allowed,
-        fix=f"{found.advice} (the plan's rules.{key} is `stop`; `set aside` would go on without)",
-    )
-
-
 def shown(value: object) -> str:
     """A cell for people: control characters escaped, long text shortened."""
     missing = value is None or (isinstance(value, float) and math.isnan(value))
@@ -160,11 +146,6 @@ def shown(value: object) -> str:
     if not text.isprintable():
         text = text.encode("unicode_escape").decode("ascii")
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
-
-
-def _place(line: Mapping[Any, Any]) -> str:
-    file, row = str(line[SRCFILE]), line[SRCROW]
-    return f"{file} line {row}" if isinstance(row, int) else file
 
 
 def _one(found: Found) -> "pd.DataFrame":

@@ -35,24 +35,13 @@ class Ingested:
     findings: "pd.DataFrame"
 
 
-def ingest_batch(plan: "Plan", sites: Sequence[Site], folder: Path) -> Ingested:
-    """Read the files of `sites` from `folder`.
-
-    Raises DataError where the folder is missing, or where a site can't be used and the plan's
-    rules.bad_site is `stop`: all problems of the batch at once.
-    """
-    ingested, problems = read_batch(plan, sites, folder)
-    if problems:
-        raise DataError("Hospital files can't be used.", problems)
-    return ingested
-
-
-def read_batch(
+def ingest_batch(
     plan: "Plan", sites: Sequence[Site], folder: Path, listed: Sequence[str] | None = None
-) -> tuple[Ingested, list[Problem]]:
-    """As `ingest_batch`; the problems that would stop the run are handed back, not raised.
+) -> Ingested:
+    """Read the files of `sites` from `folder`; a site that can't be used is set aside and said.
 
-    listed: the files of the whole site sheet, where they are known.
+    listed: the files of the whole site sheet, where they are known. Raises DataError where the
+    folder is missing.
     """
     if not folder.is_dir():
         raise DataError(
@@ -77,7 +66,7 @@ def read_batch(
         _file_row(site, read[site.siteid], int(counts.get(site.siteid, 0)))
         for site in sorted(sites, key=lambda site: site.siteid)
     )
-    return Ingested(rows, files, records_frame(records)), _stops(plan, sites, read)
+    return Ingested(rows, files, records_frame(records))
 
 
 def _unit_fault(plan: "Plan", site: Site) -> tuple[Fault, ...]:
@@ -140,20 +129,3 @@ def _file_row(site: Site, source: Source, readings: int) -> FileRow:
         status="set aside" if source.faults else "used",
         reason="; ".join(fault.message for fault in source.faults),
     )
-
-
-def _stops(plan: "Plan", sites: Sequence[Site], read: dict[str, Source]) -> list[Problem]:
-    """One problem a fault, where the plan wants bad sites to stop the run."""
-    if plan.rules.bad_site != "stop":
-        return []
-    return [
-        Problem(
-            fault.message,
-            where=f"site {site.siteid}, {site.file}" + (f" line {fault.row}" if fault.row else ""),
-            allowed=fault.allowed,
-            fix=f"{fault.advice} (the plan's rules.bad_site is `stop`;"
-            " `set aside` would go on without the site)",
-        )
-        for site in sorted(sites, key=lambda site: site.siteid)
-        for fault in read[site.siteid].faults
-    ]

@@ -4,19 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sitewise.errors import Problem
+from sitewise.plan.factors import factors_left_out
+from sitewise.plan.parts import part_data, read_part
 from sitewise.plan.sheet import SiteSheet
 from sitewise.trial.account import Account, FileRow
-from sitewise.trial.checks import check_readings
+from sitewise.trial.checks import check_batch
 from sitewise.trial.derive import derive_rows
-from sitewise.trial.ingest import read_batch
-from sitewise.trial.stopped import StoppedError
-from sitewise.trial.trial_checks import check_whole
+from sitewise.trial.ingest import ingest_batch
+from sitewise.trial.trial_checks import check_trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.plan.model import Plan
+
+
+RULES = ("ingest", "check_batch", "check_trial", "derive")
 
 
 @dataclass(frozen=True)
@@ -32,25 +35,21 @@ class CheckedTrial:
 def check_data(plan: "Plan", sheet: SiteSheet, folder: Path) -> CheckedTrial:
     """Read, check and derive all hospitals of a trial; nothing is fitted or written.
 
-    The same functions in the same batches as the workflow. Raises StoppedError, a DataError, with
-    every problem that would stop the run, whichever stage finds it, and with all findings.
+    The same functions in the same batches as the workflow, each with its rule's part of the plan.
+    Raises StoppedError, a DataError, with every problem that would stop the run and all findings.
     """
-    problems: list[Problem] = []
+    part = {rule: read_part(part_data(plan, rule)) for rule in RULES}
     rows: list[pd.DataFrame] = []
     findings: list[pd.DataFrame] = []
     files: list[FileRow] = []
     listed = [site.file for site in sheet.sites]
     for sites in sheet.batches(plan.sites.batches).values():
-        ingested, found = read_batch(plan, sites, folder, listed)
-        problems += found
-        checked, found = check_readings(plan, ingested.rows)
-        problems += found
+        ingested = ingest_batch(part["ingest"], sites, folder, listed)
+        checked = check_batch(part["check_batch"], ingested.rows)
         rows.append(checked.rows)
         findings += [ingested.findings, checked.findings]
         files += ingested.files
-    readings, said, account, found = check_whole(plan, rows, files, findings)
-    problems += found
-    if problems:
-        title = f"The hospital files have {len(problems)} problem(s)."
-        raise StoppedError(title, problems, said, readings)
-    return CheckedTrial(readings, said, account, derive_rows(plan, readings))
+    readings, said, account = check_trial(
+        part["check_trial"], rows, files, findings, factors_left_out(plan)
+    )
+    return CheckedTrial(readings, said, account, derive_rows(part["derive"], readings))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,21 @@ def test_every_command_explains_itself(command: str) -> None:
     shown = runner.invoke(app, [command, "--help"])
     assert shown.exit_code == 0
     assert "Usage:" in shown.output
+
+
+def test_the_version_is_that_of_the_package(root: Path) -> None:
+    shown = runner.invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    assert shown.output == f"sitewise {declared}\n"
+
+
+def test_the_help_says_what_it_is_for() -> None:
+    said = runner.invoke(app, ["--help"]).output
+    assert "multi-site clinical trials" in said
+    assert "--version" in said
+    assert "Exit codes:" in said
+    assert runner.invoke(app, []).output == said
 
 
 def test_check_shows_findings_and_account(root: Path, three: Path, tmp_path: Path) -> None:
@@ -71,6 +87,23 @@ def test_a_finding_says_what_is_allowed_and_what_to_do(root: Path, three: Path) 
     assert "to do: compare the cell with the source document" in text
     assert "done: reading set aside" in text
     assert max(map(len, found.output.splitlines()[1:40])) <= 80
+
+
+def test_check_names_the_stratification_factor_of_a_model(
+    root: Path, three: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "three.yaml"
+    text = (root / "config" / "three.yaml").read_text()
+    plan.write_text(text.replace("stratification: []", "stratification: [SITEID]"))
+    (tmp_path / "three_sites.csv").write_bytes((root / "config" / "three_sites.csv").read_bytes())
+    arguments = ["check", str(plan), "--data", str(three)]
+    found = runner.invoke(app, arguments, env={"COLUMNS": "120"})
+    assert found.exit_code == 0, found.output
+    text = " ".join(found.output.replace("\u2502", " ").split())
+    assert "the model patient does not contain SITEID" in text
+    assert "to do: add + (1 | SITEID) to the formula" in text
+    assert text.count("randomisation was stratified by SITEID") == 1, "nested has it"
+    assert "Note on the plan" not in text
 
 
 def test_check_shows_the_findings_that_stop_it(root: Path, three: Path, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from sitewise.audit.hashing import params_digests
 from sitewise.errors import RunError
+from sitewise.plan.load import validate_plan
 from sitewise.run.context import ABSENT, Context, context_of, load_context
 from sitewise.run.jobs import jobs_of, outputs_of
 from sitewise.run.params import job_params, params_of
@@ -83,6 +85,70 @@ def test_a_change_of_one_model_does_not_fit_the_others(context: Context) -> None
     after = replace(context, plan=context.plan.model_copy(update={"models": models}))
     fits = {job for job in changed(context, after) if job.startswith("fit ")}
     assert fits == {"fit SYSBP/slope", "fit DIABP/slope"}
+
+
+def rules_of(found: dict[str, set[str]]) -> set[str]:
+    """Rules of the changed jobs, but for those that print the plan's digest."""
+    return {job.split()[0] for job, names in found.items() if names != {"digests.plan"}}
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "rules"),
+    [
+        ("arms", {"favours": "higher"}, {"figures", "report"}),
+        ("endpoints", {"SYSBP": {"label": "Pressure"}}, {"describe", "figures", "report"}),
+        ("endpoints", {"DIABP": {"role": "exploratory"}}, {"report"}),
+        ("covariates", {"SEX": {"label": "Gender"}}, {"check_batch", "describe", "report"}),
+        ("analysis_sets", {"FAS": {"label": "All"}}, {"describe", "report"}),
+        ("rules", {"bad_site": "stop"}, {"check_trial", "report"}),
+        ("primary", {"model": "slope"}, {"icc", "fit", "crosscheck", "sites", "figures", "report"}),
+    ],
+)
+def test_words_and_verdicts_rerun_only_who_uses_them(
+    context: Context, section: str, change: dict[str, Any], rules: set[str]
+) -> None:
+    assert rules_of(changed(context, edited(context, section, change))) == rules
+
+
+def test_a_label_of_an_arm_concerns_the_report_alone(context: Context) -> None:
+    order = [{"name": "Active", "label": "tablets"}, {"name": "Placebo", "label": "placebo"}]
+    after = edited(context, "arms", {"order": order})
+    assert rules_of(changed(context, after)) == {"report"}
+
+
+def test_the_order_of_codes_is_a_change(context: Context) -> None:
+    """The first code is the reference level: the same keys in another order fit another model."""
+    sex = context.plan.covariates["SEX"]
+    turned = sex.model_copy(update={"codes": dict(reversed(sex.codes.items()))})
+    covariates = {**context.plan.covariates, "SEX": turned}
+    after = replace(context, plan=context.plan.model_copy(update={"covariates": covariates}))
+    assert "fit" in rules_of(changed(context, after))
+
+
+def test_factors_left_out_concern_the_checks(context: Context) -> None:
+    """A formula that leaves out the same factors as before is no concern of theirs."""
+    before = replace(
+        context, plan=context.plan.model_copy(update={"stratification": ("SITEID", "SEX")})
+    )
+    assert changed(context, before)["check_trial "] == {
+        f"left_out.{name}" for name in ("patient", "nested", "linear", "slope")
+    }
+    formula = before.plan.models["nested"].formula
+    same = edited(before, "models", {"nested": {"formula": formula.replace("BASE +", "AGE +")}})
+    assert "check_trial " not in changed(before, same)
+    held = edited(before, "models", {"nested": {"formula": formula.replace("BASE +", "SEX +")}})
+    assert changed(before, held)["check_trial "] == {"left_out.nested"}
+
+
+def edited(context: Context, section: str, change: dict[str, Any]) -> Context:
+    """The context with a plan of which some keys of a section were changed."""
+    data = context.plan.model_dump()
+    for key, value in change.items():
+        if isinstance(value, dict):
+            data[section][key].update(value)
+        else:
+            data[section][key] = value
+    return replace(context, plan=validate_plan(data, "x.yaml"))
 
 
 def test_outputs_are_unique_and_the_manifest_is_last(context: Context) -> None:

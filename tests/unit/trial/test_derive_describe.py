@@ -108,7 +108,7 @@ def test_files_between_the_rules_change_nothing(trial, tmp_path: Path) -> None:
         rows.append(read_frame(out / f"{name}.checked.parquet"))
         files += read.files
         findings += [read_findings(out / f"{name}{end}.csv") for end in ("", ".check")]
-    readings, said, account = check_trial(part("check_trial"), rows, files, findings)
+    readings, said, account = check_trial(part("check_trial"), rows, files, findings, {})
     assert account == whole.account
     assert said.equals(whole.findings)
     write_frame(out / "readings.parquet", readings)

@@ -8,12 +8,14 @@ from types import ModuleType
 import pytest
 
 from sitewise.errors import DataError
+from sitewise.plan.factors import factors_left_out
 from sitewise.plan.parts import part_data
 from sitewise.store.frames import read_frame, write_csv, write_frame
 from sitewise.store.results import read_result, write_result
 from sitewise.trial.account import Account
 from sitewise.trial.checks import check_batch
 from sitewise.trial.description import Description
+from sitewise.trial.findings import read_findings
 from sitewise.trial.ingest import ingest_batch
 
 
@@ -26,13 +28,11 @@ def script(root: Path, rule: str) -> ModuleType:
     return module
 
 
-def test_from_hospital_files_to_description(trial, root: Path, tmp_path: Path) -> None:
-    trial.row("A", "A1", "month 6")["sbp"] = "abc"
+def run_checks(trial, root: Path, out: Path) -> dict[str, Path]:
+    """The workflow's scripts up to check_trial, in two batches; what the last one writes."""
     trial.write()
-    out = tmp_path / "out"
-    out.mkdir()
-    plan = {rule: part_data(trial.plan, rule) for rule in
-            ("ingest", "check_batch", "check_trial", "derive", "describe")}  # fmt: skip
+    out.mkdir(exist_ok=True)
+    plan = {rule: part_data(trial.plan, rule) for rule in ("ingest", "check_batch", "check_trial")}
     names: dict[str, list[Path]] = {"rows": [], "files": [], "found": []}
     for batch, sites in trial.sheet.batches(2).items():
         rows, checked = out / f"{batch}.rows.parquet", out / f"{batch}.checked.parquet"
@@ -48,21 +48,74 @@ def test_from_hospital_files_to_description(trial, root: Path, tmp_path: Path) -
         names["rows"].append(checked)
         names["files"].append(files)
         names["found"] += found
+    written = {
+        "readings": out / "readings.parquet", "findings": out / "findings.csv",
+        "account": out / "account.json", "stopped": out / "check_trial.findings.csv",
+    }  # fmt: skip
     script(root, "check_trial").main(
-        plan=plan["check_trial"], **names, readings=out / "readings.parquet",
-        findings=out / "findings.csv", account=out / "account.json",
-        stopped=out / "stopped.csv",
-    )  # fmt: skip
+        plan=plan["check_trial"], left_out=factors_left_out(trial.plan), **names, **written
+    )
+    return written
+
+
+def test_from_hospital_files_to_description(trial, root: Path, tmp_path: Path) -> None:
+    trial.row("A", "A1", "month 6")["sbp"] = "abc"
+    trial.data["stratification"] = ["AREA"]
+    out = tmp_path / "out"
+    written = run_checks(trial, root, out)
+    plan = {rule: part_data(trial.plan, rule) for rule in ("derive", "describe")}
     script(root, "derive").main(
-        plan=plan["derive"], readings=out / "readings.parquet", rows=out / "adbp.parquet"
+        plan=plan["derive"], readings=written["readings"], rows=out / "adbp.parquet"
     )
     script(root, "describe").main(
         plan=plan["describe"], rows=out / "adbp.parquet", description=out / "description.json"
     )
-    account = read_result(out / "account.json", Account)
+    account = read_result(written["account"], Account)
     assert (account.readings, len(read_frame(out / "adbp.parquet"))) == (72, 71)
-    assert "'abc' is not a number" in (out / "findings.csv").read_text()
+    told = written["findings"].read_text()
+    assert "'abc' is not a number" in told
+    assert told.count("randomisation was stratified by AREA") == len(trial.plan.models)
+    assert not written["stopped"].exists()
     assert len(read_result(out / "description.json", Description).flow) == 2 + 4
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("bad_site", "site A, A.csv: "),
+        ("unknown_arm", "B.csv line 6, the plan knows no arm 'HCI'"),
+        ("unknown_visit", "C.csv line 2, the plan knows no visit 'later'"),
+        ("patient_at_two_sites", "D.csv"),
+        ("arm_changes", "C.csv line 7"),
+    ],
+)
+def test_a_rule_set_to_stop_leaves_every_finding(
+    trial, root: Path, tmp_path: Path, rule: str, said: str
+) -> None:
+    """Whichever stage finds it, in whichever batch: one message, one file with all findings."""
+    trial.data["rules"][rule] = "stop"
+    trial.row("B", "B1", "month 6")["arm"] = "HCI"
+    trial.row("C", "C0", "baseline")["visit"] = "later"
+    trial.row("C", "C1", "month 12")["arm"] = "HIC"
+    trial.row("D", "D2", "month 12")["patient"] = "C2"
+    trial.row("D", "D1", "month 6")["dbp"] = "9"
+    trial.sites["A"] = {"sha256": "0" * 64}
+    trial.data["rules"]["bad_site_share"] = 1.0
+    with pytest.raises(DataError) as caught:
+        run_checks(trial, root, tmp_path / "out")
+    stop, kept = caught.value.problems
+    assert said in f"{stop.where}: {stop.what}"
+    assert f"rules.{rule} is `stop`" in stop.fix
+    listing = tmp_path / "out" / "check_trial.findings.csv"
+    assert kept.where == listing.as_posix()
+    rules = set(read_findings(listing)["RULE"])
+    assert rules >= {
+        "file digest", "unknown arm", "unknown visit", "outside the hard limits", "arm changes",
+        "patient at two sites",
+    }  # fmt: skip
+    with pytest.raises(DataError) as checked:
+        trial.check()
+    assert checked.value.problems == (stop,), "`sitewise check` says the same"
 
 
 def test_what_stops_the_trial_leaves_its_findings(trial, root: Path, tmp_path: Path) -> None:
@@ -79,7 +132,8 @@ def test_what_stops_the_trial_leaves_its_findings(trial, root: Path, tmp_path: P
     outputs = {name: tmp_path / name for name in ("readings", "findings", "account")}
     with pytest.raises(DataError) as caught:
         script(root, "check_trial").main(
-            plan=part_data(trial.plan, "check_trial"), rows=[tmp_path / "rows.parquet"],
+            plan=part_data(trial.plan, "check_trial"), left_out={},
+            rows=[tmp_path / "rows.parquet"],
             files=[tmp_path / "files.json"], found=[tmp_path / "found.csv"],
             **outputs, stopped=stopped,
         )  # fmt: skip

@@ -158,6 +158,30 @@ def test_an_account_that_does_not_add_up_stops(trial) -> None:
         dataclasses.replace(file, readings=file.readings + 1) for file in ingested.files
     ]
     with pytest.raises(DataError, match="does not add up"):
-        check_trial(trial.plan, [checked.rows], wrong, [ingested.findings])
+        check_trial(trial.plan, [checked.rows], wrong, [ingested.findings], {})
     with pytest.raises(DataError, match="does not add up"):
-        check_trial(trial.plan, [checked.rows.iloc[:-1]], ingested.files, [ingested.findings])
+        check_trial(trial.plan, [checked.rows.iloc[:-1]], ingested.files, [ingested.findings], {})
+
+
+def test_a_stratification_factor_outside_a_model_is_a_finding(trial) -> None:
+    """One a model and factor, in the findings and in the account; nothing is lost by it."""
+    trial.data["stratification"] = ["AREA", "SITEID"]
+    nested = trial.data["models"]["nested"]
+    nested["formula"] = nested["formula"].replace("~ ", "~ AREA + ")
+    checked = trial.check()
+    found = checked.findings[checked.findings["RULE"] == "stratification factor left out"]
+    places = found[["COLUMN", "SEVERITY", "SITEID", "SRCFILE"]].to_numpy().tolist()
+    without_area = sorted(set(trial.plan.models) - {"nested"})
+    assert places == sorted(
+        [[f"models.{name}.formula", "warning", "", ""] for name in [*without_area, "patient"]]
+    )
+    by_patient = found[found["COLUMN"] == "models.patient.formula"]
+    area, site = by_patient.sort_values("MESSAGE").to_dict("records")
+    assert "the model patient does not contain AREA" in area["MESSAGE"]
+    assert area["ADVICE"].startswith("add + AREA to the formula")
+    assert site["ADVICE"].startswith("add + (1 | SITEID) to the formula")
+    assert "grouping of a random term" in area["ALLOWED"]
+    assert "caution" in area["ACTION"]
+    counted = [f for f in checked.account.findings if f.rule == "stratification factor left out"]
+    assert sum(f.findings for f in counted) == len(found)
+    assert set(checked.readings["FATE"]) == {"analysed"}
