@@ -1,6 +1,7 @@
 """Cells that several sections share: estimates, p-values with their place, capped lists."""
 
-from sitewise.lmm.result import Estimate
+from sitewise.inference.planned_fit import PlannedFit
+from sitewise.lmm.result import Estimate, Fit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, interval, number
 from sitewise.report.layout import Cell
@@ -23,12 +24,42 @@ def place_note(evidence: Evidence, endpoint: str) -> str:
     return f"{place.marker} {place.note}." if place.marker else ""
 
 
-def estimate_cells(evidence: Evidence, endpoint: str, result: Estimate) -> tuple[Cell, ...]:
-    """Estimate, SE, interval, df, p: the five columns of `ESTIMATE_COLUMNS`."""
-    d = evidence.decimals(endpoint)
+def fit_state(fit: Fit) -> str:
+    """`not converged`, `singular` or `regular`."""
+    if not fit.converged:
+        return "not converged"
+    return "singular" if fit.singularity.singular else "regular"
+
+
+def withheld_note(fit: PlannedFit, file: str) -> str:
+    """Why a table shows no estimate of a fit, or nothing."""
+    if fit.fit.converged:
+        return ""
+    return (
+        f"The fit of {fit.model} did not converge: its estimates are not final and are not shown;"
+        f" they are in {file}, marked."
+    )
+
+
+def estimate_cells(
+    evidence: Evidence,
+    fit: PlannedFit,
+    result: Estimate,
+    decimals: tuple[int, int] | None = None,
+) -> tuple[Cell, ...]:
+    """Estimate, SE, interval, df, p: the five columns of `estimate_columns`.
+
+    decimals: of the estimate and of its SE, where they are not those of the endpoint.
+    Of a fit that did not converge nothing is shown: where the search stopped, neither the
+    estimate nor what is reckoned from the curvature there is a result.
+    """
+    if not fit.fit.converged:
+        return (Cell(NONE),) * 5
+    endpoint = fit.endpoint
+    d, d_se = decimals or (evidence.decimals(endpoint), evidence.decimals(endpoint) + 1)
     return (
         Cell(number(result.estimate, d)),
-        Cell(number(result.se, d + 1)),
+        Cell(number(result.se, d_se)),
         Cell(interval(result.lower, result.upper, d)),
         Cell(degrees(result.df)),
         p_cell(evidence, endpoint, result.p),

@@ -51,8 +51,12 @@ def _observed(axes: Axes, plan: Plan, description: Description, endpoint: str) -
 
 
 def _differences(axes: Axes, plan: Plan, primary: PlannedFit) -> None:
-    arms = [a.name for a in plan.arms.order if a.name != plan.arms.reference]
     axes.axhline(0, color=GREY, linewidth=0.6)
+    if not primary.fit.converged:  # no result, as on the page
+        _visit_axis(axes, plan)
+        axes.set_xlabel("The fit did not converge: nothing to show")
+        return
+    arms = [a.name for a in plan.arms.order if a.name != plan.arms.reference]
     for k, arm in enumerate(arms):
         look = arm_style(plan.arms, arm)
         for c in primary.contrasts:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from sitewise.report import words, words_front
 from sitewise.report.cells import estimate_cells, estimate_columns, place_note
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE
-from sitewise.report.layout import Cell, Figure, Table, row, table
+from sitewise.report.layout import Figure, Table, row, table
 from sitewise.report.standing import joint, joint_verdict
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_figures import profiles_alt, profiles_caption
@@ -72,13 +71,11 @@ def _joint(evidence: Evidence) -> str:
 def _contrasts(e: Evidence) -> Table:
     rows = []
     for name, section in e.plan.endpoints.items():
-        primary = e.primary_fit(name).answer
+        fit = e.primary_fit(name)
         label = f"{section.label} ({section.unit})"
-        cells = estimate_cells(e, name, primary.result)
         if words.no_answer(e, name):
-            # What did not converge is no result: its numbers are in contrasts.csv alone.
-            label, cells = f"{label}: not converged", tuple(Cell(NONE) for _ in cells)
-        rows.append(row(label, section.role, *cells))
+            label = f"{label}: not converged"
+        rows.append(row(label, section.role, *estimate_cells(e, fit, fit.answer.result)))
     primary = e.primary_fit(next(iter(e.plan.endpoints))).answer
     return table(
         "tbl-answer",

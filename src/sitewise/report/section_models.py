@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report import words_figures as captions
 from sitewise.report import words_models as words
-from sitewise.report.cells import estimate_cells, estimate_columns, p_cell, place_note
+from sitewise.report.cells import (
+    estimate_cells,
+    estimate_columns,
+    fit_state,
+    place_note,
+    withheld_note,
+)
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import (
     NONE,
     decimals_for_se,
-    degrees,
-    interval,
     listed,
     number,
     typeset,
@@ -118,17 +122,9 @@ def _cautions(fits: tuple[PlannedFit, ...]) -> tuple[str, ...]:
 def _fixed(e: Evidence, fit: PlannedFit) -> Table:
     rows = []
     for effect in fit.fit.fixef:
+        label = words.coefficient(effect.name, fit.fit.levels)
         d = decimals_for_se(effect.se, e.decimals(fit.endpoint) + 1)
-        rows.append(
-            row(
-                words.coefficient(effect.name, fit.fit.levels),
-                number(effect.estimate, d),
-                number(effect.se, d),
-                interval(effect.lower, effect.upper, d),
-                degrees(effect.df),
-                p_cell(e, fit.endpoint, effect.p),
-            )
-        )
+        rows.append(row(label, *estimate_cells(e, fit, effect, decimals=(d, d))))
     references = ", ".join(f"{factor} {levels[0]}" for factor, levels in fit.fit.levels.items())
     return table(
         f"tbl-fixed-{fit.endpoint}",
@@ -142,6 +138,7 @@ def _fixed(e: Evidence, fit: PlannedFit) -> Table:
             else "",
             DESCRIPTIVE,
             place_note(e, fit.endpoint),
+            withheld_note(fit, "tables/fixed_effects.csv"),
         ],
         file="fixed_effects.csv",
     )
@@ -189,12 +186,6 @@ def _components(e: Evidence, fit: PlannedFit) -> Table:
     )
 
 
-def _status(fit: PlannedFit) -> str:
-    if not fit.fit.converged:
-        return "not converged"
-    return "singular" if fit.fit.singularity.singular else "regular"
-
-
 def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table:
     rows = []
     columns = estimate_columns(e, e.endpoint(name).unit)
@@ -205,8 +196,8 @@ def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table
         if fit.primary is None:
             rows.append(row(label, *[NONE] * len(columns), "no such contrast"))
             continue
-        cells = estimate_cells(e, name, fit.primary.result)
-        rows.append(row(label, *cells, _status(fit), kind="strong" if main else ""))
+        cells = estimate_cells(e, fit, fit.primary.result)
+        rows.append(row(label, *cells, fit_state(fit.fit), kind="strong" if main else ""))
     return table(
         f"tbl-side-{name}",
         f"The primary contrast under each model, {name}: {what}",
@@ -220,6 +211,7 @@ def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table
             place_note(e, name),
             "Only the primary model answers the question; the others show how far the answer"
             " hangs on the model.",
+            *(withheld_note(fit, "tables/contrasts.csv") for fit in fits),
         ],
         file="contrasts.csv",
     )
@@ -237,7 +229,7 @@ def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
             last = head
         main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
         label = f"{c.visit} (primary)" if main else c.visit
-        cells = estimate_cells(e, fit.endpoint, c.result)
+        cells = estimate_cells(e, fit, c.result)
         rows.append(row(label, *cells, kind="strong" if main else ""))
     return table(
         f"tbl-visits-{fit.endpoint}",
@@ -248,6 +240,7 @@ def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
             place_note(e, fit.endpoint),
             "Apart from the primary contrast these p-values are not adjusted for their number and"
             " are descriptive.",
+            withheld_note(fit, "tables/contrasts.csv"),
         ],
         file="contrasts.csv",
     )
@@ -274,7 +267,7 @@ def _all(e: Evidence, name: str, fits: tuple[PlannedFit, ...], part: int) -> Tab
     rows.append(row("readings", *(str(fit.fit.nobs) for fit in fits)))
     rows.append(row("log-likelihood", *(number(fit.fit.loglik, 3) for fit in fits)))
     rows.append(row("by", *("REML" if fit.fit.reml else "ML" for fit in fits)))
-    rows.append(row("state", *(_status(fit) for fit in fits)))
+    rows.append(row("state", *(fit_state(fit.fit) for fit in fits)))
     more = f", part {part + 1}" if part else ""
     return table(
         f"tbl-models-{name}-{part}",

@@ -21,9 +21,11 @@ def _flat(rows: Sequence[Any]) -> Lines:
 
 
 def _fits(e: "Evidence") -> Iterator[tuple[dict[str, Any], Any]]:
+    from sitewise.report.cells import fit_state
+
     for name in e.endpoints:
         for fit in e.ordered_fits(name):
-            yield {"endpoint": name, "model": fit.model}, fit
+            yield {"endpoint": name, "model": fit.model, "state": fit_state(fit.fit)}, fit
 
 
 def _estimate(result: Any) -> dict[str, Any]:
@@ -47,6 +49,8 @@ def _place(e: "Evidence", fit: "PlannedFit", result: "Estimate") -> str:
     """
     from sitewise.report.standing import standing
 
+    if not fit.fit.converged:
+        return "no result: the fit did not converge"
     note = standing(e, fit.endpoint).note
     main = fit.primary.result if fit.model == e.plan.primary.model and fit.primary else None
     if main and (main.estimate, main.se, main.p) == (result.estimate, result.se, result.p):

@@ -62,6 +62,7 @@ def _fields(kind: type[Any], first: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 _EM = ("endpoint", "model")
+_FIT = (*_EM, "state")  # not converged, singular or regular
 Columns = tuple[str, ...]
 Writer = tuple[Columns, Callable[["Evidence"], lines.Lines]]
 WRITERS: dict[str, Writer] = {
@@ -75,15 +76,15 @@ WRITERS: dict[str, Writer] = {
     "outcomes.csv": (_fields(OutcomeRow), lines.description("outcomes")),
     "patterns.csv": (_fields(PatternRow), lines.description("patterns")),
     "site_arms.csv": (_fields(SiteArmRow), lines.description("site_arms")),
-    "fixed_effects.csv": ((*_EM, "coefficient", *lines.NUMBERS, "place"), lines.fixed_effects),
+    "fixed_effects.csv": ((*_FIT, "coefficient", *lines.NUMBERS, "place"), lines.fixed_effects),
     "contrasts.csv": (
-        (*_EM, "arm", "reference", "visit", "week", "kind", "primary", *lines.NUMBERS, "place"),
+        (*_FIT, "arm", "reference", "visit", "week", "kind", "primary", *lines.NUMBERS, "place"),
         lines.contrasts),
-    "means.csv": ((*_EM, "arm", "visit", "week", *lines.NUMBERS), lines.means),
+    "means.csv": ((*_FIT, "arm", "visit", "week", *lines.NUMBERS), lines.means),
     "variance_components.csv": (
-        (*_EM, "group", "levels", "term", "with", "variance", "sd", "correlation"),
+        (*_FIT, "group", "levels", "term", "with", "variance", "sd", "correlation"),
         lines.variances),
-    "use.csv": ((*_EM, "use", "reason", "rows", "patients"), lines.uses),
+    "use.csv": ((*_FIT, "use", "reason", "rows", "patients"), lines.uses),
     "model_criteria.csv": (
         _fields(CriterionRow, ("endpoint", "group", "basis")),
         lines.criteria),

@@ -9,11 +9,16 @@ def profiles_caption(evidence: Evidence, endpoint: str) -> str:
     """Caption of the mean profiles."""
     section = evidence.endpoint(endpoint)
     kind = "change from baseline" if evidence.plan.primary.contrast == "change" else "level"
+    shown = (
+        f", with {evidence.coverage} intervals; the primary contrast is the filled symbol, the"
+        " others are descriptive."
+        if evidence.primary_fit(endpoint).fit.converged
+        else ": left empty, because its fit did not converge."
+    )
     return (
         f"{section.label}. a: observed means by arm and visit with {evidence.coverage} intervals of"
         f" the means. b: arm minus {evidence.plan.arms.reference} in {kind} by visit under"
-        f" the primary model, with {evidence.coverage} intervals; the primary contrast is the"
-        " filled symbol, the others are descriptive."
+        f" the primary model{shown}"
     )
 
 
@@ -28,12 +33,13 @@ def profiles_alt(evidence: Evidence, endpoint: str) -> str:
             if r.endpoint == endpoint and r.arm == arm.name and r.n > 0
         ]
         parts.append(f"{arm.name} {listed(means)}")
-    contrast = evidence.primary_fit(endpoint).answer
-    r = contrast.result
+    fit = evidence.primary_fit(endpoint)
+    contrast, r = fit.answer, fit.answer.result
+    value = f"{number(r.estimate, d)} {interval(r.lower, r.upper, d)}"
     return (
         f"Line chart of mean {lowered(evidence.endpoint(endpoint).label)} ({unit}):"
         f" {'; '.join(parts)}. Beside it, {contrast_name(evidence, contrast)}:"
-        f" {number(r.estimate, d)} {interval(r.lower, r.upper, d)}."
+        f" {value if fit.fit.converged else 'no result, the fit did not converge'}."
     )
 
 

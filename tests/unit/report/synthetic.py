@@ -451,7 +451,7 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
 
 def build(inputs: dict[str, Any], out: Path) -> None:
     """Draw and write everything into `out`."""
-    from sitewise.plan.parts import KEYS
+    from sitewise.plan.parts import part_data, read_part
     from sitewise.report.build import write_report
     from sitewise.report.figures import draw_figures
 
@@ -459,7 +459,7 @@ def build(inputs: dict[str, Any], out: Path) -> None:
     (out / "figures").mkdir()
     files = inputs["results"]
     figures = [str(out / "figures" / name) for name in inputs["figure_names"]]
-    part = {key: inputs["plan"][key] for key in KEYS["figures"]}
+    part = part_data(read_part(inputs["plan"]), "figures")
     picked = ("description", "iccs", "sites", "fits", "uses")
     draw_figures(**{key: files[key] for key in picked}, plan=part, figures=figures)
     write_report(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sitewise.plan.parts import KEYS, read_part
+from sitewise.plan.parts import part_data, read_part
 from sitewise.report import pages
 from sitewise.report.build import context
 
@@ -69,7 +69,7 @@ def test_figures_of_large_trials(synthetic, root, tmp_path, options) -> None:
         synthetic.Trial(**options), tmp_path, root / "reports" / "templates"
     )
     files = inputs["results"]
-    plan = read_part({key: inputs["plan"][key] for key in KEYS["figures"]})
+    plan = read_part(part_data(read_part(inputs["plan"]), "figures"))
     sites = read_result(files["sites"][0], SiteResults)
     primary = next(f for f in (read_result(p, PlannedFit) for p in files["fits"])
                    if f.model == "site_by_visit")  # fmt: skip

@@ -1,12 +1,13 @@
 """Machine-readable tables: every number in full, nothing left out."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from sitewise.errors import RunError
-from sitewise.report import tables
+from sitewise.report import table_lines, tables
 from sitewise.report.evidence import read_evidence
 
 
@@ -33,6 +34,20 @@ def test_contrasts_are_exact(written) -> None:
         assert float(row["p"]) == result.p
     diastolic = [r for r in rows if r["endpoint"] == "DIABP"]
     assert all("not tested: SYSBP came first" in r["place"] for r in diastolic)
+
+
+def test_the_file_says_what_did_not_converge(evidence_of) -> None:
+    """Its numbers stay in the file for those who look for the cause, but no line claims a place."""
+    e = evidence_of()
+    fit = e.primary_fit("SYSBP")
+    stopped = dataclasses.replace(fit.fit, converged=False)
+    e.endpoints["SYSBP"].fits[fit.model] = dataclasses.replace(fit, fit=stopped)
+    for made in (table_lines.contrasts(e), table_lines.fixed_effects(e)):
+        for line in made:
+            odd = (line["endpoint"], line["model"]) == ("SYSBP", fit.model)
+            assert (line["state"] == "not converged") == odd
+            if line["place"]:
+                assert (line["place"] == "no result: the fit did not converge") == odd
 
 
 def test_account_adds_up(written) -> None:

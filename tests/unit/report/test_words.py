@@ -8,6 +8,7 @@ from sitewise.inference.icc_result import OlsBeside
 from sitewise.report import (
     words,
     words_cautions,
+    words_figures,
     words_front,
     words_models,
     words_patients,
@@ -251,6 +252,38 @@ def test_front_table_holds_no_number_of_a_fit_that_did_not_converge(evidence_of)
     assert "not converged" in cells[0]
     assert set(cells[2:]) == {"\u2013"}
     assert made.verdict == made.levels == ""
+
+
+def test_no_section_shows_an_estimate_of_a_fit_that_did_not_converge(evidence_of) -> None:
+    from sitewise.report.section_models import models
+
+    drawn = {f"{n}-residuals.svg": "data:," for n in ("SYSBP", "DIABP")}
+    e = changed(evidence_of(), "SYSBP", converged=False)
+    made, other = models(e, drawn)
+    for table in (made.by_visit, made.primary, made.side_by_side):
+        own = [r for r in table.rows if len(r.cells) > 1]
+        texts = [[c.text.strip() for c in r.cells[1:6]] for r in own]
+        main = texts if table is not made.side_by_side else texts[:1]
+        assert all(set(cells) == {"\u2013"} for cells in main)
+        assert any("did not converge" in note for note in table.notes)
+    others = [r for r in made.side_by_side.rows if "(primary)" not in r.cells[0].text]
+    assert all(r.cells[1].text.strip() != "\u2013" for r in others), "the others are shown"
+    assert not any("not shown" in note for note in other.by_visit.notes)
+    shown = words_figures.profiles_caption(e, "SYSBP") + words_figures.profiles_alt(e, "SYSBP")
+    assert "left empty, because its fit did not converge" in shown
+    assert "no result, the fit did not converge" in shown
+
+
+def test_the_figure_of_a_fit_that_did_not_converge_has_no_differences(evidence_of) -> None:
+    from sitewise.report.draw_profiles import draw_profiles
+
+    e = evidence_of()
+    drawn = draw_profiles(e.plan, e.description, e.primary_fit("SYSBP"))
+    e = changed(e, "SYSBP", converged=False)
+    empty = draw_profiles(e.plan, e.description, e.primary_fit("SYSBP"))
+    assert len(drawn.axes[1].lines) > 1
+    assert len(empty.axes[1].lines) == 1, "the line at 0 alone"
+    assert "did not converge" in empty.axes[1].get_xlabel()
 
 
 def test_design_effect_names_its_contrast_and_the_visit(evidence_of) -> None:
