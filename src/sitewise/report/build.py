@@ -18,8 +18,8 @@ from sitewise.report.evidence import Evidence, read_evidence
 from sitewise.report.pages import data_uri, read_templates, render, write_pdf
 from sitewise.report.section_checks import crosschecks as crosscheck_section
 from sitewise.report.section_data import data
-from sitewise.report.section_data import findings as findings_section
 from sitewise.report.section_end import appendix, methods_section
+from sitewise.report.section_findings import findings as findings_section
 from sitewise.report.section_front import front
 from sitewise.report.section_models import formulas, models
 from sitewise.report.section_outcomes import outcomes

@@ -1,22 +1,19 @@
-"""Sections 1 and 2: the account of readings, patient flow, baseline, findings."""
+"""Section 1: the account of readings, patient flow, analysis sets, baseline."""
 
 from dataclasses import dataclass
 
-from sitewise.report.cells import MOST_LISTED, MOST_SITE_ROWS, capped, names_cell
+from sitewise.report.cells import MOST_SITE_ROWS, capped
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, count_percent, number, plural, typeset
+from sitewise.report.formatting import NONE, count_percent, number, plural
 from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.report.words_front import arms_text
-from sitewise.terms import Fate, Severity
+from sitewise.terms import Fate
 from sitewise.trial.description import BaselineRow
-
-LISTING = "findings/findings.csv"
-_SEVERITIES = [severity.value for severity in Severity]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Section 1. site_text: sites used and set aside."""
+    """Section 1. account_text: sites used and set aside."""
 
     account_text: str
     account: Table
@@ -25,15 +22,6 @@ class Data:
     flow_by_site: Table
     sets: Table
     baseline: Table
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Section 2. `listing` is None where no finding is an error."""
-
-    text: str
-    summary: Table
-    listing: Table | None
 
 
 def data(e: Evidence) -> Data:
@@ -243,64 +231,3 @@ def _baseline_rows(lev: str, cells: list[BaselineRow | None]) -> list[Row]:
         for r in cells
     ]
     return [row("mean (SD)", *means), row("median (quartiles)", *medians)]
-
-
-def findings(e: Evidence) -> Findings:
-    """Build section 2."""
-    found = sorted(
-        e.account.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.rule, f.message)
-    )
-    rows = [
-        row(f.rule, f.severity, str(f.findings), names_cell(f.sites), typeset(f.message))
-        for f in found
-    ]
-    columns = [
-        ("Rule", "text"),
-        ("Severity", "text"),
-        ("Findings", "number"),
-        ("Sites", "text"),
-        ("What", "text"),
-    ]
-    summary = table(
-        "tbl-findings",
-        "Findings by rule and message",
-        columns,
-        rows,
-        notes=["error: readings are lost; warning: a look is asked for; note: for information."],
-    )
-    total = sum(f.findings for f in found)
-    text = (
-        f"The checks made {plural(total, 'finding')} by"
-        f" {plural(len({f.rule for f in found}), 'rule')}. The full list"
-        f" with file, row, column, value and advice is {LISTING}. Nothing was repaired: a reading"
-        " was kept as it stood or set aside."
-    )
-    return Findings(text, summary, _listing(e))
-
-
-def _listing(e: Evidence) -> Table | None:
-    errors = [f for f in e.findings if f.get("SEVERITY") == Severity.ERROR.value]
-    if not errors:
-        return None
-    rows = [
-        row(
-            f["RULE"],
-            f["SITEID"],
-            f["USUBJID"],
-            f["AVISIT"],
-            f["PARAMCD"],
-            f["VALUE"],
-            f"{f['SRCFILE']}:{f['SRCROW']}" if f["SRCROW"] else f["SRCFILE"],
-            f["ACTION"],
-        )
-        for f in errors[:MOST_LISTED]
-    ]
-    titles = ("Rule", "Site", "Patient", "Visit", "Endpoint", "Value", "File and row", "Action")
-    return table(
-        "tbl-errors",
-        "Findings of severity error, in the order of the list",
-        [(title, "text") for title in titles],
-        rows,
-        notes=[capped(len(rows), len(errors), LISTING)],
-        size="small",
-    )
