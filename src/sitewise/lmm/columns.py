@@ -1,99 +1,146 @@
-"""Columns of a model matrix from terms and a frame: treatment contrasts, names as R writes them."""
+"""Columns of a model matrix: products of numbers and indicators, named and ordered as R does.
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+Which terms a text stands for is formulaic's work; whether a factor within a term gets treatment
+contrasts or every indicator is R's rule (Chambers & Hastie 1992, Statistical Models in S, p. 38),
+which depends on the terms alone. A column is then a product that any data can be put into, so no
+parser and no matrix builder ever sees the rows.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Protocol
 
 import numpy as np
 
-from sitewise.errors import ModelError, Problem
-from sitewise.lmm.formula import term_columns
+from sitewise.lmm.tokens import is_name, joined, split_tokens
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_CODED = re.compile(r"(\w+)\[(?:T\.)?(\d+)\]")
+Atom = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
-class Coding:
-    """How the columns of a terms text are built, so that new rows get the same columns.
+class Column:
+    """One column of a model matrix as a product of atoms, without data.
 
-    names: R style, shape (p,). levels: of each factor used, the first is the reference.
-    spec: formulaic's ModelSpec, on factors coded as the position of their level.
+    name: as R writes it, e.g. `(Intercept)`, `AVISITMonth 12:TRT01PTASSH+HIC`. atoms: (variable,
+    None) is the number itself, (variable, level) the indicator of a factor's level; () is the
+    intercept.
     """
 
-    names: tuple[str, ...]
-    levels: Mapping[str, tuple[str, ...]]
-    spec: Any = field(repr=False)
+    name: str
+    atoms: tuple[Atom, ...]
 
 
-def build_columns(
-    terms: str, frame: "pd.DataFrame", levels: Mapping[str, Sequence[str]]
-) -> tuple[np.ndarray, Coding]:
-    """Build the matrix of `terms`, shape (n, p), and its coding.
+class Typed(Protocol):
+    """Typed columns, `sitewise.lmm.rows.Rows` or new data of the same kind."""
 
-    Columns in `levels` are factors with treatment contrasts (full indicators where there is no
-    intercept, as R does); the others must be numbers. No cell may be missing.
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+
+    @property
+    def numbers(self) -> Mapping[str, np.ndarray]:
+        """Numbers, float64, (n,)."""
+
+    @property
+    def codes(self) -> Mapping[str, np.ndarray]:
+        """Position of each row's level in `labels`, (n,)."""
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """Levels of the coded columns."""
+
+
+def model_columns(
+    terms: str, factors: Mapping[str, tuple[str, ...]], numbers: Collection[str]
+) -> tuple[Column, ...]:
+    """The columns of a terms text such as `AVISIT * ARM + AGE`, as R's model.matrix has them.
+
+    factors: levels of each factor, the first is the reference. numbers: columns that are numbers.
+    Every column named in `terms` must be in one of the two.
     """
-    from formulaic import ModelSpec
+    expanded = _expanded(terms)
+    unknown = sorted({v for term in expanded for v in term} - set(factors) - set(numbers))
+    if unknown:
+        raise KeyError(f"neither a factor nor a number: {', '.join(unknown)}")
+    found: list[Column] = []
+    for term, full in zip(expanded, _full_indicators(expanded, factors), strict=True):
+        choices: list[list[Atom]] = [
+            [(name, level) for level in factors[name][0 if name in full else 1 :]]
+            if name in factors else [(name, None)]
+            for name in term
+        ]  # fmt: skip
+        # In R the first factor of a product varies fastest.
+        for last_first in product(*reversed(choices)):
+            atoms = last_first[::-1]
+            name = ":".join(variable + (level or "") for variable, level in atoms)
+            found.append(Column(name or "(Intercept)", atoms))
+    return tuple(found)
 
-    coded = _coded(frame, {name: tuple(values) for name, values in levels.items()})
-    matrix = ModelSpec(formula=_ordered(terms), output="numpy").get_model_matrix(coded, context={})
-    spec = matrix.model_spec
-    kept = {name: tuple(values) for name, values in levels.items()}
-    names = tuple(_r_name(name, kept) for name in spec.column_names)
-    values = np.asarray(matrix, dtype=np.float64).reshape(len(frame), len(names))
-    return values, Coding(names, kept, spec)
+
+def column_values(columns: Sequence[Column], rows: Typed) -> np.ndarray:
+    """The values of `columns`, float64, shape (n, k), each column contiguous in memory."""
+    values = np.empty((rows.size, len(columns)), order="F")
+    for column, out in zip(columns, values.T, strict=True):
+        _fill(column, rows, out)
+    return values
 
 
-def columns_of(coding: Coding, frame: "pd.DataFrame") -> np.ndarray:
-    """Rows of the same columns for new data, shape (k, p); raises ModelError for a new level."""
-    matrix = coding.spec.get_model_matrix(_coded(frame, coding.levels), context={})
-    return np.asarray(matrix, dtype=np.float64).reshape(len(frame), len(coding.names))
+def _fill(column: Column, rows: Typed, out: np.ndarray) -> None:
+    shown: np.ndarray | None = None
+    for variable, level in column.atoms:
+        if level is None:
+            continue
+        own = rows.codes[variable] == rows.labels[variable].index(level)
+        shown = own if shown is None else shown & own
+    out[:] = 1.0 if shown is None else shown
+    for variable, level in column.atoms:
+        if level is None:
+            out *= rows.numbers[variable]
 
 
-def _ordered(terms: str) -> str:
-    """Terms written out, factors of each in the order in which the text first names them (as R)."""
+@lru_cache(maxsize=256)
+def _expanded(terms: str) -> tuple[tuple[str, ...], ...]:
+    """Terms in R's order: by degree, then as written; () is the intercept.
+
+    Within a term the columns stand in the order in which the text first names them. Columns meet
+    the parser as v0, v1, ...: a name such as `class` or `age.y` can mean nothing else to it.
+    """
     from formulaic import Formula
 
-    first = {name: i for i, name in enumerate(term_columns(terms))}
-    written = []
-    for term in Formula(terms):
+    tokens = split_tokens(terms)
+    names = tuple(dict.fromkeys(token for token in tokens if is_name(token)))
+    stand_in = {name: f"v{i}" for i, name in enumerate(names)}
+    formula = Formula(joined([stand_in.get(token, token) for token in tokens]))
+    found = []
+    for term in formula:
         factors = [str(factor) for factor in term.factors]
-        written.append(":".join(sorted(factors, key=lambda name: first.get(name, -1))))
-    return " + ".join(written if "1" in written else ["0", *written])
+        positions = sorted(int(factor[1:]) for factor in factors if factor != "1")
+        found.append(tuple(names[i] for i in positions))
+    return tuple(sorted(dict.fromkeys(found), key=len))
 
 
-def _coded(frame: "pd.DataFrame", levels: Mapping[str, tuple[str, ...]]) -> "pd.DataFrame":
-    """Replace each factor by the position of its level: level names never meet a parser."""
+def _full_indicators(
+    terms: Sequence[tuple[str, ...]], factors: Mapping[str, tuple[str, ...]]
+) -> list[set[str]]:
+    """For each term the factors that get every indicator instead of contrasts.
 
-    import pandas as pd
-
-    columns: dict[str, Any] = {}
-    for name in frame.columns:
-        if name not in levels:
-            columns[name] = frame[name].to_numpy(dtype=np.float64)
-            continue
-        values = frame[name].astype(str)
-        positions = {level: i for i, level in enumerate(levels[name])}
-        codes = values.map(positions)
-        unknown = sorted(set(values[codes.isna()]))
-        if unknown:
-            raise ModelError(
-                "A value is not a level of its factor.",
-                [Problem(f"{name} has {', '.join(map(repr, unknown[:5]))}", where=name,
-                         allowed=", ".join(levels[name]))],
-            )  # fmt: skip
-        columns[name] = pd.Categorical.from_codes(
-            codes.to_numpy(dtype=np.int64), pd.Index([str(i) for i in range(len(levels[name]))])
-        )
-    return pd.DataFrame(columns, index=range(len(frame)))
-
-
-def _r_name(name: str, levels: Mapping[str, tuple[str, ...]]) -> str:
-    """`AVISIT[T.2]:TRT01P[T.1]` as `AVISITMonth 12:TRT01PTASSH+HIC`."""
-    if name in ("Intercept", "1"):
-        return "(Intercept)"
-    return _CODED.sub(lambda found: found[1] + levels[found[1]][int(found[2])], name)
+    A factor has contrasts in a term where the rest of that term is within an earlier term, or is
+    the intercept. Without an intercept the first factor of all has every indicator.
+    """
+    found: list[set[str]] = []
+    for i, term in enumerate(terms):
+        full = set()
+        for name in term:
+            rest = set(term) - {name}
+            if name in factors and rest and not any(rest <= set(before) for before in terms[:i]):
+                full.add(name)
+        found.append(full)
+    if () not in terms:
+        for term, full in zip(terms, found, strict=True):
+            first = next((name for name in term if name in factors), None)
+            if first is not None:
+                full.add(first)
+                break
+    return found

@@ -1,20 +1,27 @@
-"""The design of a mixed model: rows used, fixed-effects columns, random-effects blocks."""
+"""The design of a mixed model: rows used, fixed-effects columns, random terms and their levels."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm import identified
-from sitewise.lmm.cells import Cells, read_cells
-from sitewise.lmm.columns import Coding, build_columns, columns_of
-from sitewise.lmm.formula import Formula, RandomSpec, fixed_columns, parse_formula, term_columns
+from sitewise.lmm.columns import Column, column_values, model_columns
+from sitewise.lmm.digest import digest, row_sums, text_hashes
+from sitewise.lmm.encode import plain, text_codes
+from sitewise.lmm.formula import Formula, RandomSpec, fixed_columns, parse_formula
+from sitewise.lmm.hierarchy import Level, build_hierarchy, random_columns
+from sitewise.lmm.identified import Grouped
+from sitewise.lmm.reading import read_new, read_rows
+from sitewise.lmm.rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CHUNK = 1 << 16  # rows of a step of the triangularisation: bounds memory
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class Block:
     """Rows of one random term `(terms | group)`: q columns, n rows.
 
     names: of the columns, shape (q,). values: shape (n, q). codes: level of the group in each
-    row, int64, shape (n,). levels: labels of the group's levels, sorted; `a:b` joins with a colon.
+    row, int64, shape (n,). levels: labels of the group's levels, as `Rows.grouping` orders them;
+    `a:b` joins with a colon.
     """
 
     spec: RandomSpec
@@ -33,32 +41,120 @@ class Block:
 
 
 @dataclass(frozen=True)
+class _Aliasing:
+    """X without the dropped columns; kept (p_full,); combinations (kept, dropped)."""
+
+    X: np.ndarray
+    kept: np.ndarray
+    combinations: np.ndarray
+
+
+@dataclass(frozen=True)
 class Design:
     """A model ready to be fitted, n rows used of n_frame, p fixed effects.
 
-    y: shape (n,). X: shape (n, p), aliased columns removed. names: of X's columns, R style.
-    blocks: one a random term, in the order of the formula.
-    used: which rows of the frame, boolean, shape (n_frame,). dropped: for each column that lost
-    rows, the mask of the rows where it is missing, shape (n_frame,).
-    levels: of each factor, the first is the reference. aliased: columns that are combinations of
-    others. notes: what was done to the data or is not identified, in sentences.
-    rows: sha256 of the identifiers and outcomes of the rows used, whatever their order.
+    data: the rows, typed. columns: of the fixed part before any was dropped. terms: the random
+    terms with their groupings, in the order of the formula. levels: of each factor, the first is
+    the reference. What costs more than a pass over the rows is built when first asked for.
     """
 
     formula: Formula
-    y: np.ndarray = field(repr=False)
-    X: np.ndarray = field(repr=False)
-    names: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    used: np.ndarray = field(repr=False)
-    dropped: Mapping[str, np.ndarray] = field(repr=False)
+    data: Rows = field(repr=False)
+    columns: tuple[Column, ...] = field(repr=False)
+    terms: tuple[Grouped, ...] = field(repr=False)
     levels: Mapping[str, tuple[str, ...]]
-    aliased: tuple[str, ...]
-    notes: tuple[str, ...]
-    rows: str
-    coding: Coding = field(repr=False)
-    kept: np.ndarray = field(repr=False)
-    combinations: np.ndarray = field(repr=False)
+    _identifiers: "tuple[pd.Series, ...]" = field(repr=False)
+
+    @property
+    def y(self) -> np.ndarray:
+        """Outcome, shape (n,)."""
+        return self.data.y
+
+    @property
+    def used(self) -> np.ndarray:
+        """Which rows of the frame, boolean, shape (n_frame,)."""
+        return self.data.used
+
+    @property
+    def dropped(self) -> Mapping[str, np.ndarray]:
+        """For each column that lost rows, the mask of its missing rows, shape (n_frame,)."""
+        return self.data.dropped
+
+    @cached_property
+    def _aliasing(self) -> _Aliasing:
+        full = column_values(self.columns, self.data)
+        kept, combinations = independent_columns(full)
+        return _Aliasing(np.ascontiguousarray(full[:, kept]), kept, combinations)
+
+    @property
+    def X(self) -> np.ndarray:  # noqa: N802
+        """Fixed-effects columns, shape (n, p), those that are combinations of others left out."""
+        return self._aliasing.X
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which of `columns` are in X, boolean."""
+        return self._aliasing.kept
+
+    @property
+    def combinations(self) -> np.ndarray:
+        """What the others are made of: columns[~kept] = X @ combinations."""
+        return self._aliasing.combinations
+
+    @property
+    def fixed(self) -> tuple[Column, ...]:
+        """The columns of X."""
+        return tuple(c for c, keep in zip(self.columns, self.kept, strict=True) if keep)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of X's columns, R style."""
+        return tuple(column.name for column in self.fixed)
+
+    @property
+    def aliased(self) -> tuple[str, ...]:
+        """Names of the columns that are combinations of others."""
+        return tuple(c.name for c, keep in zip(self.columns, self.kept, strict=True) if not keep)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the data or is not identified, in sentences."""
+        gone = f"Dropped because they are combinations of other columns: {', '.join(self.aliased)}."
+        found = identified.remarks(self.terms, self.formula.residual, self.data)
+        return (*self.data.notes, *([gone] if self.aliased else []), *found)
+
+    @cached_property
+    def hierarchy(self) -> tuple[Level, ...]:
+        """The levels of the model, innermost first; raises ModelError where they are crossed."""
+        return build_hierarchy(self.formula, self.data)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Rows of each random term, in the order of the formula: R = sigma^2 I is understood.
+
+        Raises ModelError for a residual covariance, which random-effects blocks don't hold.
+        """
+        if self.formula.residual is not None:
+            raise ModelError(
+                "A residual covariance is more than random effects.",
+                [Problem(f"{self.formula.residual} has no random-effects block",
+                         where=self.formula.text, allowed="random terms alone")],
+            )  # fmt: skip
+        return tuple(
+            Block(term.spec, tuple(column.name for column in term.columns),
+                  np.ascontiguousarray(column_values(term.columns, self.data)),
+                  term.codes, term.labels)
+            for term in self.terms
+        )  # fmt: skip
+
+    @cached_property
+    def rows(self) -> str:
+        """Digest of the identifiers and outcomes of the rows used, whatever their order."""
+        if not self._identifiers:
+            keys = [np.flatnonzero(self.used).astype(np.uint64)]
+        else:
+            keys = [_keys(values, self.used) for values in self._identifiers]
+        return digest(row_sums(keys, self.y))
 
     def fixed_rows(self, frame: "pd.DataFrame") -> np.ndarray:
         """Rows of X for new data, shape (k, p): same contrasts, aliased columns removed.
@@ -78,7 +174,8 @@ class Design:
         return broken
 
     def _full_rows(self, frame: "pd.DataFrame") -> np.ndarray:
-        return columns_of(self.coding, frame[list(fixed_columns(self.formula))])
+        names = fixed_columns(self.formula)
+        return column_values(self.columns, read_new(names, frame, self.levels))
 
 
 def build_design(
@@ -91,37 +188,33 @@ def build_design(
     """Build the design of `formula` on `frame`.
 
     levels: columns that are factors, their levels in order, the first the reference; any other
-    text column among the terms becomes a factor with sorted levels. identifiers: columns that
-    name a row (default: its position), for the digest `Design.rows`.
+    text column among the terms becomes a factor in the order of its categories, else sorted.
+    identifiers: columns that name a row (default: its position), for the digest `Design.rows`.
     Raises ModelError, with every problem found at a stage: unknown columns, non-finite values, a
-    constant outcome, a factor or grouping with one level, more random effects than rows.
+    constant outcome, a factor or grouping with one level, more random effects than rows, a slot
+    twice under a residual covariance.
     """
     parsed = parse_formula(formula) if isinstance(formula, str) else formula
-    cells = read_cells(parsed, frame, levels)
-    identified.check_outcome(parsed.response, cells.y)
-    full, coding = _fixed(parsed, cells)
-    kept, combinations = independent_columns(full)
-    blocks = tuple(_block(spec, cells) for spec in parsed.random)
-    aliased = tuple(name for name, keep in zip(coding.names, kept, strict=True) if not keep)
-    gone = f"Dropped because they are combinations of other columns: {', '.join(aliased)}."
-    notes = (*cells.notes, *([gone] if aliased else []))
-    identified.check_blocks(blocks, len(cells.y), int(kept.sum()))
-    return Design(
-        formula=parsed,
-        y=cells.y,
-        X=np.ascontiguousarray(full[:, kept]),
-        names=tuple(name for name, keep in zip(coding.names, kept, strict=True) if keep),
-        blocks=blocks,
-        used=cells.used,
-        dropped=cells.dropped,
-        levels=cells.levels,
-        aliased=aliased,
-        notes=(*notes, *identified.confounded(blocks)),
-        rows=_digest(frame, cells, identifiers),
-        coding=coding,
-        kept=kept,
-        combinations=combinations,
+    rows = read_rows(parsed, frame, levels)
+    identified.check_outcome(parsed.response, rows.y)
+    factors = {name: rows.labels[name] for name in rows.factors}
+    columns = model_columns(parsed.fixed, factors, rows.numbers)
+    if not columns:
+        raise ModelError(
+            "The model has no fixed effect.",
+            [Problem("the fixed part has no column", where=parsed.text,
+                     allowed="at least an intercept: response ~ 1 + ...")],
+        )  # fmt: skip
+    terms = tuple(
+        Grouped(spec, random_columns(spec, rows), *rows.grouping(spec.group))
+        for spec in parsed.random
     )
+    named = tuple(frame[name] for name in identifiers)
+    design = Design(parsed, rows, columns, terms, factors, named)
+    # The rank is worth its cost only where the rows may be too few for the columns.
+    p = len(columns) if rows.size > len(columns) else int(design.kept.sum())
+    identified.check_variances(terms, parsed.residual, rows, p)
+    return design
 
 
 def independent_columns(X: np.ndarray, tolerance: float = 1e-7) -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +224,7 @@ def independent_columns(X: np.ndarray, tolerance: float = 1e-7) -> tuple[np.ndar
     A column goes if what is left of it after projection on those before it is below `tolerance`
     of its length: the rule and the figure of R's lm and lme4.
     """
+    X = _triangle(X) if len(X) > 2 * X.shape[1] else X
     n, p = X.shape
     kept = np.zeros(p, dtype=bool)
     Q = np.empty((n, min(n, p)))
@@ -147,43 +241,26 @@ def independent_columns(X: np.ndarray, tolerance: float = 1e-7) -> tuple[np.ndar
             rank += 1
     if kept.all():
         return kept, np.zeros((p, 0))
-    combinations = np.linalg.lstsq(X[:, kept], X[:, ~kept], rcond=None)[0]
+    lengths = np.linalg.norm(X, axis=0)
+    lengths[lengths == 0] = 1.0
+    scaled = X / lengths  # columns in very different units would spoil the solution
+    combinations = np.linalg.lstsq(scaled[:, kept], scaled[:, ~kept], rcond=None)[0]
     combinations[np.abs(combinations) < 1e-9] = 0.0
+    combinations *= lengths[~kept] / lengths[kept][:, None]
     return kept, combinations
 
 
-def _fixed(formula: Formula, cells: Cells) -> tuple[np.ndarray, Coding]:
-    names = fixed_columns(formula)
-    factors = {name: cells.levels[name] for name in names if name in cells.levels}
-    full, coding = build_columns(formula.fixed, cells.frame[list(names)], factors)
-    if full.shape[1] == 0:
-        raise ModelError(
-            "The model has no fixed effect.",
-            [Problem("the fixed part has no column", where=formula.text,
-                     allowed="at least an intercept: response ~ 1 + ...")],
-        )  # fmt: skip
-    return full, coding
+def _triangle(X: np.ndarray) -> np.ndarray:
+    """R of X = Q R by steps over rows: lengths and angles of the columns are those of X."""
+    p = X.shape[1]
+    upper: np.ndarray = np.zeros((0, p))
+    for start in range(0, len(X), _CHUNK):
+        stacked = np.vstack([upper, X[start : start + _CHUNK]])
+        upper = np.asarray(np.linalg.qr(stacked, mode="r"))
+    return upper
 
 
-def _block(spec: RandomSpec, cells: Cells) -> Block:
-    names = term_columns(spec.terms)
-    factors = {name: cells.levels[name] for name in names if name in cells.levels}
-    values, coding = build_columns(spec.terms, cells.frame[list(names)], factors)
-    codes, labels = cells.grouping(spec.group)
-    if values.shape[1] == 0:
-        raise ModelError(
-            "A random term is empty.",
-            [Problem(f"({spec}) has no column left of the bar", where=str(spec),
-                     allowed="e.g. (1 | SITEID)")],
-        )  # fmt: skip
-    return Block(spec, coding.names, values, codes, labels)
-
-
-def _digest(frame: "pd.DataFrame", cells: Cells, identifiers: Sequence[str]) -> str:
-    if identifiers:
-        named = frame.loc[cells.used, list(identifiers)].astype(str)
-        keys = ["\t".join(row) for row in named.itertuples(index=False)]
-    else:
-        keys = [str(i) for i in np.flatnonzero(cells.used)]
-    lines = sorted(f"{key}\t{value!r}" for key, value in zip(keys, cells.y.tolist(), strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _keys(values: "pd.Series", used: np.ndarray) -> np.ndarray:
+    codes, labels = text_codes(plain(values))
+    keys: np.ndarray = text_hashes((*labels, ""))[codes[used]]  # -1, missing, is the last
+    return keys

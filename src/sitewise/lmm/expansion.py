@@ -6,7 +6,7 @@ apart from the matrix builder so that a plan is checked without importing it.
 
 from itertools import product
 
-from sitewise.lmm.formula import split_tokens
+from sitewise.lmm.tokens import split_tokens
 
 Term = frozenset[str]
 _PRIORITY = {"+": 1, "-": 1, "*": 2, ":": 3, "^": 4, "**": 4}

@@ -1,8 +1,6 @@
-"""Fit a linear mixed model: the door of this room.
+"""Fit a linear mixed model: the door of this room for the workflow.
 
 `fit_formula` for a frame and a formula, `fit_design` for a design that is needed elsewhere too.
-The optimum is found by the package behind `sitewise.lmm.search`; every number reported is computed
-here, at that optimum, from `sitewise.lmm.profile`.
 """
 
 import math
@@ -12,16 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise import __version__
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.degrees import satterthwaite
 from sitewise.lmm.design import Design, build_design
+from sitewise.lmm.engine import Solution, build_model, row_moments_of, solve
+from sitewise.lmm.estimates import Estimates, estimates_of, singularity_of
 from sitewise.lmm.formula import Formula
-from sitewise.lmm.result import Estimate, Fit, RandomTerm
+from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
+from sitewise.lmm.schedule import Schedule, find_schedule
+from sitewise.lmm.score import Scored, score
+from sitewise.lmm.tally import build_wide
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from sitewise.lmm.optimum import Certified
-    from sitewise.lmm.profile import Profile
 
 DF_METHODS = ("satterthwaite",)
 
@@ -83,107 +85,96 @@ def fit_design(
     hypotheses: linear combinations of the fixed effects by name, shape (p,) each, tested against 0.
     alpha: intervals have coverage 1 - alpha. Raises ModelError where no estimate exists.
     """
-    from sitewise.lmm.optimum import find_optimum
-    from sitewise.lmm.profile import Profile
-
     hypotheses = hypotheses or {}
     _check_arguments(design, df, alpha, hypotheses)
-    profile = Profile(design)
-    certified = find_optimum(profile, reml)
-    state = certified.derivatives.state
-    sigma = profile.unit * math.sqrt(state.penalised / profile.denominator(reml))
-    effects = [
-        effect * profile.unit / scale
-        for effect, scale in zip(state.effects, profile.scales, strict=True)
-    ]
-    fitted = profile.Q @ (profile.offset + profile.unit * state.coefficients)
-    for block, effect in zip(design.blocks, effects, strict=True):
-        fitted = fitted + np.einsum("ij,ij->i", block.values, effect[block.codes])
-    ses = [sigma * np.sqrt(v) for v in profile.conditional_variances(certified.theta)]
-    estimates, vcov = _fixed_effects(profile, certified, sigma, hypotheses, alpha)
-    fit = _result(
-        profile,
-        certified,
-        sigma=sigma,
-        reml=reml,
-        df=df,
-        alpha=alpha,
-        estimates=estimates,
-        vcov=vcov,
+    schedule = _schedule(design)
+    part = (
+        row_moments_of(design.data, design.hierarchy, design.fixed)
+        if schedule is None
+        else build_wide(
+            design.formula, design.data, design.hierarchy, schedule, fixed=design.fixed
+        )
     )
-    return Fitted(fit, fitted, design.y - fitted, tuple(_ranef(design, effects, ses)))
+    solution = solve(build_model(part, reml), design.formula.text)
+    estimates = estimates_of(solution)
+    scored = score(solution, estimates, design.data, design.hierarchy, design.fixed, schedule)
+    names, vcov = list(estimates.names), estimates.vcov
+    rows = np.vstack([np.eye(len(names)), *hypotheses.values()])
+    every = _estimates(
+        [*names, *hypotheses], rows @ estimates.beta,
+        np.sqrt(np.einsum("ki,ij,kj->k", rows, vcov, rows)), satterthwaite(solution, rows), alpha,
+    )  # fmt: skip
+    fit = _result(design, solution, estimates, every, alpha, df)
+    return Fitted(fit, scored.fitted, scored.residuals, tuple(_ranef(design, scored)))
 
 
-def _fixed_effects(
-    profile: "Profile",
-    certified: "Certified",
-    sigma: float,
-    hypotheses: Mapping[str, np.ndarray],
-    alpha: float,
-) -> tuple[list[Estimate], np.ndarray]:
-    """Estimates of the p fixed effects and the hypotheses, and the covariance of the former."""
-    from sitewise.lmm.satterthwaite import satterthwaite
-
-    p, derivatives = profile.p, certified.derivatives
-    # beta = R^-1 (offset + unit b), so a row l over X's columns is l R^-1 over Q's.
-    rows = np.column_stack([np.eye(p), *hypotheses.values()])
-    to_q = np.linalg.solve(profile.R.T, rows).T
-    beta_q = profile.offset + profile.unit * derivatives.state.coefficients
-    vcov_q = sigma**2 * derivatives.vcov
-    estimates = _estimates(
-        [*profile.design.names, *hypotheses],
-        to_q @ beta_q,
-        np.sqrt(np.einsum("ki,ij,kj->k", to_q, vcov_q, to_q)),
-        satterthwaite(derivatives, to_q),
-        alpha,
-    )
-    vcov: np.ndarray = to_q[:p] @ vcov_q @ to_q[:p].T
-    return estimates, (vcov + vcov.T) / 2
+def _schedule(design: Design) -> Schedule | None:
+    found = find_schedule(design.formula, design.data, design.hierarchy)
+    return None if isinstance(found, str) else found
 
 
 def _result(
-    profile: "Profile",
-    certified: "Certified",
-    *,
-    sigma: float,
-    reml: bool,
-    df: str,
+    design: Design,
+    solution: Solution,
+    estimates: Estimates,
+    every: list[Estimate],
     alpha: float,
-    estimates: list[Estimate],
-    vcov: np.ndarray,
+    df: str,
 ) -> Fit:
-    from sitewise.lmm.profile import factors
-
-    design, p = profile.design, profile.p
-    theta = profile.to_external(certified.theta)
-    random = _random_terms(design, factors(design.blocks, theta), sigma)
-    deviance = profile.deviance(certified.derivatives.state, reml)
-    npar = p + len(theta) + 1
+    p, n = len(estimates.names), solution.model.likelihood.bottom.n
+    deviance = solution.deviance
+    npar = p + solution.model.parameters.n_phi
+    sigma = math.sqrt(estimates.sigma2) if estimates.sigma2 is not None else math.nan
+    best, paths = solution.found.best, solution.found.paths
+    warnings = [*design.notes, *_doubts(solution)]
     return Fit(
         formula=design.formula.text,
-        reml=reml,
-        nobs=profile.n,
-        fixef=tuple(estimates[:p]),
-        vcov=_rows(vcov),
-        hypotheses=tuple(estimates[p:]),
-        random=tuple(random),
+        reml=solution.model.likelihood.reml,
+        nobs=n,
+        fixef=tuple(every[:p]),
+        vcov=_rows(estimates.vcov),
+        hypotheses=tuple(every[p:]),
+        random=tuple(_random_terms(design, estimates)),
         sigma=sigma,
-        theta=tuple(theta.tolist()),
+        theta=_theta(design, estimates, sigma),
         loglik=-deviance / 2,
         deviance=deviance,
         npar=npar,
         aic=deviance + 2 * npar,
-        bic=deviance + math.log(profile.n) * npar,
+        bic=deviance + math.log(n) * npar,
         aliased=design.aliased,
         levels=dict(design.levels),
         df_method=df,
         alpha=alpha,
-        optimum=certified.optimum,
-        converged=certified.converged,
-        singularity=certified.singularity,
-        warnings=(*design.notes, *certified.warnings),
+        optimum=Optimum(
+            engine="sitewise",
+            engine_version=__version__,
+            optimizer="trust-region Newton",
+            iterations=sum(path.steps for path in paths),
+            evaluations=sum(path.evaluations for path in paths),
+            gradient_norm=float(np.linalg.norm(solution.gradient)),
+            message=f"{len(paths)} starts; the best took {best.steps} steps: {best.reason}",
+        ),
+        converged=best.converged,
+        singularity=singularity_of(estimates),
+        warnings=tuple(warnings),
         rows=design.rows,
     )
+
+
+def _doubts(solution: Solution) -> list[str]:
+    """Sentences on an optimum that is no clear one."""
+    found = []
+    values = [path.value for path in solution.found.paths]
+    if max(values) - min(values) > 1e-3:
+        found.append(
+            f"{len(values)} starts ended at deviances up to {max(values) - min(values):.4g} apart;"
+            " the lowest is reported."
+        )
+    if not solution.found.best.converged:
+        fall = solution.found.best.decrement
+        found.append(f"Not converged: the deviance could still fall by about {fall:.3g}.")
+    return found
 
 
 def _check_arguments(
@@ -223,33 +214,64 @@ def _estimates(
     ]
 
 
-def _random_terms(design: Design, lams: Sequence[np.ndarray], sigma: float) -> list[RandomTerm]:
-    terms = []
-    for block, lam in zip(design.blocks, lams, strict=True):
-        lengths = np.linalg.norm(lam, axis=1)
-        safe = np.where(lengths > 0, lengths, 1.0)
-        unit = lam / safe[:, None]
-        correlations = np.clip(unit @ unit.T, -1.0, 1.0)
+def _in_order(design: Design, estimates: Estimates) -> list[int]:
+    """Positions of the formula's random terms among the model's."""
+    at = {term.basis.label: i for i, term in enumerate(estimates.terms)}
+    return [at[str(spec)] for spec in design.formula.random]
+
+
+def _theta(design: Design, estimates: Estimates, sigma: float) -> tuple[float, ...]:
+    """Lower triangles of the relative Cholesky factors, term by term, column by column (as lme4)."""
+    found: list[float] = []
+    for i in _in_order(design, estimates):
+        L = _factor(estimates.terms[i].D) / sigma
+        columns, rows = np.triu_indices(len(L))
+        found += L[rows, columns].tolist()
+    return tuple(found)
+
+
+def _factor(D: np.ndarray) -> np.ndarray:
+    """Cholesky factor of a semidefinite matrix, zero columns where it has no variance left."""
+    q = len(D)
+    L, rest = np.zeros((q, q)), D.copy()
+    for j in range(q):
+        if rest[j, j] > 1e-14 * max(D[j, j], 0.0) and rest[j, j] > 0:
+            L[j:, j] = rest[j:, j] / np.sqrt(rest[j, j])
+            rest = rest - np.outer(L[:, j], L[:, j])
+    return L
+
+
+def _random_terms(design: Design, estimates: Estimates) -> list[RandomTerm]:
+    groups = {str(term.spec): len(term.labels) for term in design.terms}
+    found = []
+    for i in _in_order(design, estimates):
+        term = estimates.terms[i]
+        variances = np.diag(term.D)
+        sds = np.sqrt(variances)
+        safe = np.where(sds > 0, sds, 1.0)
+        correlations = np.clip(term.D / safe / safe[:, None], -1.0, 1.0)
         np.fill_diagonal(correlations, 1.0)
-        correlations[lengths == 0, :] = np.nan
-        correlations[:, lengths == 0] = np.nan
-        sds = sigma * lengths
-        terms.append(
-            RandomTerm(block.spec.group_name, block.names, tuple((sds**2).tolist()),
-                       tuple(sds.tolist()), _rows(correlations), len(block.levels))
+        correlations[sds == 0, :] = np.nan
+        correlations[:, sds == 0] = np.nan
+        found.append(
+            RandomTerm(term.basis.group, term.basis.names, tuple(variances.tolist()),
+                       tuple(sds.tolist()), _rows(correlations), groups[term.basis.label])
         )  # fmt: skip
-    return terms
+    return found
 
 
-def _ranef(
-    design: Design, effects: Sequence[np.ndarray], ses: Sequence[np.ndarray]
-) -> list[RanefRow]:
-    return [
-        RanefRow(block.spec.group_name, level, term, float(effect[i, j]), float(se[i, j]))
-        for block, effect, se in zip(design.blocks, effects, ses, strict=True)
-        for i, level in enumerate(block.levels)
-        for j, term in enumerate(block.names)
-    ]
+def _ranef(design: Design, scored: Scored) -> list[RanefRow]:
+    by_label = {one.label: one for one in scored.ranef}
+    found = []
+    for spec in design.formula.random:
+        one = by_label[str(spec)]
+        order = sorted(range(len(one.labels)), key=lambda k: one.labels[k])
+        found += [
+            RanefRow(one.group, one.labels[k], name, float(one.blup[k, j]), float(one.se[k, j]))
+            for k in order
+            for j, name in enumerate(one.terms)
+        ]
+    return found
 
 
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -1,26 +1,27 @@
 """What a design can't tell apart: refused where no estimate exists, said where it is arbitrary."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Protocol
+from typing import TypeGuard
 
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.formula import RandomSpec
+from sitewise.lmm.columns import Column, column_values
+from sitewise.lmm.encode import natural_order
+from sitewise.lmm.formula import RandomSpec, ResidualSpec
+from sitewise.lmm.rows import Rows
 
 
-class _Block(Protocol):
-    """What is needed of `sitewise.lmm.design.Block`."""
+@dataclass(frozen=True)
+class Grouped:
+    """One random term with its grouping: codes int64 (n,), labels of its levels, q columns."""
 
-    @property
-    def spec(self) -> RandomSpec: ...
-    @property
-    def values(self) -> np.ndarray: ...
-    @property
-    def codes(self) -> np.ndarray: ...
-    @property
-    def levels(self) -> tuple[str, ...]: ...
+    spec: RandomSpec
+    columns: tuple[Column, ...]
+    codes: np.ndarray = field(repr=False)
+    labels: tuple[str, ...] = field(repr=False)
 
 
 def check_outcome(name: str, y: np.ndarray) -> None:
@@ -34,61 +35,160 @@ def check_outcome(name: str, y: np.ndarray) -> None:
         )  # fmt: skip
 
 
-def check_blocks(blocks: Sequence[_Block], n: int, p: int) -> None:
-    """Raise ModelError, naming each term, where a variance can't be estimated at all."""
+def check_variances(
+    terms: Sequence[Grouped], residual: ResidualSpec | None, rows: Rows, p: int
+) -> None:
+    """Raise ModelError, naming each term, where a variance can't be estimated at all.
+
+    p: rank of the fixed part, or anything below the number of rows where that is more.
+    """
     problems = []
-    if n <= p:
+    if rows.size <= p:
         problems.append(
-            Problem(f"{n} rows for {p} fixed effects", allowed="more rows than fixed effects",
-                    fix="use fewer terms")
+            Problem(f"{rows.size} rows for {p} fixed effects",
+                    allowed="more rows than fixed effects", fix="use fewer terms")
         )  # fmt: skip
-    for block in blocks:
-        where, levels, q = f"({block.spec})", len(block.levels), block.values.shape[1]
+    for term in terms:
+        where, levels, q = f"({term.spec})", len(term.labels), len(term.columns)
         if levels < 2:
-            problems.append(
-                Problem(f"{block.spec.group_name} has one level: {', '.join(block.levels)}",
-                        where=where, allowed="two levels or more of a grouping",
-                        fix="take the term out, or see why the data hold one level only")
-            )  # fmt: skip
-        elif levels * q >= n:
+            problems.append(_one_level(term.spec.group_name, term.labels, where))
+        elif levels * q >= rows.size:
             problems.append(
                 Problem(
-                    f"{levels} levels x {q} effect(s) = {levels * q} random effects for {n} rows:"
-                    " they can't be told from the residual",
+                    f"{levels} levels x {q} effect(s) = {levels * q} random effects for"
+                    f" {rows.size} rows: they can't be told from the residual",
                     where=where, allowed="fewer random effects than rows",
                     fix="use fewer terms left of the bar, or drop this term",
                 )
             )  # fmt: skip
+    if residual is not None:
+        problems += _residual_problems(residual, rows)
     if problems:
         raise ModelError("A variance of the model is not identified.", problems)
 
 
-def confounded(blocks: Sequence[_Block]) -> list[str]:
-    """Sentences on random terms whose split is arbitrary."""
+def _one_level(name: str, labels: Sequence[str], where: str) -> Problem:
+    return Problem(
+        f"{name} has one level: {', '.join(labels)}", where=where,
+        allowed="two levels or more of a grouping",
+        fix="take the term out, or see why the data hold one level only",
+    )  # fmt: skip
+
+
+def _residual_problems(residual: ResidualSpec, rows: Rows) -> list[Problem]:
+    where, problems = str(residual), []
+    codes, labels = rows.grouping(residual.group)
+    slots = rows.labels[residual.slot]
+    if len(labels) < 2:
+        problems.append(_one_level(residual.group_name, labels, where))
+    if len(slots) < 2:
+        problems.append(
+            Problem(f"{residual.slot} has one level: {', '.join(slots)}", where=where,
+                    allowed="two slots or more",
+                    fix="without a repeated outcome there is no residual covariance: take it out")
+        )  # fmt: skip
+    if _is_ar1(residual) and not _order_known(residual, rows):
+        problems.append(
+            Problem(f"the order of {residual.slot} is not known, and {residual.structure} hangs on"
+                    f" it: sorted as text it is {', '.join(slots)}", where=where,
+                    fix=f"declare the levels of {residual.slot} in order")
+        )  # fmt: skip
+    problems += _repeated(residual, codes, labels, rows)
+    return problems
+
+
+def _is_ar1(residual: ResidualSpec | None) -> TypeGuard[ResidualSpec]:
+    return residual is not None and residual.structure in ("ar1", "ar1h")
+
+
+def _order_known(residual: ResidualSpec, rows: Rows) -> bool:
+    """Whether the slots stand in an order that the user gave, or that any sorting would give."""
+    slots = list(rows.labels[residual.slot])
+    return residual.slot in rows.declared or slots == natural_order(slots)
+
+
+def _repeated(
+    residual: ResidualSpec, codes: np.ndarray, labels: Sequence[str], rows: Rows
+) -> list[Problem]:
+    """One problem that names the first patients who have a slot twice, and their rows."""
+    slots = rows.labels[residual.slot]
+    keys = codes * len(slots) + rows.codes[residual.slot]
+    counts = np.bincount(keys, minlength=1)
+    twice = np.flatnonzero(counts > 1)
+    if not len(twice):
+        return []
+    frame_rows = np.flatnonzero(rows.used)
+    shown = []
+    for key in twice[:5].tolist():
+        own = ", ".join(str(i + 1) for i in frame_rows[keys == key][:5].tolist())
+        shown.append(f"{labels[key // len(slots)]} at {slots[key % len(slots)]} (rows {own})")
+    return [
+        Problem(
+            f"{len(twice)} {residual.group_name} x {residual.slot} occur more than once:"
+            f" {'; '.join(shown)}",
+            where=str(residual), allowed="one row a patient and slot",
+            fix="average the readings or choose one of them before the fit; where patients' labels"
+            f" repeat across sites, write {residual.structure}({residual.slot} | SITEID:"
+            f"{residual.group_name})",
+        )
+    ]  # fmt: skip
+
+
+def remarks(terms: Sequence[Grouped], residual: ResidualSpec | None, rows: Rows) -> list[str]:
+    """Sentences on what is arbitrary, or not what its writer may think."""
     notes = []
-    for a, b in combinations(blocks, 2):
-        if len(a.levels) != len(b.levels) or _pairs(a.codes, b.codes) != len(a.levels):
-            continue
-        if a.values.shape == b.values.shape and np.array_equal(a.values, b.values):
+    for a, b in combinations(terms, 2):
+        if a.columns == b.columns and _same_units(a, b):
             notes.append(
                 f"({a.spec}) and ({b.spec}) group the rows alike: only the sum of their variances"
                 " is identified, how it is split between them is arbitrary."
             )
-    for block in blocks:
-        if block.values.shape[1] > 1 and _constant_within(block):
+    for term in terms:
+        if len(term.columns) > 1 and _constant_within(term, rows):
             notes.append(
-                f"({block.spec}): the terms do not vary within any level of"
-                f" {block.spec.group_name}, so their correlation is not identified."
+                f"({term.spec}): the terms do not vary within any level of"
+                f" {term.spec.group_name}, so their correlation is not identified."
             )
+        if not term.spec.correlated and len(term.columns) > 1:
+            notes.append(
+                f"({term.spec}): || leaves the levels of a factor correlated, as in lme4:"
+                f" {', '.join(column.name for column in term.columns)}."
+            )
+    notes += [
+        f"{name} is text that reads as numbers: taken as a factor with"
+        f" {len(rows.labels[name])} levels."
+        for name in rows.factors if name not in rows.declared and _reads_as_numbers(rows, name)
+    ]  # fmt: skip
+    if _is_ar1(residual) and residual.slot not in rows.declared:
+        notes.append(
+            f"{residual}: the order of {residual.slot} is not declared; taken is"
+            f" {', '.join(rows.labels[residual.slot])}."
+        )
     return notes
 
 
-def _pairs(a: np.ndarray, b: np.ndarray) -> int:
-    return len(np.unique(a * (int(b.max()) + 1) + b))
+def _same_units(a: Grouped, b: Grouped) -> bool:
+    if len(a.labels) != len(b.labels):
+        return False
+    partner = np.empty(len(a.labels), dtype=np.int64)
+    partner[a.codes] = b.codes
+    return bool(np.array_equal(partner[a.codes], b.codes))
 
 
-def _constant_within(block: _Block) -> bool:
+def _constant_within(term: Grouped, rows: Rows) -> bool:
     """Whether each level has one and the same row of values throughout."""
-    first = np.zeros((len(block.levels), block.values.shape[1]))
-    first[block.codes] = block.values
-    return bool(np.array_equal(first[block.codes], block.values))
+    first = np.empty(len(term.labels))
+    for column in term.columns:
+        if column.atoms:
+            values = column_values((column,), rows)[:, 0]
+            first[term.codes] = values
+            if not np.array_equal(first[term.codes], values):
+                return False
+    return True
+
+
+def _reads_as_numbers(rows: Rows, name: str) -> bool:
+    try:
+        return len([float(label) for label in rows.labels[name]]) > 0
+    except ValueError:
+        return False

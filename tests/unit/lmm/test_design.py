@@ -167,3 +167,76 @@ def test_confounded_groupings_and_constant_terms_are_noted() -> None:
         "y ~ arm + (1 + arm | patient)", pd.concat([data, data], ignore_index=True), LEVELS
     )
     assert "do not vary within any level" in design.notes[0]
+
+
+def test_what_costs_is_built_when_asked_for() -> None:
+    design = build_design("y ~ visit + (1 | site) + (1 | patient)", frame(), LEVELS)
+    built = {"_aliasing", "blocks", "hierarchy", "rows", "notes"}
+    assert not built & set(vars(design))
+    assert [level.group for level in design.hierarchy] == [("patient",), ("site",)]
+    assert "blocks" not in vars(design)
+
+
+def test_a_crossed_design_is_built_its_hierarchy_refused() -> None:
+    data = frame().assign(rater=["a", "b", "c", "d", "a"] * 4 + ["a", "b", "c", "d"])
+    design = build_design("y ~ 1 + (1 | patient) + (1 | rater)", data, LEVELS)
+    assert len(design.blocks) == 2
+    with pytest.raises(ModelError, match="come later"):
+        _ = design.hierarchy
+
+
+def test_kept_columns_of_many_rows_are_those_of_few() -> None:
+    # The steps over rows must not change the verdict, whatever the scales of the columns.
+    rng = np.random.default_rng(3)
+    few = rng.normal(size=(300, 4)) * [1e-6, 1, 1e6, 1]
+    few = np.column_stack([np.ones(300), few, few[:, 0] * 1e12 + few[:, 2], 1e8 + few[:, 1]])
+    many = np.tile(few, (500, 1))
+    kept, combinations = independent_columns(many)
+    assert kept.tolist() == [True, True, True, True, True, False, False]
+    found = many[:, kept] @ combinations
+    np.testing.assert_allclose(found, many[:, ~kept], rtol=1e-9, atol=1e-9 * 1e6)
+
+
+def residual_frame() -> pd.DataFrame:
+    return frame(4, 5)
+
+
+def test_residual_covariance() -> None:
+    design = build_design("y ~ visit*arm + us(visit | patient)", residual_frame(), LEVELS)
+    assert [level.group for level in design.hierarchy] == [("patient",)]
+    assert design.hierarchy[0].effects == ()
+    with pytest.raises(ModelError, match="has no random-effects block"):
+        _ = design.blocks
+
+
+@pytest.mark.parametrize(
+    ("formula", "change", "says"),
+    [
+        ("y ~ arm + us(visit | patient)", {"visit": "base"}, "visit has one level: base"),
+        ("y ~ arm + us(visit | patient)", {"patient": "p"}, "patient has one level: p"),
+        ("y ~ arm + us(visit | site)", {}, "8 site x visit occur more than once: s0 at base (rows"),
+        ("y ~ arm + cs(arm | patient)", {}, "s0p0 at HIC (rows 1, 2)"),
+        ("y ~ 1 + ar1(when | patient)", {"when": ["m12", "m6"] * 20}, "sorted as text it is m12"),
+    ],
+)
+def test_residual_covariances_refused(formula: str, change: dict[str, object], says: str) -> None:
+    with pytest.raises(ModelError) as error:
+        build_design(formula, residual_frame().assign(**change), LEVELS)
+    assert says in str(error.value)
+
+
+def test_rows_of_a_repeated_slot_are_those_of_the_frame() -> None:
+    data = residual_frame()
+    data.loc[0, "y"] = np.nan
+    data = pd.concat([data, data.iloc[[7]].assign(y=3.0)], ignore_index=True)
+    with pytest.raises(ModelError, match=r"s0p3 at later \[m 6\] \(rows 8, 41\)"):
+        build_design("y ~ arm + us(visit | patient)", data, LEVELS)
+
+
+def test_remarks() -> None:
+    data = residual_frame().assign(age=lambda d: d["age"].astype(str), when=lambda d: d["visit"])
+    notes = build_design("y ~ age + ar1(when | patient)", data, LEVELS).notes
+    assert any("age is text that reads as numbers" in note for note in notes)
+    assert any("the order of when is not declared; taken is base, later" in note for note in notes)
+    notes = build_design("y ~ 1 + (1 + visit || site)", data, LEVELS).notes
+    assert any("|| leaves the levels of a factor correlated" in note for note in notes)

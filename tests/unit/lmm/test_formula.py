@@ -3,7 +3,7 @@
 import pytest
 
 from sitewise.errors import ModelError
-from sitewise.lmm.formula import RandomSpec, formula_columns, parse_formula
+from sitewise.lmm.formula import RandomSpec, ResidualSpec, formula_columns, parse_formula
 
 
 def test_parts() -> None:
@@ -29,6 +29,18 @@ def test_double_bar_splits() -> None:
     assert [s.terms for s in parse_formula("y ~ x + (0 + x || g)").random] == ["0 + x"]
 
 
+def test_residual_covariances() -> None:
+    formula = parse_formula("sbp ~ visit*arm + (1 | site) + ar1h(visit | site:patient)")
+    assert formula.residual == ResidualSpec("ar1h", "visit", ("site", "patient"))
+    assert str(formula.residual) == "ar1h(visit | site:patient)"
+    assert formula.fixed == "visit * arm"
+    assert [str(spec) for spec in formula.random] == ["1 | site"]
+    assert formula_columns(formula) == ("sbp", "visit", "arm", "site", "patient")
+    alone = parse_formula("y ~ us + cs(visit | patient)")  # a column may be called us
+    assert (alone.fixed, alone.random) == ("us", ())
+    assert parse_formula("y ~ us + (1 | g)").residual is None
+
+
 def test_only_random_terms_leave_an_intercept() -> None:
     assert parse_formula("y ~ (1 | g)").fixed == "1"
     assert parse_formula("y ~ -1 + x^2 + (1 | g)").fixed == "- 1 + x**2"
@@ -42,8 +54,20 @@ def test_only_random_terms_leave_an_intercept() -> None:
         ("y ~ x", "not a mixed model"),
         ("log(y) ~ x + (1 | g)", "the response must be one column"),
         ("y ~ open(x) + (1 | g)", "function call open(...)"),
-        ("y ~ x + us(AVISIT | USUBJID)", "us(...) is not implemented yet"),
-        ("y ~ x + ar1h(AVISIT | USUBJID)", "ar1h(...) is not implemented yet"),
+        ("y ~ x + toeph(AVISIT | USUBJID)", "toeph(...) is not implemented"),
+        ("y ~ x + un(AVISIT | USUBJID)", "use us"),
+        ("y ~ x + us(AVISIT | ARM / USUBJID)", "a covariance for each ARM"),
+        ("y ~ x + us(1 + WEEK | USUBJID)", "for a random intercept and slope write"),
+        ("y ~ x + us(AVISIT)", "'us(AVISIT)' is not understood"),
+        ("y ~ x + us(AVISIT | )", "is not understood"),
+        ("y ~ x + us(AVISIT | USUBJID:)", "is not understood"),
+        ("y ~ x + us(AVISIT || USUBJID)", "is not understood"),
+        ("y ~ x - us(AVISIT | USUBJID)", "must stand alone"),
+        ("y ~ x*us(AVISIT | USUBJID)", "must stand alone"),
+        ("y ~ x + us(AVISIT | USUBJID)*x", "must stand alone"),
+        ("y ~ x + us(a | b) + cs(a | b)", "2 residual covariances: us(a | b), cs(a | b)"),
+        ("y ~ x + weights(z) + (1 | g)", "weights(...)"),
+        ("y ~ x + y + (1 | g)", "right-hand side, too"),
         ("y ~ x + offset(z) + (1 | g)", "offset(...)"),
         ("y ~ x + (1 | a | b)", "repeated bars"),
         ("y ~ x + (1 |)", "names no group"),

@@ -1,0 +1,152 @@
+"""`sitewise.lmm(formula, data)`: from a frame or from moments to a fit."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sitewise.errors import ModelError, Problem
+from sitewise.lmm.certificate import certify, not_identified
+from sitewise.lmm.conditioned_rows import BasedMoments
+from sitewise.lmm.design import Design, build_design
+from sitewise.lmm.engine import Solution, build_model, row_moments_of, solve
+from sitewise.lmm.estimates import estimates_of
+from sitewise.lmm.formula import parse_formula
+from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.lmmfit import Basis, FittedTerm, LmmFit
+from sitewise.lmm.model import Model
+from sitewise.lmm.moments import Moments
+from sitewise.lmm.schedule import Schedule, find_schedule
+from sitewise.lmm.structures import INSIDE
+from sitewise.lmm.tally import build_wide
+from sitewise.lmm.wide import Wide
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def lmm(
+    formula: str,
+    data: "pd.DataFrame | Moments",
+    reml: bool = True,
+    levels: Mapping[str, Sequence[str]] | None = None,
+) -> LmmFit:
+    """Fit a linear mixed model by REML or ML.
+
+    formula: as lme4 and mmrm write it, `y ~ x * visit + (1 | site) + (1 + week | patient)`, or with a
+    residual covariance `us(visit | patient)` (cs, csh, ar1, ar1h). data: a frame with one row an
+    observation, or `sitewise.moments(...)` that hold the formula. levels: columns that are factors,
+    their levels in order, the first the reference; other text columns are factors with sorted
+    levels, identifiers are read as text.
+    Raises ModelError, with every problem found, where the model can't be built or has no estimate.
+    """
+    if isinstance(data, Moments):
+        if levels:
+            raise ModelError(
+                "Moments have their levels already.",
+                [Problem("levels were given with moments", where="levels",
+                         fix="name them when the moments are made: sitewise.moments(..., levels=)")],
+            )  # fmt: skip
+        return fit_moments(formula, data, reml)
+    return fit_frame(build_design(formula, data, levels or {}), reml)
+
+
+def fit_moments(formula: str, moments: Moments, reml: bool) -> LmmFit:
+    """The fit of a formula that the moments hold."""
+    part = moments.part(formula)
+    parsed = parse_formula(formula)
+    labels = [(level.labels, level.effects) for level in part.levels]
+    terms = [
+        FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, ())
+        for e in part.patient_effects
+    ]
+    terms += [
+        FittedTerm(str(e.spec), e.spec.group_name, e.names, e.across_labels, k, own)
+        for k, (own, effects) in enumerate(labels)
+        for e in effects
+    ]
+    basis = Basis(
+        parsed, dict(part.factors), dict(part.declared), part.nframe, dict(part.dropped),
+        part.npatients, str(part.digest), part.notes, tuple(terms),
+    )  # fmt: skip
+    return fit_part(part, basis, reml)
+
+
+def fit_frame(design: Design, reml: bool) -> LmmFit:
+    """The fit of a design."""
+    schedule = schedule_of(design)
+    part: Wide | BasedMoments
+    if schedule is None:
+        part = row_moments_of(design.data, design.hierarchy, design.columns)
+    else:
+        part = build_wide(
+            design.formula, design.data, design.hierarchy, schedule, fixed=design.columns
+        )
+    basis = Basis(
+        design.formula, dict(design.levels), {}, len(design.used),
+        {name: int(mask.sum()) for name, mask in design.dropped.items()},
+        len(design.hierarchy[0].labels), design.rows, design.data.notes,
+        fitted_terms(design.hierarchy, schedule),
+    )  # fmt: skip
+    return fit_part(part, basis, reml)
+
+
+def schedule_of(design: Design) -> Schedule | None:
+    """The schedule of a design's rows; None where the row is the unit."""
+    found = find_schedule(design.formula, design.data, design.hierarchy)
+    return None if isinstance(found, str) else found
+
+
+def fitted_terms(
+    hierarchy: tuple[Level, ...], schedule: Schedule | None
+) -> tuple[FittedTerm, ...]:
+    """Every random term with its place in the recursion."""
+    first = 0 if schedule is None else 1
+    return tuple(
+        FittedTerm(
+            str(e.spec), e.spec.group_name, tuple(c.name for c in e.columns), e.across_labels,
+            k - first if k >= first else INSIDE, level.labels,
+        )
+        for k, level in enumerate(hierarchy)
+        for e in level.effects
+    )  # fmt: skip
+
+
+def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
+    """Search, certify, map back."""
+    model = build_model(part, reml)
+    notes = identification(model, basis.formula.text)
+    solution = solve(model, basis.formula.text)
+    estimates = estimates_of(solution)
+    gone = (
+        f"Dropped because they are combinations of other columns: {', '.join(estimates.aliased)}."
+        if estimates.aliased
+        else ""
+    )
+    said = (*basis.notes, *([gone] if gone else []), *notes)
+    certified = certify(model.parameters, solution.found, gradient_at_end(solution))
+    named = Basis(**{**vars(basis), "notes": said})
+    return LmmFit(solution, estimates, named, certified)
+
+
+def gradient_at_end(solution: Solution) -> "object":
+    """d(deviance)/dv at the end of the best search."""
+    return solution.model.point(solution.found.best.end).gradient
+
+
+def identification(model: Model, where: str) -> list[str]:
+    """Sentences on what the data can't tell apart; ModelError where the residual is among it."""
+    information = model.point(model.parameters.generic()).expected
+    found = not_identified(model.parameters, information)
+    fatal = [names for names in found if any("residual" in name for name in names)]
+    if fatal:
+        raise ModelError(
+            "A variance of the model is not identified.",
+            [Problem("the data can't tell these apart: " + "; ".join(names), where=where,
+                     allowed="random effects and a residual that the readings distinguish",
+                     fix="drop one of these terms, or columns left of its bar") for names in fatal],
+        )  # fmt: skip
+    return [
+        f"The data can't tell these apart, how they are split is arbitrary: {'; '.join(names)}."
+        if len(names) > 1
+        else f"The data say nothing on the {names[0]}: its value is arbitrary."
+        for names in found
+    ]

@@ -1,0 +1,138 @@
+"""From moments to an optimum: build the conditioned model, search, settle."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.errors import ModelError, Problem
+from sitewise.lmm.columns import column_values
+from sitewise.lmm.conditioned import wide_bottom
+from sitewise.lmm.conditioned_rows import (
+    BasedMoments,
+    RowLevel,
+    RowTerm,
+    based_moments,
+    condition_rows,
+)
+from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.likelihood import Point
+from sitewise.lmm.model import Model, row_model, slot_model
+from sitewise.lmm.covariances import Unstructured
+from sitewise.lmm.newton import Minimum, Path, minimise
+from sitewise.lmm.rows import Rows
+from sitewise.lmm.wide import Wide
+
+if TYPE_CHECKING:
+    from sitewise.lmm.columns import Column
+
+SINGULAR = 1e-4  # smallest singular value of a scaled relative factor, relative to sigma
+EXTREME = 1e-10  # residual variance, relative to the outcome's, below which it is suspected to be 0
+STARTS = ("default", "tiny", "zero", 1, 2)  # the first two always; see `minimise`
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An optimum: phi, all derivatives there (in v and in phi), and how it was found."""
+
+    model: Model = field(repr=False)
+    phi: np.ndarray
+    point: Point = field(repr=False)
+    gradient: np.ndarray = field(repr=False)
+    hessian: np.ndarray = field(repr=False)
+    deviance: float
+    found: Minimum = field(repr=False)
+
+
+def row_moments_of(
+    rows: Rows, hierarchy: tuple[Level, ...], fixed: "tuple[Column, ...]"
+) -> BasedMoments:
+    """Moments of rows without a schedule."""
+    levels = [
+        RowLevel(
+            level.codes,
+            level.parent,
+            len(level.labels),
+            tuple(
+                RowTerm(
+                    effect.spec.group_name,
+                    str(effect.spec),
+                    tuple(column.name for column in effect.columns),
+                    column_values(effect.columns, rows),
+                    rows.grouping(effect.across)[0] if effect.across else None,
+                    len(effect.across_labels) or 1,
+                )
+                for effect in level.effects
+            ),
+        )
+        for level in hierarchy
+    ]
+    names = tuple(column.name for column in fixed)
+    return based_moments(levels, column_values(fixed, rows), names, rows.y)
+
+
+def build_model(part: Wide | BasedMoments, reml: bool) -> Model:
+    """The conditioned model of one formula's moments."""
+    if isinstance(part, BasedMoments):
+        bottom, fixed = condition_rows(part)
+        return row_model(bottom, fixed, part.terms, reml)
+    wide = wide_bottom(part)
+    return slot_model(
+        n=wide.n, shape=wide.shape, gammas=wide.gammas, fixed=wide.fixed, terms=wide.terms,
+        Z=wide.Z, slots=wide.slots, contraction=wide.contraction,
+        residual=part.residual.structure if part.residual else None, reml=reml,
+    )  # fmt: skip
+
+
+def solve(model: Model, where: str) -> Solution:
+    """The optimum; raises ModelError where the likelihood has none."""
+    starts = [model.parameters.start(how) for how in STARTS]
+    found = minimise(model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2)
+    _refuse_degenerate(model, found.best, where)
+    phi, deviance = _settle(model, found.best.end, found.best.value)
+    point = model.point(phi)
+    gradient, hessian = model.in_phi(phi, point)
+    return Solution(model, phi, point, gradient, hessian, deviance, found)
+
+
+def _on_boundary(model: Model, phi: np.ndarray) -> bool:
+    """Whether some random term is singular relative to sigma."""
+    sigma = np.sqrt(model.parameters.sigma2(phi))
+    return any(
+        np.linalg.svd(root, compute_uv=False)[-1] < SINGULAR * sigma
+        for root in model.parameters.roots(phi)
+    )
+
+
+def _settle(model: Model, phi: np.ndarray, value: float) -> tuple[np.ndarray, float]:
+    """Exact zeros where Newton only approaches them, then diagonals that are not negative."""
+    parameters = model.parameters
+    sigma = np.sqrt(parameters.sigma2(phi))
+    tidy = phi.copy()
+    for term, at in zip(parameters.terms, parameters.phi_at, strict=False):
+        structure: Unstructured = term.structure
+        L = structure.scaled_root(phi[at])
+        L[:, np.linalg.norm(L, axis=0) < SINGULAR * sigma] = 0.0
+        L[np.linalg.norm(L, axis=1) < SINGULAR * sigma] = 0.0
+        L = L * np.where(np.diag(L) < 0, -1.0, 1.0)
+        columns, rows = np.triu_indices(len(L))
+        tidy[at] = L[rows, columns] + 0.0
+    if np.array_equal(tidy, phi):
+        return phi, value
+    moved = model.value(tidy)
+    # A zero that costs likelihood is no zero: the approach is kept then.
+    return (tidy, moved) if moved <= value + 1e-9 * max(1.0, abs(value)) else (phi, value)
+
+
+def _refuse_degenerate(model: Model, end: Path, where: str) -> None:
+    """Raise ModelError where the random effects fit the outcome exactly: no maximum exists."""
+    if model.parameters.sigma2(end.end) > EXTREME or end.converged:
+        return
+    raise ModelError(
+        "The residual variance is 0.",
+        [Problem("the random effects reproduce every outcome exactly: the likelihood grows"
+                 " without bound and no estimate exists", where=where,
+                 allowed="readings that vary within the innermost grouping",
+                 fix="see whether readings were copied from visit to visit; or drop the"
+                 " innermost random term")],
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+"""A conditioned model: its parameters, its likelihood in them, and the way back to data units."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sitewise.lmm.bottoms import RowBottom, SlotBottom
+from sitewise.lmm.conditioned import FixedBasis, TermBasis
+from sitewise.lmm.contraction import Contraction
+from sitewise.lmm.likelihood import Likelihood, Point, Split
+from sitewise.lmm.recursion import LevelCovariance, Shape
+from sitewise.lmm.residuals import ScaledIdentity, residual_structure
+from sitewise.lmm.structures import INSIDE, Parameters, Term
+
+
+@dataclass(frozen=True)
+class Model:
+    """A conditioned model, ready for the optimiser (`value`, `full`).
+
+    terms: the bases of the random terms, in the order of `parameters.terms`. slots: labels, () where
+    the row is the unit. residual: name of the residual covariance, None for sigma^2 I.
+    """
+
+    parameters: Parameters
+    terms: tuple[TermBasis, ...]
+    fixed: FixedBasis
+    likelihood: Likelihood = field(repr=False)
+    slots: tuple[str, ...]
+    residual: str | None
+
+    @property
+    def constant(self) -> float:
+        """Deviance in the units of the data less that in conditioned units."""
+        log_det = self.fixed.log_det if self.likelihood.reml else 0.0
+        return 2 * self.likelihood.degrees * float(np.log(self.fixed.unit)) + log_det
+
+    def covariances(self, phi: np.ndarray) -> list[LevelCovariance]:
+        """D, a root of it and its derivatives, level by level."""
+        levels = len(self.likelihood.bottom.shape.q)
+        return [LevelCovariance(*self.parameters.level_covariance(k, phi)) for k in range(levels)]
+
+    def value(self, phi: np.ndarray) -> float:
+        """-2 log-likelihood in the units of the data; +inf outside."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            v = self.parameters.natural(phi)
+            if not np.all(np.isfinite(v)):
+                return np.inf
+            found = self.likelihood.value(v, self.covariances(phi)) + self.constant
+        return found if np.isfinite(found) else np.inf
+
+    def point(self, phi: np.ndarray) -> Point:
+        """Everything, in v and conditioned units."""
+        return self.likelihood.point(self.parameters.natural(phi), self.covariances(phi))
+
+    def full(self, phi: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Value, gradient and Hessian in phi; a value of +inf outside."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                point = self.point(phi)
+        except np.linalg.LinAlgError:
+            return np.inf, np.zeros(len(phi)), np.zeros((len(phi), len(phi)))
+        return point.deviance + self.constant, *self.in_phi(phi, point)
+
+    def in_phi(self, phi: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient and Hessian in phi of a point."""
+        J = self.parameters.jacobian(phi)
+        hessian = J.T @ point.hessian @ J + self.parameters.curvature(phi, point.gradient)
+        return J.T @ point.gradient, (hessian + hessian.T) / 2
+
+
+def slot_model(
+    *, n: int, shape: Shape, gammas: list[np.ndarray], fixed: FixedBasis,
+    terms: Sequence[TermBasis], Z: Sequence[np.ndarray], slots: tuple[str, ...],
+    contraction: Contraction, residual: str | None, reml: bool,
+) -> Model:  # fmt: skip
+    """The model of a scheduled trial."""
+    inside = iter(Z)
+    own = [_term(t, next(inside) if t.level == INSIDE else None) for t in terms]
+    last = ScaledIdentity(len(slots)) if residual is None else residual_structure(residual, len(slots))
+    parameters = Parameters(own, last, slots)
+    covariance = parameters.slot_covariance()
+    # The bottom is given its own parameters only.
+    own_v = replace(covariance, positions=np.arange(len(covariance.positions)))
+    bottom = SlotBottom(n, shape, gammas, contraction, own_v)
+    split = _split(parameters, covariance.positions, shape)
+    return Model(
+        parameters, tuple(terms), fixed, Likelihood(bottom, split, reml), slots, residual
+    )
+
+
+def row_model(bottom: RowBottom, fixed: FixedBasis, terms: Sequence[TermBasis], reml: bool) -> Model:
+    """The model of rows without a schedule."""
+    parameters = Parameters([_term(t, None) for t in terms], ScaledIdentity(1))
+    last = np.array([parameters.n_v - 1])
+    split = _split(parameters, last, bottom.shape)
+    return Model(parameters, tuple(terms), fixed, Likelihood(bottom, split, reml), (), None)
+
+
+def _split(parameters: Parameters, bottom: np.ndarray, shape: Shape) -> Split:
+    return Split(bottom, tuple(parameters.positions(k) for k in range(len(shape.q))))
+
+
+def _term(basis: TermBasis, Z: np.ndarray | None) -> Term:
+    return Term(basis.group, basis.names, basis.level, basis.copies, Z)

@@ -1,0 +1,266 @@
+"""Trust-region Newton with exact Hessians: the search for the optimum of a likelihood.
+
+The step minimises the quadratic model within a ball exactly, by eigendecomposition, the hard case
+included (More & Sorensen 1983, SIAM J. Sci. Stat. Comput. 4, 553-572). Where a column of a factor L
+is 0 the gradient vanishes by symmetry; negative curvature there is followed, so that such a point
+is left where it is a saddle and kept where it is the minimum.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+ROUNDING = 1e-13  # of |deviance|: a rise by less is no rise
+DECREMENT = 1e-12  # predicted fall of the deviance below which the end is reached
+NEGATIVE = 1e-7  # negative curvature beyond this share of a direction's own scale is a way down
+FLAT = 1e-10  # curvature below this share of a direction's own scale is rounding
+NOISE = (1e-12, 1e-14)  # the same two, as shares of the largest eigenvalue: what eigh itself leaves
+ILL = 1e8  # condition number that calls for another start
+LONG = 20  # steps that call for another start
+STEPS = 200
+RADIUS, LARGEST, SMALLEST = 1.0, 10.0, 1e-9  # of the trust region, in phi
+SAME = 1e-8  # difference in deviance, and 1e-12 of it, within which two ends are one optimum
+
+
+class Objective(Protocol):
+    """-2 log-likelihood of phi, (n,), a number of unconstrained parameters."""
+
+    def value(self, phi: np.ndarray) -> float:
+        """+inf where not defined."""
+
+    def full(self, phi: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Value, gradient (n,), Hessian (n, n); a value of +inf where not defined."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One search, from a start to its end.
+
+    start, end: phi, (n,). first, value: -2 log-likelihood at both. gradient, hessian: at the end.
+    decrement: fall of the value that the quadratic model still promises. steps: accepted.
+    evaluations: of value and of everything, together. reason: why it stopped, in words.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    first: float
+    value: float
+    gradient: np.ndarray = field(repr=False)
+    hessian: np.ndarray = field(repr=False)
+    decrement: float
+    steps: int
+    evaluations: int
+    converged: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """All searches, and the lowest end. optima: one path an optimum, distinct, lowest first."""
+
+    best: Path
+    paths: tuple[Path, ...]
+    optima: tuple[Path, ...]
+
+
+def minimise(
+    objective: Objective,
+    starts: Iterable[np.ndarray],
+    *,
+    boundary: Callable[[np.ndarray], bool] = lambda phi: False,
+    always: int = 1,
+    max_steps: int = STEPS,
+) -> Minimum:
+    """The lowest end over `starts`.
+
+    The first `always` starts are searched; the others too where the best end lies on the boundary
+    (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ. A start
+    where the objective is not finite is passed over, unless none is left: then ValueError.
+    """
+    paths: list[Path] = []
+    for number, start in enumerate(starts):
+        if number >= always and paths and not _doubtful(paths, boundary):
+            break
+        path = search(objective, np.asarray(start, dtype=float), max_steps)
+        if np.isfinite(path.value):
+            paths.append(path)
+    if not paths:
+        raise ValueError("the objective is finite at no start")
+    optima: list[Path] = []
+    # Stable: a later start wins by more than rounding only, so the answer doesn't hang on noise.
+    for path in sorted(paths, key=lambda p: p.value):
+        if not any(_same(path.value, other.value) for other in optima):
+            optima.append(path)
+    same = [path for path in paths if _same(path.value, optima[0].value)]
+    best = next((path for path in same if path.converged), same[0])
+    return Minimum(best, tuple(paths), (best, *optima[1:]))
+
+
+def search(objective: Objective, start: np.ndarray, max_steps: int = STEPS) -> Path:
+    """One trust-region search; never raises, `reason` and `converged` say how it ended."""
+    phi, radius = start, RADIUS
+    value, gradient, hessian = _evaluate(objective, phi, wary=False)
+    first, evaluations, steps, wary, stalled = value, 1, 0, False, 0
+    before = np.inf
+    reason = f"{max_steps} steps were not enough" if np.isfinite(value) else "no finite start"
+    converged = False
+    while np.isfinite(value) and steps < max_steps:
+        model = Quadratic(gradient, hessian)
+        allowance = ROUNDING * abs(value) + np.finfo(float).tiny
+        ended = model.is_minimum() and model.decrement < DECREMENT
+        # Rounding of the gradient bounds the decrement from below where the value is very large.
+        stalled = stalled + 1 if model.decrement < allowance and model.decrement > before / 4 else 0
+        ended = ended or (stalled > 1 and model.is_minimum())
+        before = model.decrement
+        step = model.step(_furthest(phi) if ended else radius)
+        promise = model.fall(step)
+        trial = _evaluate(objective, phi + step, wary)
+        evaluations += 1 + int(wary and np.isfinite(trial[0]))
+        if ended:
+            if trial[0] <= value + allowance and _is_calmer(model, trial):
+                phi, (value, gradient, hessian), steps = phi + step, trial, steps + 1
+            converged = True
+            reason = "the gradient is 0" if stalled < 2 else "the gradient is 0 but for rounding"
+            break
+        gain = (value - trial[0] + allowance) / (promise + allowance)
+        length = float(np.linalg.norm(step))
+        wary = not gain > 0.25
+        if wary:
+            radius = 0.25 * length
+        elif gain > 0.75 and length > 0.8 * radius:
+            radius = min(2.5 * radius, _furthest(phi))
+        if gain > 1e-4:
+            phi, (value, gradient, hessian), steps = phi + step, trial, steps + 1
+        elif radius < SMALLEST:
+            converged = model.is_minimum() and model.decrement < 1e-6
+            reason = "no smaller value within reach"
+            break
+    decrement = Quadratic(gradient, hessian).decrement if np.isfinite(value) else np.inf
+    return Path(start, phi, first, value, gradient, hessian, decrement, steps, evaluations,
+                converged, reason)  # fmt: skip
+
+
+class Quadratic:
+    """The model g's + s'Hs/2 by the eigendecomposition of H."""
+
+    def __init__(self, gradient: np.ndarray, hessian: np.ndarray) -> None:
+        self.hessian = hessian
+        self.gradient = gradient
+        values, self.vectors = np.linalg.eigh(hessian)
+        self.slopes = self.vectors.T @ gradient
+        self.largest = float(np.abs(values).max())
+        # A direction is judged by the diagonal entries it is made of, so that neither a stiff nor a
+        # very large problem hides a saddle or a small curvature behind its largest eigenvalue.
+        own = np.abs(np.diag(hessian)) @ self.vectors**2
+        down = values < -np.maximum(NEGATIVE * own, NOISE[0] * self.largest)
+        floor = np.maximum(FLAT * own, NOISE[1] * self.largest) + np.finfo(float).tiny
+        self.curves = np.where(down, values, np.maximum(np.abs(values), floor))
+
+    @property
+    def decrement(self) -> float:
+        """g'|H|^-1 g, twice the fall that a Newton step promises."""
+        return float(np.sum(self.slopes**2 / np.abs(self.curves)))
+
+    def is_minimum(self) -> bool:
+        """No direction of negative curvature beyond rounding, whatever the scales."""
+        return bool((self.curves > 0).all())
+
+    def fall(self, step: np.ndarray) -> float:
+        """How far the model falls over `step`."""
+        return float(-(self.gradient @ step) - 0.5 * step @ self.hessian @ step)
+
+    def step(self, radius: float) -> np.ndarray:
+        """The lowest point of the model within `radius`."""
+        if self.is_minimum():
+            inside = -self.slopes / self.curves
+            if np.linalg.norm(inside) <= radius:
+                newton: np.ndarray = self.vectors @ inside
+                return newton
+        moves = self._on_the_sphere(radius)
+        step: np.ndarray = self.vectors @ moves
+        return step
+
+    def _on_the_sphere(self, radius: float) -> np.ndarray:
+        """Moves -slopes / (curves + mu) of length `radius`, mu by bisection of its logarithm."""
+        lowest = float(self.curves.min())
+        base = max(0.0, -lowest)
+        shifted = self.curves - lowest if lowest < 0 else self.curves
+
+        def moves(extra: float) -> np.ndarray:
+            found: np.ndarray = -self.slopes / (shifted + extra)
+            return found
+
+        low = 1e-15 * max(self.largest, base)
+        if np.linalg.norm(moves(low)) < radius:
+            return self._hard_case(moves(low), radius)
+        high = float(np.linalg.norm(self.slopes)) / radius + low
+        for _ in range(200):
+            middle = np.sqrt(low * high)
+            if np.linalg.norm(moves(middle)) > radius:
+                low = middle
+            else:
+                high = middle
+            if high <= low * (1 + 1e-10):
+                break
+        return moves(high)
+
+    def _hard_case(self, moves: np.ndarray, radius: float) -> np.ndarray:
+        """To the sphere along the lowest eigenvector, which the gradient does not see."""
+        rest = np.sqrt(max(radius**2 - float(moves @ moves), 0.0))
+        k = int(np.argmin(self.curves))
+        lowest = self.vectors[:, k]
+        # Either way goes down alike; which one is taken must not hang on LAPACK's choice of sign.
+        sign = np.sign(lowest[np.argmax(np.abs(lowest))])
+        along = moves.copy()
+        along[k] += (-sign if moves[k] * sign < 0 else sign) * rest
+        step: np.ndarray = along * (radius / np.linalg.norm(along))
+        return step
+
+
+def _evaluate(
+    objective: Objective, phi: np.ndarray, wary: bool
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Everything at once; after a refusal the value first, which is cheaper where it is +inf."""
+    if wary:
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            if not np.isfinite(objective.value(phi)):
+                return np.inf, np.empty(0), np.empty((0, 0))
+    # A step too far may overflow: its value refuses it, so NumPy need not warn.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        value, gradient, hessian = objective.full(phi)
+    finite = np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
+    return (float(value), gradient, hessian) if finite else (np.inf, gradient, hessian)
+
+
+def _furthest(phi: np.ndarray) -> float:
+    """Largest radius of the trust region: an optimum far from its start is still reached."""
+    return LARGEST * max(1.0, float(np.abs(phi).max()))
+
+
+def _is_calmer(model: Quadratic, trial: tuple[float, np.ndarray, np.ndarray]) -> bool:
+    """Whether the last step did not make things worse: rounding decides by then."""
+    return Quadratic(trial[1], trial[2]).decrement <= model.decrement
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= max(SAME, 1e-12 * abs(b))
+
+
+def condition(hessian: np.ndarray) -> float:
+    """Condition number of the Hessian scaled to unit diagonal; inf where it is not definite."""
+    diagonal = np.diag(hessian)
+    if not (diagonal > 0).all():
+        return np.inf
+    scale = np.sqrt(diagonal)
+    values = np.linalg.eigvalsh(hessian / np.outer(scale, scale))
+    return float(values[-1] / values[0]) if values[0] > 0 else np.inf
+
+
+def _doubtful(paths: list[Path], boundary: Callable[[np.ndarray], bool]) -> bool:
+    """Whether the ends so far call for another start."""
+    best = min(paths, key=lambda p: p.value)
+    apart = any(not _same(path.value, best.value) for path in paths)
+    ill = condition(best.hessian) > ILL
+    return bool(apart or ill or not best.converged or paths[0].steps > LONG or boundary(best.end))

@@ -1,0 +1,419 @@
+"""One elimination of the random effects, level by level, with first and second derivatives.
+
+V = R + sum over levels of S D S'. Rows of the data are never seen: a model enters as an `Arrow`,
+the cross-products S'R^-1[S U] of each unit of each level (U: the columns of the levels above, X
+and y) and [X y]'R^-1[X y]. With B_j = U'V^-1 (dV/dv_j) V^-1 U and
+B_jk = U'V^-1 (dV/dv_j) V^-1 (dV/dv_k) V^-1 U (symmetric part), adding S D S' to V changes
+
+    C = L (I + L'A_SS L)^-1 L', D = LL'        F = (I + A_SS D)^-1
+    K = F A_SU,  K_S = F A_SS,  T = [-N; I],  N = C A_SU,  Y_j = (B_j T)_S
+    A    <- A_UU - A_US C A_SU                 log|V| <- log|V| + log|I + L'A_SS L|
+    B_j  <- T'B_j T                            t_j  <- t_j - tr(C B_j,SS)
+    B_E   = K'E K                              t_E  = tr(E K_S)
+    B_jk <- T'B_jk T - Y_j'C Y_k               t_jk <- t_jk - 2 tr(C B_jk,SS) + tr(C B_j,SS C B_k,SS)
+    B_jE  = Y_j'F'E K                          t_jE = tr(E F B_j,SS F')
+    B_EE' = K'E K_S E'K                        t_EE' = tr(E K_S E'K_S)
+
+which follows from the Woodbury identity (Harville 1977, J. Am. Stat. Assoc. 72, 320-338, has the
+two-level case). Second derivatives are not carried upwards: what arises at a level is mapped to
+its final form by the products of the T above it (`Chain`), so that pairs cost one Gram matrix.
+
+Columns that S nearly spans are given as U = S Gamma + U~ with Gamma by unit: A_UU is then a sum of
+what is within and what is between, and no digits are lost where D is very large.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a hierarchy, levels innermost first.
+
+    q: columns of S at each level. parents: unit of the level above, one array a level but the last;
+    never decreasing. units: number of units at each level. m: columns of [X y].
+    """
+
+    q: tuple[int, ...]
+    units: tuple[int, ...]
+    parents: tuple[np.ndarray, ...] = field(repr=False)
+    m: int
+
+    def above(self, level: int) -> int:
+        """Columns of S at the levels above `level`."""
+        return sum(self.q[level + 1 :])
+
+    def ancestors(self, level: int, upper: int) -> np.ndarray:
+        """Unit of level `upper` of each unit of `level`."""
+        found = np.arange(self.units[level])
+        for between in range(level, upper):
+            found = self.parents[between][found]
+        return found
+
+
+@dataclass
+class Arrow:
+    """Cross-products of a hierarchy: an arrowhead matrix by unit.
+
+    rows: at each level (..., units, q, q + columns above + m): S'W[S U]. root: (..., m, m). A leading
+    axis of directions where the arrow holds derivatives.
+    """
+
+    rows: list[np.ndarray]
+    root: np.ndarray
+
+    def copy(self) -> "Arrow":
+        """A deep copy, since an elimination works in place."""
+        return Arrow([row.copy() for row in self.rows], self.root.copy())
+
+
+@dataclass(frozen=True)
+class LevelCovariance:
+    """D of one level: D = root root', shapes (q, q). E: its derivatives, shape (nD, q, q)."""
+
+    D: np.ndarray
+    root: np.ndarray
+    E: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Eliminated:
+    """What one level leaves behind; shapes (units, ., .), Y and BSS with an axis of directions."""
+
+    C: np.ndarray
+    N: np.ndarray
+    K: np.ndarray
+    KS: np.ndarray
+    M: np.ndarray
+    E: np.ndarray
+    Y: np.ndarray
+    BSS: np.ndarray
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How the columns of a unit and of all above it end, by unit of the innermost level.
+
+    coefficients: (units, sum q, m): the columns [X y] of V^-1 are R^-1 ([X y] + S coefficients), so
+    -coefficients applied to (b, -1) gives the BLUPs. inner: (units, sum q, sum q), the matrix
+    Psi of V^-1 = R^-1 - R^-1 S Psi S'R^-1 on the unit's own rows.
+    """
+
+    coefficients: np.ndarray
+    inner: np.ndarray
+
+
+@dataclass(frozen=True)
+class Eliminated:
+    """The end of an elimination.
+
+    log_v: log|V| less log|R|. A: (m, m), [X y]'V^-1[X y]. t, B: first derivatives, (J,) and
+    (J, m, m), in the order: directions of the bottom, then E of each level, innermost first. levels:
+    what each level left. chains: by level, from that level upwards.
+    """
+
+    shape: Shape
+    log_v: float
+    A: np.ndarray
+    t: np.ndarray
+    B: np.ndarray
+    levels: tuple[_Eliminated, ...]
+    bottom: int
+    chains: tuple[Chain, ...]
+
+
+def eliminate_value(
+    shape: Shape, arrow: Arrow, gammas: Sequence[np.ndarray], covariances: Sequence[LevelCovariance]
+) -> tuple[float, np.ndarray]:
+    """log|V| - log|R| and [X y]'V^-1[X y] alone; raises LinAlgError where V is not definite."""
+    A = arrow.copy()
+    log_v = 0.0
+    for level, covariance in enumerate(covariances):
+        q = shape.q[level]
+        SS, SU = A.rows[level][..., :q], A.rows[level][..., q:]
+        gamma = gammas[level]
+        C, log_det = _woodbury(SS, covariance.root)
+        log_v += log_det
+        _fold_value(shape, level, A, _Solved(C, SS, SU, gamma, covariance.D))
+    return log_v, A.root
+
+
+def eliminate(
+    shape: Shape,
+    arrow: Arrow,
+    gammas: Sequence[np.ndarray],
+    covariances: Sequence[LevelCovariance],
+    directions: Arrow,
+    t: np.ndarray,
+) -> Eliminated:
+    """Value and first derivatives, and what second derivatives need.
+
+    directions: B_j of the bottom, leading axis J. t: tr(R^-1 dR_j), shape (J,).
+    """
+    A, bottom = arrow.copy(), len(t)
+    J = bottom + sum(len(c.E) for c in covariances)
+    B = _room_for(directions, J)
+    traces = np.zeros(J)
+    traces[:bottom] = t
+    log_v, active, levels = 0.0, bottom, []
+    for level, covariance in enumerate(covariances):
+        q = shape.q[level]
+        SS, SU = A.rows[level][..., :q], A.rows[level][..., q:]
+        C, log_det = _woodbury(SS, covariance.root)
+        log_v += log_det
+        solved = _Solved(C, SS, SU, gammas[level], covariance.D)
+        N, K, KS = solved.N(), solved.K(), solved.KS()
+        BSS = B.rows[level][:active, ..., :q].copy()
+        BSU = B.rows[level][:active, ..., q:]
+        half = BSU - 0.5 * (BSS @ N)
+        Y = BSU - BSS @ N
+        traces[:active] -= np.einsum("uab,juba->j", C, BSS)
+        _fold_value(shape, level, A, solved)
+        _fold(shape, level, B, slice(0, active), -N, half, both=True)
+        new = slice(active, active + len(covariance.E))
+        EK = covariance.E[:, None] @ K
+        traces[new] = np.einsum("eab,uba->e", covariance.E, KS)
+        _fold(shape, level, B, new, K, EK, both=False)
+        levels.append(_Eliminated(C, N, K, KS, solved.M, covariance.E, Y, BSS))
+        active = new.stop
+    done = tuple(levels)
+    return Eliminated(shape, log_v, A.root, traces, B.root, done, bottom, _chains(shape, done))
+
+
+def push(
+    shape: Shape, done: Eliminated, directions: Arrow, t: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """First derivatives in further directions of the bottom: traces (J,) and B (J, m, m)."""
+    B, traces = directions.copy(), t.copy()
+    for level, left in enumerate(done.levels):
+        q = shape.q[level]
+        BSS, BSU = B.rows[level][..., :q], B.rows[level][..., q:]
+        traces -= np.einsum("uab,juba->j", left.C, BSS)
+        _fold(shape, level, B, slice(0, len(t)), -left.N, BSU - 0.5 * (BSS @ left.N), both=True)
+    return traces, B.root
+
+
+def second_order(done: Eliminated) -> tuple[np.ndarray, np.ndarray]:
+    """t_jk (J, J) and B_jk (J, J, m, m) but for the bottom's own linear part.
+
+    To be added by the bottom: tr(R^-1 R_j R^-1 R_k) - 2 tr(Psi S'W_jk S) and the transformed
+    [X y]'W_jk[X y], W_jk = R^-1 R_j R^-1 R_k R^-1.
+    """
+    shape, J = done.shape, len(done.t)
+    m = shape.m
+    t2, B2 = np.zeros((J, J)), np.zeros((J, J, m, m))
+    active = done.bottom
+    for level, left in enumerate(done.levels):
+        up = shape.above(level)
+        coefficients, inner = _parents_chain(done, level)
+        new = slice(active, active + len(left.E))
+        Y = _final(left.Y, coefficients, up)
+        CY = left.C @ Y
+        B2[:active, :active] -= _gram(Y, CY)
+        CB = left.C @ left.BSS
+        t2[:active, :active] += _dot(CB, np.swapaxes(CB, -1, -2))
+        K = _final(left.K, coefficients, up)
+        EK = left.E[:, None] @ K
+        FEK = np.linalg.solve(np.swapaxes(left.M, -1, -2), EK)
+        cross = _gram(Y, FEK)
+        B2[:active, new] += cross
+        B2[new, :active] += cross.transpose(1, 0, 3, 2)
+        FE = np.linalg.solve(
+            np.swapaxes(left.M, -1, -2),
+            np.broadcast_to(left.E[:, None], (len(left.E), *left.C.shape)),
+        )  # F'E
+        FEF = np.swapaxes(
+            np.linalg.solve(np.swapaxes(left.M, -1, -2), np.swapaxes(FE, -1, -2)), -1, -2
+        )  # F'EF
+        mixed = _dot(left.BSS, np.swapaxes(FEF, -1, -2))
+        t2[:active, new] += mixed
+        t2[new, :active] += mixed.T
+        KSEK = left.KS @ EK
+        B2[new, new] += _gram(EK, KSEK)
+        EKS = left.E[:, None] @ left.KS
+        t2[new, new] += _dot(EKS, np.swapaxes(EKS, -1, -2))
+        if up:
+            _traces_above(t2, left, inner, up, active, new)
+        active = new.stop
+    B2 = (B2 + B2.transpose(0, 1, 3, 2)) / 2
+    return t2, B2
+
+
+def _traces_above(
+    t2: np.ndarray, left: _Eliminated, inner: np.ndarray, up: int, active: int, new: slice
+) -> None:
+    """-2 tr(Psi X_SS) of the terms X that arise at a level, in the columns of S above it."""
+    Y, K = left.Y[..., :up], left.K[..., :up]
+    YP, KP = Y @ inner, K @ inner
+    t2[:active, :active] += 2 * _dot(YP, left.C @ Y)
+    EK = left.E[:, None] @ K
+    mixed = -2 * _dot(YP, np.linalg.solve(np.swapaxes(left.M, -1, -2), EK))
+    t2[:active, new] += mixed
+    t2[new, :active] += mixed.T
+    EKP = left.E[:, None] @ KP
+    own = -2 * _dot(EKP, left.KS @ EK)
+    t2[new, new] += (own + own.T) / 2
+
+
+class _Solved:
+    """The solves of one level; F = (I + A_SS D)^-1 always by a solve, never as I - A_SS C."""
+
+    def __init__(
+        self, C: np.ndarray, SS: np.ndarray, SU: np.ndarray, gamma: np.ndarray, D: np.ndarray
+    ) -> None:
+        self.C, self.SS, self.SU, self.gamma = C, SS, SU, gamma
+        self.M = np.eye(SS.shape[-1]) + SS @ D
+        self.centred = bool(np.any(gamma))
+
+    def N(self) -> np.ndarray:
+        """C A_SU~ - F'Gamma: minus the coefficients of S in the final columns."""
+        found = self.C @ self.SU
+        if self.centred:
+            found = found - np.linalg.solve(np.swapaxes(self.M, -1, -2), self.gamma)
+        return found
+
+    def K(self) -> np.ndarray:
+        """F A_SU."""
+        full = self.SU + self.SS @ self.gamma if self.centred else self.SU
+        return np.linalg.solve(self.M, full)
+
+    def KS(self) -> np.ndarray:
+        """F A_SS, symmetric."""
+        found = np.linalg.solve(self.M, self.SS)
+        return (found + np.swapaxes(found, -1, -2)) / 2
+
+
+def _woodbury(SS: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, float]:
+    """C of every unit, (units, q, q), and sum of log|I + L'A_SS L|."""
+    inside = root.T @ SS @ root
+    inside = (inside + np.swapaxes(inside, -1, -2)) / 2 + np.eye(len(root))
+    chol = np.linalg.cholesky(inside)
+    half = np.linalg.solve(chol, np.broadcast_to(root.T, inside.shape))
+    log_det = 2 * np.sum(np.log(np.diagonal(chol, axis1=-2, axis2=-1)))
+    return np.swapaxes(half, -1, -2) @ half, float(log_det)
+
+
+def _fold_value(shape: Shape, level: int, A: Arrow, solved: _Solved) -> None:
+    """A <- A_UU - A_US C A_SU, with the between part of columns that S spans added."""
+    _fold_one(shape, level, A, solved.SU, -(solved.C @ solved.SU))
+    if solved.centred:
+        FSU = np.linalg.solve(solved.M, solved.SU)
+        _fold_one(shape, level, A, solved.gamma, FSU)
+        _fold_one(shape, level, A, FSU, solved.gamma)
+        _fold_one(shape, level, A, solved.gamma, solved.KS() @ solved.gamma)
+
+
+def _fold_one(shape: Shape, level: int, A: Arrow, left: np.ndarray, right: np.ndarray) -> None:
+    """Add sum over units of left'right, both (units, q, r), to the levels above and the root."""
+    at, m = 0, shape.m
+    A.root += _flat(left[..., -m:]).T @ _flat(right[..., -m:])
+    for upper in range(level + 1, len(shape.q)):
+        stop = at + shape.q[upper]
+        block = np.swapaxes(left[..., at:stop], -1, -2) @ right[..., at:]
+        A.rows[upper] += _gather(block, shape.ancestors(level, upper), shape.units[upper])
+        at = stop
+
+
+def _fold(
+    shape: Shape,
+    level: int,
+    B: Arrow,
+    which: slice,
+    left: np.ndarray,
+    right: np.ndarray,
+    *,
+    both: bool,
+) -> None:
+    """The same for directions: right (J, units, q, r), left (units, q, r); `both` adds the transpose."""
+    at, m = 0, shape.m
+    J, u, q, _ = right.shape
+    if J == 0:
+        return
+    wide = right[..., -m:].transpose(1, 2, 0, 3).reshape(u * q, J * m)
+    found = (_flat(left[..., -m:]).T @ wide).reshape(m, J, m).transpose(1, 0, 2)
+    B.root[which] += found + found.transpose(0, 2, 1) if both else found
+    for upper in range(level + 1, len(shape.q)):
+        stop = at + shape.q[upper]
+        block = np.swapaxes(left[..., at:stop], -1, -2) @ right[..., at:]
+        if both:
+            block = block + np.swapaxes(right[..., at:stop], -1, -2) @ left[..., at:]
+        ancestors = shape.ancestors(level, upper)
+        for j, row in enumerate(range(*which.indices(len(B.root)))):
+            B.rows[upper][row] += _gather(block[j], ancestors, shape.units[upper])
+        at = stop
+
+
+def _gather(block: np.ndarray, ancestors: np.ndarray, units: int) -> np.ndarray:
+    """Sums over the units of one ancestor; ancestors never decrease and each has a unit."""
+    starts = np.searchsorted(ancestors, np.arange(units))
+    return np.add.reduceat(block, starts, axis=0)
+
+
+def _room_for(directions: Arrow, J: int) -> Arrow:
+    """The arrow of the bottom's directions with zeros for those of the levels."""
+
+    def grown(values: np.ndarray) -> np.ndarray:
+        full = np.zeros((J, *values.shape[1:]))
+        full[: len(values)] = values
+        return full
+
+    return Arrow([grown(row) for row in directions.rows], grown(directions.root))
+
+
+def _chains(shape: Shape, levels: Sequence[_Eliminated]) -> tuple[Chain, ...]:
+    """From the outermost level down."""
+    chains: list[Chain] = []
+    for level in reversed(range(len(levels))):
+        left, up = levels[level], shape.above(level)
+        own = -left.N[..., up:]
+        if not up:
+            chains.append(Chain(own, left.C))
+            continue
+        parent = shape.parents[level]
+        above = chains[-1]
+        coefficients, inner = above.coefficients[parent], above.inner[parent]
+        moved = -left.N[..., :up]
+        own = own + moved @ coefficients
+        cross = moved @ inner
+        corner = left.C + cross @ np.swapaxes(moved, -1, -2)
+        chains.append(
+            Chain(
+                np.concatenate([own, coefficients], axis=-2),
+                np.block([[corner, cross], [np.swapaxes(cross, -1, -2), inner]]),
+            )
+        )
+    return tuple(reversed(chains))
+
+
+def _parents_chain(done: Eliminated, level: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (units, columns above, m) and Psi of the chain above each unit of a level."""
+    if level + 1 == len(done.levels):
+        units = done.shape.units[level]
+        return np.zeros((units, 0, done.shape.m)), np.zeros((units, 0, 0))
+    parent, chain = done.shape.parents[level], done.chains[level + 1]
+    return chain.coefficients[parent], chain.inner[parent]
+
+
+def _final(columns: np.ndarray, coefficients: np.ndarray, up: int) -> np.ndarray:
+    """Rows over [S above, X y] as rows over the final [X y]."""
+    return columns[..., up:] + columns[..., :up] @ coefficients if up else columns
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])
+
+
+def _gram(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sum over units of left_j'right_k: (J, K, m, m) from (J, u, q, m) and (K, u, q, m)."""
+    J, u, q, m = left.shape
+    K = len(right)
+    a = left.transpose(0, 3, 1, 2).reshape(J * m, u * q)
+    b = right.transpose(1, 2, 0, 3).reshape(u * q, K * m)
+    return (a @ b).reshape(J, m, K, m).transpose(0, 2, 1, 3)
+
+
+def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sum over units and entries of left_j * right_k: (J, K)."""
+    return left.reshape(len(left), -1) @ right.reshape(len(right), -1).T

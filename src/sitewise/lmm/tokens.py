@@ -1,0 +1,74 @@
+"""Tokens of a formula, and how what is not understood is said."""
+
+import re
+
+from sitewise.errors import ModelError, Problem
+
+ALLOWED = (
+    "names of columns, + - : *, powers (^2), 0 and 1, parentheses, random terms such as"
+    " (1 | SITEID), (1 | SITEID:AVISIT), (1 + WEEK | USUBJID), (1 + WEEK || USUBJID),"
+    " (1 | SITEID/USUBJID), and one residual covariance us, cs, csh, ar1 or ar1h, as"
+    " us(AVISIT | USUBJID)"
+)
+_TOKEN = re.compile(r"\s*(?:([A-Za-z][A-Za-z0-9_.]*)|(\d+(?:\.\d+)?)|(\*\*|\|\||[-+:*/^()|~,]))")
+
+
+def refusal(text: str, what: str, *, allowed: str = ALLOWED, fix: str = "") -> ModelError:
+    """The error for a formula that is not understood, to be raised."""
+    return ModelError(
+        "The formula is not understood.",
+        [
+            Problem(
+                what, where=" ".join(text.split()) or "(empty formula)", allowed=allowed, fix=fix
+            )
+        ],
+    )
+
+
+def split_tokens(text: str) -> list[str]:
+    """Names, numbers and operators of a formula; raises ModelError for any other character."""
+    tokens, position, end = [], 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            found = text[position:].strip()[0]
+            raise refusal(text, f"the character {found!r} has no meaning in a formula")
+        tokens.append(match.group(match.lastindex or 0))
+        position = match.end()
+    return tokens
+
+
+def is_name(token: str) -> bool:
+    """Whether a token is the name of a column (or of a function)."""
+    return token[0].isalpha()
+
+
+def joined(tokens: list[str]) -> str:
+    """Tokens as text, powers as `**`."""
+    text = " ".join("**" if token == "^" else token for token in tokens)
+    return re.sub(r"\s*(:|\*\*)\s*", r"\1", text).replace("( ", "(").replace(" )", ")")
+
+
+def check_terms(text: str, tokens: list[str]) -> None:
+    """Operands and operators must alternate; numbers are 0, 1 or exponents."""
+    want_operand, depth, previous = True, 0, "+"
+    for token in tokens:
+        if token in ("(", ")"):
+            depth += 1 if token == "(" else -1
+            fits = (token == "(") == want_operand and depth >= 0
+        elif is_name(token) or token[0].isdigit():
+            fits = want_operand
+            if token[0].isdigit():
+                power = previous in ("^", "**")
+                fits = fits and (token.isdigit() and int(token) > 0 if power else token in "01")
+            want_operand = False
+        else:
+            # A leading sign, as in `-1 + WEEK`, is the only operator without a left operand.
+            leading = want_operand and token in "+-" and previous in ("+", "(") and token == "-"
+            fits = (not want_operand or leading) and token in ("+", "-", ":", "*", "^", "**")
+            want_operand = True
+        if not fits:
+            raise refusal(text, f"{token!r} is not allowed here, in {joined(tokens)!r}")
+        previous = token
+    if want_operand or depth:
+        raise refusal(text, f"{joined(tokens)!r} is not complete")
