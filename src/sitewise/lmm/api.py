@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING
 
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.certificate import certify, not_identified
-from sitewise.lmm.conditioned_rows import BasedMoments
+from sitewise.lmm.conditioned_rows import BasedMoments, keep_columns
 from sitewise.lmm.design import Design, build_design
-from sitewise.lmm.engine import Solution, build_model, row_moments_of, solve
+from sitewise.lmm.digest import digest, row_sums
+from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
 from sitewise.lmm.formula import parse_formula
 from sitewise.lmm.hierarchy import Level
 from sitewise.lmm.lmmfit import Basis, FittedTerm, LmmFit
 from sitewise.lmm.model import Model
 from sitewise.lmm.moments import Moments
+from sitewise.lmm.row_part import RowPart, occurring
 from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.structures import INSIDE
 from sitewise.lmm.tally import build_wide
@@ -52,22 +54,64 @@ def lmm(
 def fit_moments(formula: str, moments: Moments, reml: bool) -> LmmFit:
     """The fit of a formula that the moments hold."""
     part = moments.part(formula)
+    check_whole(part)
     parsed = parse_formula(formula)
-    labels = [(level.labels, level.effects) for level in part.levels]
-    terms = [
-        FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, ())
-        for e in part.patient_effects
-    ]
-    terms += [
-        FittedTerm(str(e.spec), e.spec.group_name, e.names, e.across_labels, k, own)
-        for k, (own, effects) in enumerate(labels)
-        for e in effects
-    ]
+    if isinstance(part, RowPart):
+        labels, across = part.moments.labels, part.moments.across
+        terms = [
+            FittedTerm(
+                str(parsed.random[i]), parsed.random[i].group_name, names,
+                () if own == ("",) else own, k, labels[k],
+            )
+            for (i, k, names), own in zip(part.terms, across, strict=True)
+        ]  # fmt: skip
+        subjects = len(labels[0])
+    else:
+        terms = [
+            FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, ())
+            for e in part.patient_effects
+        ]
+        terms += [
+            FittedTerm(str(e.spec), e.spec.group_name, e.names, e.across_labels, k, level.labels)
+            for k, level in enumerate(part.levels)
+            for e in level.effects
+        ]
+        subjects = part.npatients
     basis = Basis(
         parsed, dict(part.factors), dict(part.declared), part.nframe, dict(part.dropped),
-        part.npatients, str(part.digest), part.notes, tuple(terms),
+        subjects, digest(part.digest), part.notes, tuple(terms),
     )  # fmt: skip
-    return fit_part(part, basis, reml)
+    return fit_part(_based(part), basis, reml)
+
+
+def _based(part: Wide | RowPart) -> Wide | BasedMoments:
+    return keep_columns(part.moments.based, occurring(part)) if isinstance(part, RowPart) else part
+
+
+def check_whole(part: Wide | RowPart) -> None:
+    """Refuse what batches could not judge: ModelError with all problems."""
+    where, problems = part.formula.text, []
+    for name, labels in part.factors.items():
+        if len(labels) < 2:
+            problems.append(
+                Problem(f"{name} has one level only in all batches: {', '.join(labels)}",
+                        where=where, allowed="two levels or more",
+                        fix="take it out of the formula, or see why the data lack the others")
+            )  # fmt: skip
+    levels = (
+        list(zip(part.groups, part.moments.labels, strict=True))
+        if isinstance(part, RowPart)
+        else [(level.group, level.labels) for level in part.levels]
+    )
+    for group, labels in levels:
+        if len(labels) < 2:
+            problems.append(
+                Problem(f"{':'.join(group)} has one level in all batches: {', '.join(labels)}",
+                        where=where, allowed="two levels or more of a grouping",
+                        fix="take the term out, or see why the data hold one level only")
+            )  # fmt: skip
+    if problems:
+        raise ModelError("A variance or an effect of the model is not identified.", problems)
 
 
 def fit_frame(design: Design, reml: bool) -> LmmFit:
@@ -83,7 +127,7 @@ def fit_frame(design: Design, reml: bool) -> LmmFit:
     basis = Basis(
         design.formula, dict(design.levels), {}, len(design.used),
         {name: int(mask.sum()) for name, mask in design.dropped.items()},
-        len(design.hierarchy[0].labels), design.rows, design.data.notes,
+        len(design.hierarchy[0].labels), digest(row_sums((), design.y)), design.data.notes,
         fitted_terms(design.hierarchy, schedule),
     )  # fmt: skip
     return fit_part(part, basis, reml)
@@ -122,14 +166,9 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
         else ""
     )
     said = (*basis.notes, *([gone] if gone else []), *notes)
-    certified = certify(model.parameters, solution.found, gradient_at_end(solution))
+    certified = certify(model.parameters, solution.found, solution.gradient_v)
     named = Basis(**{**vars(basis), "notes": said})
     return LmmFit(solution, estimates, named, certified)
-
-
-def gradient_at_end(solution: Solution) -> "object":
-    """d(deviance)/dv at the end of the best search."""
-    return solution.model.point(solution.found.best.end).gradient
 
 
 def identification(model: Model, where: str) -> list[str]:

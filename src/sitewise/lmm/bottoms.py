@@ -11,6 +11,9 @@ from sitewise.lmm.contraction import Contraction, SlotWeights
 from sitewise.lmm.recursion import Arrow, Eliminated, Shape
 
 
+_AT_ONCE = 2_000_000  # numbers in one array of weights
+
+
 class SlotCovariance(Protocol):
     """R over all T slots as a function of its natural parameters."""
 
@@ -78,12 +81,16 @@ class SlotStart:
         parts = contraction.projected(done.chains[0] if done.chains else None)
         t2, B2 = np.zeros((J, J)), np.zeros((J, J, m, m))
         WdR = self.weights.W @ self._first[:, None]
-        for j in range(J):
-            W = self._moved[j] @ self._first[j:, None] @ self.weights.W
-            own = np.einsum("pts,zpst,p->z", WdR[j], WdR[j:], patients)
+        size = len(contraction.atoms.features) ** 2 * len(patients)
+        step = max(1, _AT_ONCE // (J * size))
+        for first in range(0, J, step):
+            rows = np.arange(first, min(first + step, J))
+            j, k = (x.ravel() for x in np.meshgrid(rows, np.arange(first, J), indexing="ij"))
+            W = self._moved[j] @ self._first[k][:, None] @ self.weights.W
+            own = np.einsum("zpts,zpst,p->z", WdR[j], WdR[k], patients)
             more, found = contraction.pairs(W, parts)
-            t2[j, j:] = t2[j:, j] = own + more
-            B2[j, j:] = B2[j:, j] = found
+            t2[j, k] = t2[k, j] = own + more
+            B2[j, k] = B2[k, j] = found
         return t2, B2
 
     def curved(self) -> tuple[np.ndarray, Arrow, np.ndarray] | None:

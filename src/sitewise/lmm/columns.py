@@ -92,7 +92,9 @@ def _fill(column: Column, rows: Typed, out: np.ndarray) -> None:
     for variable, level in column.atoms:
         if level is None:
             continue
-        own = rows.codes[variable] == rows.labels[variable].index(level)
+        labels = rows.labels[variable]
+        # A level that does not occur in these rows: its indicator is 0.
+        own = rows.codes[variable] == (labels.index(level) if level in labels else -1)
         shown = own if shown is None else shown & own
     out[:] = 1.0 if shown is None else shown
     for variable, level in column.atoms:

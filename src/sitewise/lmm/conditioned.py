@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sitewise.lmm.aliasing import COLLINEAR, independent_columns
 from sitewise.lmm.contraction import (
     Atoms,
     AtomTable,
@@ -18,7 +19,6 @@ from sitewise.lmm.contraction import (
 from sitewise.lmm.recursion import Shape
 from sitewise.lmm.wide import Wide
 
-COLLINEAR = 1e-7  # what is left of a column, relative to its length: the figure of R's lm and lme4
 NOISE = 1e-14  # eigenvalue of scaled cross-products that is rounding
 
 
@@ -196,36 +196,6 @@ def _fixed_basis(
     combinations = combinations / own[:, None] * lengths[~kept]
     names = tuple(c.name for c in wide.fixed)
     return FixedBasis(names, kept, combinations, R * own / scale, offset, unit)
-
-
-def independent_columns(
-    X: np.ndarray, tolerance: float = COLLINEAR
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which columns are kept, in column order, and what the others are made of.
-
-    Returns kept, boolean (p,), and C, shape (kept, dropped), with X[:, ~kept] = X[:, kept] @ C.
-    A column goes if what is left of it after projection on those before it is below `tolerance`
-    of its length: the rule and the figure of R's lm and lme4.
-    """
-    n, p = X.shape
-    kept = np.zeros(p, dtype=bool)
-    Q = np.empty((n, min(n, p)))
-    rank = 0
-    for j in range(p):
-        length = np.linalg.norm(X[:, j])
-        rest = X[:, j].copy()
-        for _ in range(2):  # twice is enough (Kahan, in Parlett 1998, sec. 6.9)
-            rest -= Q[:, :rank] @ (Q[:, :rank].T @ rest)
-        left = np.linalg.norm(rest)
-        if rank < min(n, p) and left > tolerance * length:
-            Q[:, rank] = rest / left
-            kept[j] = True
-            rank += 1
-    if kept.all():
-        return kept, np.zeros((p, 0))
-    combinations = np.linalg.lstsq(X[:, kept], X[:, ~kept], rcond=None)[0]
-    combinations[np.abs(combinations) < 1e-9] = 0.0
-    return kept, combinations
 
 
 def basis_of(factor: np.ndarray, rows: float) -> np.ndarray:

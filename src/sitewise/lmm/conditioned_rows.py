@@ -5,20 +5,14 @@ and keep their digits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sitewise.lmm.arrow import CentredRows, RowMoments, row_moments
 from sitewise.lmm.bottoms import RowBottom
-from sitewise.lmm.conditioned import (
-    COLLINEAR,
-    NOISE,
-    FixedBasis,
-    TermBasis,
-    basis_of,
-    independent_columns,
-)
+from sitewise.lmm.aliasing import COLLINEAR, independent_columns
+from sitewise.lmm.conditioned import NOISE, FixedBasis, TermBasis, basis_of
 
 
 @dataclass(frozen=True)
@@ -80,10 +74,19 @@ def based_moments(
     return BasedMoments(moments, M, offset, unit, tuple(terms), names)
 
 
+def keep_columns(based: BasedMoments, chosen: np.ndarray) -> BasedMoments:
+    """Without columns of X that are 0 in all rows (levels that were declared and never occur)."""
+    if chosen.all():
+        return based
+    names = tuple(n for n, keep in zip(based.names, chosen, strict=True) if keep)
+    # The columns of X~ all stay: some are then used by no column of X.
+    return replace(based, M=based.M[:, chosen], offset=based.offset[chosen], names=names)
+
+
 def condition_rows(based: BasedMoments) -> tuple[RowBottom, FixedBasis]:
     """Drop collinear columns, make the others orthonormal, take out of y what they span."""
     total = total_products(based.moments)
-    p = len(based.names)
+    p = len(based.M)
     sizes = np.sqrt(np.maximum(np.diag(total), 0.0))
     scale = np.where(sizes > 0, sizes, 1.0)
     values, vectors = np.linalg.eigh(total / scale[:, None] / scale)

@@ -15,6 +15,9 @@ from sitewise.lmm.recursion import Arrow, Chain, Shape
 from sitewise.lmm.wide import Wide, WideColumn
 
 
+_AT_ONCE = 2_000_000  # numbers in one array of products; beyond, pattern by pattern
+
+
 @dataclass(frozen=True)
 class Atoms:
     """The distinct atoms of a model: a (n, T) and features (n,). The first `own` are those of S.
@@ -101,7 +104,7 @@ class CellTable:
     """Cross-products of shifted, scaled features, by cell and summed by pattern.
 
     G: (C, F, F). total: (P, F, F). patients: (P,). starts: first cell of each unit (cells are sorted
-    by unit). by_pattern: cells of each pattern.
+    by unit). order: cells by pattern; pattern_starts: the first of each pattern in that order.
     """
 
     G: np.ndarray
@@ -110,7 +113,8 @@ class CellTable:
     unit: np.ndarray
     pattern: np.ndarray
     starts: np.ndarray
-    by_pattern: tuple[np.ndarray, ...]
+    order: np.ndarray
+    pattern_starts: np.ndarray
     patterns: np.ndarray
 
 
@@ -122,15 +126,13 @@ def cell_table(wide: Wide, target: np.ndarray, scale: np.ndarray) -> CellTable:
     G = wide.products + cross + np.swapaxes(cross, 1, 2)
     G += wide.n[:, None, None] * (moved[:, :, None] * moved[:, None, :])
     G /= scale[:, None] * scale
-    P = len(wide.patterns)
-    total, patients = np.zeros((P, *G.shape[1:])), np.zeros(P)
-    by_pattern = tuple(np.flatnonzero(wide.pattern == p) for p in range(P))
-    for p, cells in enumerate(by_pattern):
-        total[p] = G[cells].sum(axis=0)
-        patients[p] = wide.n[cells].sum()
+    order = np.argsort(wide.pattern, kind="stable")
+    pattern_starts = np.searchsorted(wide.pattern[order], np.arange(len(wide.patterns)))
+    total = np.add.reduceat(G[order], pattern_starts, axis=0)
+    patients = np.add.reduceat(wide.n[order], pattern_starts)
     units = len(wide.levels[0].labels) if wide.levels else 1
     starts = np.searchsorted(wide.unit, np.arange(units))
-    return CellTable(G, total, patients, wide.unit, wide.pattern, starts, by_pattern, wide.patterns)
+    return CellTable(G, total, patients, wide.unit, wide.pattern, starts, order, pattern_starts, wide.patterns)
 
 
 class Contraction:
@@ -140,6 +142,7 @@ class Contraction:
         self.cells, self.atoms, self.shape = cells, atoms, shape
         f, own = atoms.features, atoms.own
         self._by_cell = cells.G[:, f[:own, None], f[None, :]] if own else None
+        self._in_pattern_order = self._by_cell[cells.order] if own else None
         self._by_pattern = cells.total[:, f[:, None], f[None, :]]
         self._full = np.concatenate([atoms.S, atoms.K], axis=1)
 
@@ -193,15 +196,25 @@ class Contraction:
         if chain is None or self._by_cell is None:
             return Projected(mixed, square, inner)
         S = atoms.S[:own]
-        coefficients = S @ chain.coefficients
-        spread = S @ chain.inner @ S.T
-        for p, which in enumerate(cells.by_pattern):
-            G, c = self._by_cell[which], coefficients[cells.unit[which]]
-            inner[p] = (G[:, :, :own] * spread[cells.unit[which]]).sum(axis=0)
+        unit = cells.unit[cells.order]
+        c = (S @ chain.coefficients)[unit]
+        spread = (S @ chain.inner @ S.T)[unit]
+        G = self._in_pattern_order
+        starts = cells.pattern_starts
+        inner = np.add.reduceat(G[:, :, :own] * spread, starts, axis=0)
+        if c.size * n <= _AT_ONCE:
+            mixed = np.add.reduceat(G[..., None] * c[:, :, None, :], starts, axis=0)
+            weighted = (G[:, :, :own, None] * c[:, None]).reshape(len(c), own, 1, own * m)
+            square = np.add.reduceat(c[..., None] * weighted, starts, axis=0)
+            square = square.reshape(P, own, m, own, m).transpose(0, 1, 3, 2, 4)
+            return Projected(mixed, square, inner)
+        for p, first in enumerate(starts):
+            which = slice(first, starts[p + 1] if p + 1 < P else len(c))
+            own_c, own_G = c[which], G[which]
             for i in range(own):
-                mixed[p, i] = G[:, i].T @ c[:, i]
-                weighted = (G[:, i, :own, None] * c).reshape(len(which), own * m)
-                square[p, i] = (c[:, i].T @ weighted).reshape(m, own, m).transpose(1, 0, 2)
+                mixed[p, i] = own_G[:, i].T @ own_c[:, i]
+                scaled = (own_G[:, i, :own, None] * own_c).reshape(len(own_c), own * m)
+                square[p, i] = (own_c[:, i].T @ scaled).reshape(m, own, m).transpose(1, 0, 2)
         return Projected(mixed, square, inner)
 
     def pairs(self, W: np.ndarray, parts: "Projected") -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +226,9 @@ class Contraction:
         found = K.T @ (omega * self._by_pattern).sum(axis=1) @ K
         if not own:
             return np.zeros(z), found
-        mixed = np.einsum("zpik,pikb->zkb", omega[:, :, :own], parts.mixed, optimize=True)
+        left = omega[:, :, :own].transpose(3, 0, 1, 2).reshape(omega.shape[-1], z, -1)
+        right = parts.mixed.transpose(2, 0, 1, 3).reshape(omega.shape[-1], -1, m)
+        mixed = (left @ right).transpose(1, 0, 2)
         cross = np.swapaxes(mixed, 1, 2) @ K
         flat = np.ascontiguousarray(omega[:, :, :own, :own]).reshape(z, -1)
         square = (flat @ parts.square.reshape(-1, m * m)).reshape(z, m, m)

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 SINGULAR = 1e-4  # smallest singular value of a scaled relative factor, relative to sigma
 EXTREME = 1e-10  # residual variance, relative to the outcome's, below which it is suspected to be 0
-STARTS = ("default", "tiny", "zero", 1, 2)  # the first two always; see `minimise`
+STARTS = ("default", "tiny", "zero", 1, 2)  # see `minimise`
+FEW = 50  # units of some grouping below which a second maximum is to be reckoned with
 
 
 @dataclass(frozen=True)
 class Solution:
-    """An optimum: phi, all derivatives there (in v and in phi), and how it was found."""
+    """An optimum: phi, all derivatives there (in v and in phi), and how it was found.
+
+    gradient_v: of the deviance in v where the best search ended.
+    """
 
     model: Model = field(repr=False)
     phi: np.ndarray
@@ -42,6 +46,7 @@ class Solution:
     hessian: np.ndarray = field(repr=False)
     deviance: float
     found: Minimum = field(repr=False)
+    gradient_v: np.ndarray = field(repr=False)
 
 
 def row_moments_of(
@@ -86,13 +91,18 @@ def build_model(part: Wide | BasedMoments, reml: bool) -> Model:
 
 def solve(model: Model, where: str) -> Solution:
     """The optimum; raises ModelError where the likelihood has none."""
-    starts = [model.parameters.start(how) for how in STARTS]
-    found = minimise(model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2)
+    starts = (model.parameters.start(how) for how in STARTS)
+    few = min(model.likelihood.bottom.shape.units, default=FEW) < FEW
+    found = minimise(
+        model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1
+    )
+    # In this order: the point at the end of the search is still at hand.
+    gradient_v = model.point(found.best.end).gradient
     _refuse_degenerate(model, found.best, where)
     phi, deviance = _settle(model, found.best.end, found.best.value)
     point = model.point(phi)
     gradient, hessian = model.in_phi(phi, point)
-    return Solution(model, phi, point, gradient, hessian, deviance, found)
+    return Solution(model, phi, point, gradient, hessian, deviance, found, gradient_v)
 
 
 def _on_boundary(model: Model, phi: np.ndarray) -> bool:

@@ -347,9 +347,35 @@ class LmmFit:
             se = np.sqrt(np.maximum(variance, 0.0))
             if not term.across_labels:
                 return term.labels, term.columns, mean[:, 0], se[:, 0]
-            labels = tuple(f"{u}:{a}" for u in term.labels for a in term.across_labels)
-            return labels, term.columns, mean.reshape(-1, q), se.reshape(-1, q)
+            labels = np.array([f"{u}:{a}" for u in term.labels for a in term.across_labels])
+            seen = self._occurring(term)
+            return (
+                tuple(labels[seen].tolist()), term.columns,
+                mean.reshape(-1, q)[seen], se.reshape(-1, q)[seen],
+            )  # fmt: skip
         raise AssertionError(term.label)
+
+    def _occurring(self, term: FittedTerm) -> np.ndarray:
+        """Which pairs of unit and across label have a reading, (units * labels,)."""
+        model = self.solution.model
+        v = model.parameters.natural(self.solution.phi)[model.likelihood.split.bottom]
+        at = 0
+        for basis in model.terms:
+            if basis.level == term.level and basis.label == term.label:
+                break
+            at += len(basis.R) * basis.copies if basis.level == term.level else 0
+        size = basis.copies * len(basis.R)
+        row = model.likelihood.bottom.start(v).arrow.rows[term.level]
+        own = np.einsum("uqq->uq", row[:, at : at + size, at : at + size])
+        found: np.ndarray = np.any(own.reshape(-1, len(basis.R)) > 0, axis=1)
+        return found
+
+    def units(self, label: str) -> int:
+        """Levels of the grouping of a random term that have a reading."""
+        term = next(t for t in self.basis.terms if t.label == label)
+        if term.level == INSIDE:
+            return self.basis.subjects
+        return int(self._occurring(term).sum()) if term.across_labels else len(term.labels)
 
     def fitted(self, data: "pd.DataFrame") -> "pd.Series":
         """Fitted values of the rows of `data`, fixed and random effects; NaN where a row is not used.

@@ -10,7 +10,7 @@ from sitewise.lmm.columns import Column, model_columns
 from sitewise.lmm.factored import Factored, Term, factor
 from sitewise.lmm.recode import recoded, recoding
 from sitewise.lmm.schedule import MOST_SLOTS, slot_labels
-from sitewise.lmm.unite import agree, unite_levels, unite_units
+from sitewise.lmm.unite import UnitedLevel, agree, unite_levels, unite_units
 from sitewise.lmm.wide import Patients, Wide, WideEffect, WideLevel, add_digests
 
 
@@ -26,15 +26,10 @@ def merge(*parts: Wide) -> Wide:
         return parts[0]
     agree(parts)
     patients = _patients(parts)
-    whole, factored = _united(parts)
-    units = unite_units([[level.labels for level in part.levels] for part in parts],
-                        [[level.parent for level in part.levels] for part in parts],
-                        [level.group for level in parts[0].levels])  # fmt: skip
+    levels, numbers = unite_units(parts)
+    whole, factored = _united(parts, levels)
     patterns, pattern_of = _patterns(parts, whole.slots)
-    cells = [
-        _moved(part, factored, units.number[i][0] if part.levels else None, pattern_of[i])
-        for i, part in enumerate(parts)
-    ]
+    cells = [_moved(part, factored, numbers[i], pattern_of[i]) for i, part in enumerate(parts)]
     added = _added(cells, len(patterns))
     return replace(
         whole,
@@ -42,10 +37,8 @@ def merge(*parts: Wide) -> Wide:
         patterns=patterns,
         fixed=factored.fixed,
         levels=tuple(
-            WideLevel(level.group, labels, parent, effects)
-            for level, labels, parent, effects in zip(
-                whole.levels, units.labels, units.parent, factored.effects, strict=True
-            )
+            WideLevel(level.group, level.labels, level.parent, effects, level.names)
+            for level, effects in zip(levels, factored.effects, strict=True)
         ),
         patient_effects=factored.patient_effects,
         unit=added.unit, pattern=added.pattern,
@@ -85,7 +78,7 @@ def _patients(parts: Sequence[Wide]) -> Patients:
     return Patients(labels, hashes)
 
 
-def _united(parts: Sequence[Wide]) -> tuple[Wide, Factored]:
+def _united(parts: Sequence[Wide], united: Sequence[UnitedLevel]) -> tuple[Wide, Factored]:
     """Levels, slots and columns of all parts; cells and units are those of the first, still."""
     first = parts[0]
     declared = first.declared
@@ -102,9 +95,16 @@ def _united(parts: Sequence[Wide]) -> tuple[Wide, Factored]:
                      fix="take the variable that changes from batch to batch out of the model,"
                      " or make moments of the rows together")],
         )  # fmt: skip
+    specs = [effect.spec for level in first.levels for effect in level.effects]
+    specs.sort(key=first.formula.random.index)
+    effects = [
+        [next(e for level in part.levels for e in level.effects if e.spec == spec)
+         for part in parts]
+        for spec in specs
+    ]  # fmt: skip
     levels = [
-        [_term(parts, at, i, factors) for i in range(len(level.effects))]
-        for at, level in enumerate(first.levels)
+        [_term(parts, own, factors) for own in effects if own[0].home in level.names]
+        for level in united
     ]
     notes = tuple(
         f"{name}: no row used has {', '.join(absent)}; the reference is {factors[name][0]}."
@@ -133,8 +133,9 @@ def written(whole: Wide, levels: Sequence[Sequence[Term]], patient: Sequence[Ter
     )  # fmt: skip
 
 
-def _term(parts: Sequence[Wide], level: int, at: int, factors: dict[str, tuple[str, ...]]) -> Term:
-    effects: list[WideEffect] = [part.levels[level].effects[at] for part in parts]
+def _term(
+    parts: Sequence[Wide], effects: Sequence[WideEffect], factors: dict[str, tuple[str, ...]]
+) -> Term:
     spec, across = effects[0].spec, effects[0].across
     if not across:
         return Term(spec, ())
@@ -215,12 +216,12 @@ class _Cells:
     products: np.ndarray = field(repr=False)
 
 
-def _moved(part: Wide, whole: Factored, unit: np.ndarray | None, pattern: np.ndarray) -> _Cells:
+def _moved(part: Wide, whole: Factored, unit: np.ndarray, pattern: np.ndarray) -> _Cells:
     """The cells of a part, in the features, units and patterns of the whole."""
     M = recoding(part, whole.basis)
     shift, sums, products = recoded(part, M)
     return _Cells(
-        part.unit if unit is None else unit[part.unit], pattern[part.pattern],
+        unit[part.unit], pattern[part.pattern],
         part.n, shift, sums, products,
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ class Model:
     likelihood: Likelihood = field(repr=False)
     slots: tuple[str, ...]
     residual: str | None
+    _last: dict[bytes, Point] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def constant(self) -> float:
@@ -50,8 +51,13 @@ class Model:
         return found if np.isfinite(found) else np.inf
 
     def point(self, phi: np.ndarray) -> Point:
-        """Everything, in v and conditioned units."""
-        return self.likelihood.point(self.parameters.natural(phi), self.covariances(phi))
+        """Everything, in v and conditioned units; the last one asked for is kept."""
+        key = phi.tobytes()
+        if key not in self._last:
+            found = self.likelihood.point(self.parameters.natural(phi), self.covariances(phi))
+            self._last.clear()
+            self._last[key] = found
+        return self._last[key]
 
     def full(self, phi: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Value, gradient and Hessian in phi; a value of +inf outside."""

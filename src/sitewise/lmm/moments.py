@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from sitewise.lmm.formula import Formula, formula_columns, parse_formula
 from sitewise.lmm.hierarchy import build_hierarchy
 from sitewise.lmm.merge import merge
 from sitewise.lmm.reading import read_rows
+from sitewise.lmm.row_part import RowPart, build_row_part, merge_parts
 from sitewise.lmm.schedule import find_schedule
 from sitewise.lmm.tally import build_wide
 from sitewise.lmm.wide import Wide
@@ -31,7 +33,7 @@ class Moments:
     parts: by the text of the formula.
     """
 
-    parts: Mapping[str, Wide]
+    parts: Mapping[str, Wide | RowPart]
 
     def __add__(self, other: "Moments") -> "Moments":
         """Moments of the patients of both; raises ModelError where they can't be added."""
@@ -42,9 +44,9 @@ class Moments:
                 [Problem("only one of them has this formula", where=text,
                          fix="make both with the same formulas") for text in odd],
             )  # fmt: skip
-        return Moments({text: merge(own, other.parts[text]) for text, own in self.parts.items()})
+        return Moments({text: _sum(own, other.parts[text]) for text, own in self.parts.items()})
 
-    def part(self, formula: str) -> Wide:
+    def part(self, formula: str) -> Wide | RowPart:
         """The moments of a formula; raises ModelError that names the columns that are not here."""
         text = parse_formula(formula).text
         if text in self.parts:
@@ -73,12 +75,25 @@ class Moments:
         return Moments(load_parts(Path(path)))
 
 
+def _sum(a: Wide | RowPart, b: Wide | RowPart) -> Wide | RowPart:
+    if isinstance(a, Wide) and isinstance(b, Wide):
+        return merge(a, b)
+    if isinstance(a, RowPart) and isinstance(b, RowPart):
+        return merge_parts(a, b)
+    raise ModelError(
+        "These moments can't be added.",
+        [Problem("one batch has a schedule of visits and the other has none",
+                 where=a.formula.text, fix="make both by moments(..., scheduled=False)")],
+    )  # fmt: skip
+
+
 def moments(
     formulas: str | Sequence[str],
     data: "Data",
     levels: Mapping[str, Sequence[str]] | None = None,
     *,
     roles: Mapping[str, str] | None = None,
+    scheduled: bool | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> Moments:
     """Read `data` once and keep what the formulas need.
@@ -87,7 +102,8 @@ def moments(
     that memory is bounded; the rows of a patient must stand together there, in one file.
     levels: of factors, in order, the first the reference; declare them where a batch may lack some.
     roles: "slot" (a function of the visit) or "varying", of variables of which a batch of few
-    patients may not tell. Raises ModelError: a column that is not there, a patient in two batches.
+    patients may not tell. scheduled: None lets the data say whether rows are visits of a
+    schedule; False takes them as they are. Raises ModelError: a column that is not there, a patient in two batches.
     """
     texts = [formulas] if isinstance(formulas, str) else list(formulas)
     parsed = [parse_formula(text) for text in texts]
@@ -95,10 +111,10 @@ def moments(
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
-        return _streamed(parsed, [data], declared, roles or {})
+        return _streamed(parsed, [data], declared, roles or {}, scheduled)
     paths = [data] if isinstance(data, str | Path) else list(data)
     source = _Parquet([Path(path) for path in paths], parsed, declared, batch_rows)
-    return _streamed(parsed, source, declared, roles or {})
+    return _streamed(parsed, source, declared, roles or {}, scheduled)
 
 
 def _streamed(
@@ -106,8 +122,9 @@ def _streamed(
     source: "Iterable[pd.DataFrame]",
     declared: Mapping[str, tuple[str, ...]],
     roles: Mapping[str, str],
+    scheduled: bool | None,
 ) -> Moments:
-    found = {f.text: _Adding(f, declared, roles) for f in formulas}
+    found = {f.text: _Adding(f, declared, roles, scheduled) for f in formulas}
     todo = list(found.values())
     while todo:
         for frame in source:
@@ -126,14 +143,18 @@ class _Adding:
         formula: Formula,
         declared: Mapping[str, tuple[str, ...]],
         roles: Mapping[str, str],
+        scheduled: bool | None,
     ) -> None:
         self._formula, self._declared = formula, declared
         self._roles = dict(roles)
+        # Under a residual covariance there is always a schedule.
+        self._by_rows = scheduled is False and formula.residual is None
+        self._must = scheduled is True
         self._start()
 
     def _start(self) -> None:
         self._used = dict(self._roles)
-        self._parts: list[Wide] = []
+        self._parts: list[Wide | RowPart] = []
         self._learned = False
         self._reasons: list[str] = []
         self._batches = 0
@@ -141,8 +162,11 @@ class _Adding:
     def add(self, frame: "pd.DataFrame") -> None:
         """Take a batch in, unless another pass is needed anyway."""
         self._batches += 1
-        rows = read_rows(self._formula, frame, self._declared)
+        rows = read_rows(self._formula, frame, self._declared, batch=True)
         hierarchy = build_hierarchy(self._formula, rows)
+        if self._by_rows:
+            self._parts.append(build_row_part(self._formula, rows, hierarchy, self._declared))
+            return
         schedule = find_schedule(self._formula, rows, hierarchy, roles=self._used)
         if isinstance(schedule, str):
             self._reasons.append(schedule)
@@ -158,26 +182,32 @@ class _Adding:
             build_wide(self._formula, rows, hierarchy, schedule, declared=self._declared)
         )
         if len(self._parts) >= _AT_ONCE:
-            self._parts = [merge(*self._parts)]
+            self._parts = [merge(*(p for p in self._parts if isinstance(p, Wide)))]
 
     def again(self) -> bool:
         """Whether another pass with the roles learned is needed; then forget this one."""
         # No row changes within a patient: no schedule of itself, but part of one that others show.
         some = bool(self._reasons) and len(self._reasons) < self._batches
-        if not self._learned and not (some and self._roles != self._used):
-            return False
-        self._start()
-        return True
+        if self._learned or (some and self._roles != self._used):
+            self._start()
+            return True
+        if self._reasons and not self._must:
+            self._by_rows = True
+            self._start()
+            return True
+        return False
 
-    def result(self) -> Wide:
+    def result(self) -> Wide | RowPart:
         """The sum of all batches."""
+        if self._by_rows:
+            return reduce(merge_parts, (p for p in self._parts if isinstance(p, RowPart)))
         if self._reasons:
             raise ModelError(
                 "The rows are no schedule.",
                 [Problem(self._reasons[0], where=self._formula.text,
                          allowed="a visit a row, at most 15 of them, each once a patient")],
             )  # fmt: skip
-        return merge(*self._parts)
+        return merge(*(p for p in self._parts if isinstance(p, Wide)))
 
 
 class _Parquet:

@@ -11,23 +11,25 @@ from typing import Any
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm import npz_rows
 from sitewise.lmm.factored import Term
 from sitewise.lmm.formula import parse_formula
 from sitewise.lmm.merge import written
-from sitewise.lmm.wide import Patients, Wide, WideLevel
+from sitewise.lmm.row_part import RowPart
+from sitewise.lmm.wide import Patients, Wide, WideEffect, WideLevel
 
 _FORMAT = "sitewise moments 1"
 _ARRAYS = ("patterns", "unit", "pattern", "n", "shift", "sums")
 
 
-def save_parts(parts: Mapping[str, Wide], path: Path) -> None:
+def save_parts(parts: Mapping[str, Wide | RowPart], path: Path) -> None:
     """Write moments by formula, without patients' names: their hashes, sorted."""
-    meta = {"format": _FORMAT, "parts": [_described(part) for part in parts.values()]}
+    meta = {"format": _FORMAT, "parts": [_meta(part) for part in parts.values()]}
     text = json.dumps(meta, ensure_ascii=False, sort_keys=True, allow_nan=False)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         _write(file, "moments.json", text.encode())
         for i, part in enumerate(parts.values()):
-            for name, values in _arrays(part).items():
+            for name, values in _values(part).items():
                 with io.BytesIO() as buffer:
                     np.lib.format.write_array(
                         buffer, np.ascontiguousarray(values), allow_pickle=False
@@ -35,7 +37,7 @@ def save_parts(parts: Mapping[str, Wide], path: Path) -> None:
                     _write(file, f"{i}/{name}.npy", buffer.getvalue())
 
 
-def load_parts(path: Path) -> dict[str, Wide]:
+def load_parts(path: Path) -> dict[str, Wide | RowPart]:
     """Read what `save_parts` wrote. Raises ModelError where the file is something else."""
     try:
         with zipfile.ZipFile(path) as file:
@@ -50,8 +52,21 @@ def load_parts(path: Path) -> dict[str, Wide]:
             ]  # fmt: skip
     except (zipfile.BadZipFile, KeyError) as error:
         raise _foreign(path, str(error)) from error
-    parts = [_restored(own, values) for own, values in zip(meta["parts"], arrays, strict=True)]
+    parts = [_part(own, values) for own, values in zip(meta["parts"], arrays, strict=True)]
     return {part.formula.text: part for part in parts}
+
+
+def _meta(part: Wide | RowPart) -> dict[str, Any]:
+    return npz_rows.described(part) if isinstance(part, RowPart) else _described(part)
+
+
+def _values(part: Wide | RowPart) -> dict[str, np.ndarray]:
+    return npz_rows.arrays(part) if isinstance(part, RowPart) else _arrays(part)
+
+
+def _part(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Wide | RowPart:
+    rows = meta.get("kind") == "rows"
+    return npz_rows.restored(meta, arrays) if rows else _restored(meta, arrays)
 
 
 def _foreign(path: Path, why: str) -> ModelError:
@@ -85,7 +100,7 @@ def _described(part: Wide) -> dict[str, Any]:
         "patient": part.patient,
         "patient_effects": [specs.index(e.spec) for e in part.patient_effects],
         "levels": [
-            {"group": level.group, "labels": level.labels,
+            {"group": level.group, "names": list(level.names.items()),
              "effects": [[specs.index(e.spec), e.across, e.across_levels] for e in level.effects]}
             for level in part.levels
         ],
@@ -147,13 +162,19 @@ def _restored(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Wide:
                      fix="make the moments again")],
         )  # fmt: skip
     levels = tuple(
-        WideLevel(tuple(level["group"]), tuple(level["labels"]), arrays[f"parent{k}"], effects)
+        _level(level, arrays[f"parent{k}"], effects)
         for k, (level, effects) in enumerate(zip(meta["levels"], factored.effects, strict=True))
     )
     return replace(
         part, basis=factored.basis, fixed=factored.fixed, levels=levels,
         patient_effects=factored.patient_effects,
     )  # fmt: skip
+
+
+def _level(meta: dict[str, Any], parent: np.ndarray, effects: tuple[WideEffect, ...]) -> WideLevel:
+    names = {tuple(group): tuple(labels) for group, labels in meta["names"]}
+    group = tuple(meta["group"])
+    return WideLevel(group, names[group], parent, effects, names)
 
 
 def _tuples(pairs: list[Any]) -> dict[str, Any]:

@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_rows(formula: Formula, frame: "pd.DataFrame", levels: Mapping[str, Sequence[str]]) -> Rows:
+def read_rows(
+    formula: Formula,
+    frame: "pd.DataFrame",
+    levels: Mapping[str, Sequence[str]],
+    *,
+    batch: bool = False,
+) -> Rows:
     """Pick the columns of `formula`, type them, drop rows with a missing value.
 
     levels: columns that are factors, their levels in order; any other text among the terms, and
     the slot of a residual covariance, is a factor in the order of its categories, else sorted.
+    batch: these are not all rows, so a factor may have one level here.
     Raises ModelError with all problems: unknown columns; then text where numbers must be, numbers
     that are not finite, fractions as groupings, values outside a factor's levels.
     """
@@ -48,7 +55,7 @@ def read_rows(formula: Formula, frame: "pd.DataFrame", levels: Mapping[str, Sequ
         codes[name], labels[name] = _in_order(own[keep], texts, order)
         if name in found.factors:
             notes += found.remarks(name, labels[name])
-            problems += _too_few(name, labels[name])
+            problems += [] if batch else _too_few(name, labels[name])
     if problems:
         raise ModelError("A factor of the model can't be built.", problems)
     y = numbers.pop(formula.response)

@@ -1,19 +1,25 @@
 """What needs rows: fitted values, residuals, random effects of patients, at an optimum."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import Column, column_values
 from sitewise.lmm.contraction import SlotWeights
 from sitewise.lmm.engine import Solution
 from sitewise.lmm.estimates import Estimates, posteriors_of
 from sitewise.lmm.hierarchy import Effect, Level
-from sitewise.lmm.recursion import Chain
 from sitewise.lmm.rows import Rows
-from sitewise.lmm.schedule import Schedule
+from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.structures import INSIDE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.lmm.lmmfit import LmmFit
 
 
 @dataclass(frozen=True)
@@ -35,23 +41,36 @@ class Scored:
     ranef: one a random term, in the order of the formula.
     """
 
+    used: np.ndarray = field(repr=False)
     fitted: np.ndarray = field(repr=False)
     residuals: np.ndarray = field(repr=False)
     ranef: tuple[Predicted, ...]
 
 
-def predicted_levels(
-    solution: Solution, hierarchy: tuple[Level, ...], first: int
-) -> Iterator[tuple[int, Effect, np.ndarray, np.ndarray]]:
-    """Level, effect, means (units, copies, q) and SEs of it; `first`: level 0 of the recursion."""
-    found = posteriors_of(solution)
-    for term, level, posterior in found:
-        own = hierarchy[level + first]
-        effect = next(e for e in own.effects if str(e.spec) == term.label)
-        units, q = len(own.labels), len(term.R)
-        mean = posterior.mean.reshape(units, term.copies, q)
-        variances = np.einsum("uqq->uq", posterior.variance).reshape(units, term.copies, q)
-        yield level + first, effect, mean, np.sqrt(np.maximum(variances, 0.0))
+@dataclass(frozen=True)
+class Places:
+    """Where the units and slots of some rows stand in the model.
+
+    units: of each level of the recursion, the model's unit of each unit of the rows. slots: the
+    model's slot of each slot of the rows. across: by term, the model's copy of each label.
+    """
+
+    units: tuple[np.ndarray, ...]
+    slots: np.ndarray
+    across: Mapping[str, np.ndarray]
+
+
+def own_places(solution: Solution, hierarchy: tuple[Level, ...], first: int) -> Places:
+    """Of the rows that were fitted: each stands where it stands."""
+    levels = hierarchy[first:]
+    across = {
+        str(e.spec): np.arange(len(e.across_labels)) for level in levels for e in level.effects
+    }
+    return Places(
+        tuple(np.arange(len(level.labels)) for level in levels),
+        np.arange(len(solution.model.slots)),
+        across,
+    )
 
 
 def score(
@@ -61,23 +80,39 @@ def score(
     hierarchy: tuple[Level, ...],
     fixed: tuple[Column, ...],
     schedule: Schedule | None,
+    places: Places | None = None,
 ) -> Scored:
-    """Score the rows that were fitted. fixed: the columns kept."""
+    """Score rows: those that were fitted, or others whose units `places` finds in the model.
+
+    fixed: the columns kept.
+    """
+    first = 0 if schedule is None else 1
+    places = places or own_places(solution, hierarchy, first)
     fitted = column_values(fixed, rows) @ estimates.beta
     ranef: dict[str, Predicted] = {}
-    first = 0 if schedule is None else 1
-    for number, effect, mean, se in predicted_levels(solution, hierarchy, first):
-        level = hierarchy[number]
+    for term, number, posterior in posteriors_of(solution):
+        level = hierarchy[number + first]
+        effect = next(e for e in level.effects if str(e.spec) == term.label)
+        unit, q = places.units[number], len(term.R)
+        mean = posterior.mean.reshape(-1, term.copies, q)[unit]
+        variance = np.einsum("uqq->uq", posterior.variance).reshape(-1, term.copies, q)[unit]
+        across = np.zeros(1, dtype=np.int64)
+        codes = np.zeros(rows.size, dtype=np.int64)
+        if effect.across:
+            across = places.across[term.label]
+            codes = rows.grouping(effect.across)[0]
+        mean, variance = mean[:, across], variance[:, across]
         values = column_values(effect.columns, rows)
-        across = rows.grouping(effect.across)[0] if effect.across else 0
-        fitted = fitted + np.einsum("nq,nq->n", values, mean[level.codes, across])
-        ranef[str(effect.spec)] = _predicted(effect, level, rows, mean, se)
+        fitted = fitted + np.einsum("nq,nq->n", values, mean[level.codes, codes])
+        se = np.sqrt(np.maximum(variance, 0.0))
+        ranef[term.label] = _predicted(effect, level, rows, mean, se)
     if schedule is not None and hierarchy[0].effects:
-        more, own = _patients(solution, estimates, rows, hierarchy, schedule, rows.y - fitted)
+        patients = _Patients(solution, rows, hierarchy, schedule, places)
+        more, own = patients.predict(rows.y - fitted)
         fitted = fitted + more
         ranef |= own
     order = [str(e.spec) for level in hierarchy for e in level.effects]
-    return Scored(fitted, rows.y - fitted, tuple(ranef[name] for name in order))
+    return Scored(rows.used, fitted, rows.y - fitted, tuple(ranef[name] for name in order))
 
 
 def _predicted(
@@ -99,73 +134,147 @@ def _predicted(
     )
 
 
-def _patients(
-    solution: Solution,
-    estimates: Estimates,
-    rows: Rows,
-    hierarchy: tuple[Level, ...],
-    schedule: Schedule,
-    left: np.ndarray,
-) -> tuple[np.ndarray, dict[str, Predicted]]:
-    """Patients' random effects, and their part of the fitted values; left: y less all else."""
-    model = solution.model
-    patient, unit = hierarchy[0].codes, model.fixed.unit
-    N, T = len(hierarchy[0].labels), len(model.slots)
-    wide, seen = np.zeros((N, T)), np.zeros((N, T), dtype=bool)
-    wide[patient, schedule.code] = left / unit
-    seen[patient, schedule.code] = True
-    patterns, which = np.unique(seen, axis=0, return_inverse=True)
-    bottom = model.likelihood.bottom
-    covariance = bottom.covariance  # type: ignore[attr-defined]
-    v = model.parameters.natural(solution.phi)[model.likelihood.split.bottom]
-    W = SlotWeights(patterns, covariance.full(v)).W[which]
-    roots = model.parameters.roots(solution.phi)
-    inside = model.parameters.at_level(INSIDE)
-    above = _slot_columns(solution, rows, hierarchy, schedule, N, T)
-    fitted = np.zeros((N, T))
-    found: dict[str, Predicted] = {}
-    for i, effect in enumerate(hierarchy[0].effects):
-        Z, D = model.parameters.terms[inside[i]].Z, roots[inside[i]] @ roots[inside[i]].T
-        R = model.terms[inside[i]].R
-        gain = D @ (Z.T @ W)
-        mean = np.einsum("nqt,nt->nq", gain, wide)
-        variance = D - gain @ Z @ D
-        if above is not None:
-            spread, chain = above
-            moved = gain @ spread
-            variance = variance + moved @ chain.inner @ np.swapaxes(moved, -1, -2)
-        fitted += mean @ Z.T
-        back = np.linalg.inv(R) * unit
-        names = tuple(column.name for column in effect.columns)
-        se = np.sqrt(np.maximum(np.einsum("nqq->nq", back @ variance @ back.T), 0.0))
-        label = str(effect.spec)
-        found[label] = Predicted(
-            label, effect.spec.group_name, hierarchy[0].labels, names, mean @ back.T, se
-        )
-    return unit * fitted[patient, schedule.code], found
+class _Patients:
+    """Random effects of patients inside R, from their readings less all else."""
+
+    def __init__(
+        self, solution: Solution, rows: Rows, hierarchy: tuple[Level, ...],
+        schedule: Schedule, places: Places,
+    ) -> None:  # fmt: skip
+        self.solution, self.rows, self.hierarchy = solution, rows, hierarchy
+        self.places = places
+        self.patient = hierarchy[0].codes
+        self.slot = places.slots[schedule.code]
+        self.size = (len(hierarchy[0].labels), len(solution.model.slots))
+
+    def predict(self, left: np.ndarray) -> tuple[np.ndarray, dict[str, Predicted]]:
+        """Their part of the fitted values (n,), and the effects by term."""
+        model, unit = self.solution.model, self.solution.model.fixed.unit
+        wide, seen = np.zeros(self.size), np.zeros(self.size, dtype=bool)
+        wide[self.patient, self.slot] = left / unit
+        seen[self.patient, self.slot] = True
+        patterns, which = np.unique(seen, axis=0, return_inverse=True)
+        W = SlotWeights(patterns, self._covariance()).W[which]
+        roots, inside = model.parameters.roots(self.solution.phi), model.parameters.at_level(INSIDE)
+        above = self._above()
+        fitted, found = np.zeros(self.size), {}
+        for k, effect in zip(inside, self._effects(), strict=True):
+            Z, D = model.parameters.terms[k].Z, roots[k] @ roots[k].T
+            gain = D @ (np.asarray(Z).T @ W)
+            mean = np.einsum("nqt,nt->nq", gain, wide)
+            variance = D - gain @ np.asarray(Z) @ D
+            if above is not None:
+                moved = gain @ above[0]
+                variance = variance + moved @ above[1] @ np.swapaxes(moved, -1, -2)
+            fitted += mean @ np.asarray(Z).T
+            back = np.linalg.inv(model.terms[k].R) * unit
+            se = np.sqrt(np.maximum(np.einsum("nqq->nq", back @ variance @ back.T), 0.0))
+            label, names = str(effect.spec), tuple(column.name for column in effect.columns)
+            found[label] = Predicted(
+                label, effect.spec.group_name, self.hierarchy[0].labels, names, mean @ back.T, se
+            )
+        return unit * fitted[self.patient, self.slot], found
+
+    def _effects(self) -> list[Effect]:
+        """In the order of the model's terms."""
+        own = {str(e.spec): e for e in self.hierarchy[0].effects}
+        return [own[t.label] for t in self.solution.model.terms if t.level == INSIDE]
+
+    def _covariance(self) -> np.ndarray:
+        model = self.solution.model
+        v = model.parameters.natural(self.solution.phi)
+        return model.parameters.slot_covariance().full(v)
+
+    def _above(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Columns of S of each patient by slot, conditioned, (N, T, sum q), and its units' Psi."""
+        chains = self.solution.point.done.chains
+        if not chains:
+            return None
+        N, T = self.size
+        effects = {str(e.spec): e for level in self.hierarchy[1:] for e in level.effects}
+        parts = []
+        for term in self.solution.model.terms:
+            if term.level == INSIDE:
+                continue
+            effect = effects[term.label]
+            raw = column_values(effect.columns, self.rows)
+            values = np.linalg.solve(term.R.T, raw.T).T
+            block = np.zeros((N, T, term.copies, len(term.R)))
+            copy = np.zeros(self.rows.size, dtype=np.int64)
+            if effect.across:
+                copy = self.places.across[term.label][self.rows.grouping(effect.across)[0]]
+            block[self.patient, self.slot, copy] = values
+            parts.append(block.reshape(N, T, -1))
+        unit = self.places.units[0][self.hierarchy[0].parent]
+        return np.concatenate(parts, axis=-1), chains[0].inner[unit]
 
 
-def _slot_columns(
-    solution: Solution,
-    rows: Rows,
-    hierarchy: tuple[Level, ...],
-    schedule: Schedule,
-    N: int,
-    T: int,
-) -> tuple[np.ndarray, Chain] | None:
-    """Columns of S of each patient by slot, conditioned, (N, T, sum q), and its unit's chain."""
-    chains = solution.point.done.chains
-    if not chains:
-        return None
-    parts = []
-    terms = [t for t in solution.model.terms if t.level >= 0]
-    effects = [e for level in hierarchy[1:] for e in level.effects]
-    for term, effect in zip(terms, effects, strict=True):
-        values = np.linalg.solve(term.R.T, column_values(effect.columns, rows).T).T
-        block = np.zeros((N, T, term.copies, len(term.R)))
-        across = rows.grouping(effect.across)[0] if effect.across else 0
-        block[hierarchy[0].codes, schedule.code, across] = values
-        parts.append(block.reshape(N, T, -1))
-    unit = hierarchy[0].parent
-    own = Chain(chains[0].coefficients[unit], chains[0].inner[unit])
-    return np.concatenate(parts, axis=-1), own
+def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
+    """Score the rows of a frame: patients by their readings in it, other groupings as fitted.
+
+    Raises ModelError for a unit, a visit or a level that the model does not know.
+    """
+    from sitewise.lmm.design import build_design
+
+    basis, model = fit.basis, fit.solution.model
+    levels = {**basis.levels, **basis.declared}
+    design = build_design(basis.formula, frame, levels)
+    schedule = None
+    if model.slots:
+        found = find_schedule(basis.formula, design.data, design.hierarchy)
+        if isinstance(found, str):
+            raise ModelError(
+                "These rows have no schedule, and the model has.",
+                [Problem(found, where=basis.formula.text, fix="score the rows that were fitted")],
+            )
+        schedule = found
+    first = 0 if schedule is None else 1
+    places = _find_places(fit, design.hierarchy[first:], schedule)
+    kept = {name: column for name, column in zip((c.name for c in design.columns), design.columns,
+                                                 strict=True)}  # fmt: skip
+    missing = [name for name in fit.estimates.names if name not in kept]
+    if missing:
+        raise ModelError(
+            "These rows lack columns of the model.",
+            [Problem(f"no row has what {name} stands for", where=basis.formula.text,
+                     fix="give rows with all levels of the factors, e.g. those that were fitted")
+             for name in missing],
+        )  # fmt: skip
+    columns = tuple(kept[name] for name in fit.estimates.names)
+    return score(
+        fit.solution, fit.estimates, design.data, design.hierarchy, columns, schedule, places
+    )
+
+
+def _find_places(
+    fit: "LmmFit", levels: tuple[Level, ...], schedule: Schedule | None
+) -> Places:
+    """Match labels; ModelError that names what the model lacks."""
+    problems: list[Problem] = []
+    terms = {t.label: t for t in fit.basis.terms}
+
+    def places(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> np.ndarray:
+        at = {label: i for i, label in enumerate(known)}
+        lost = [label for label in wanted if label not in at]
+        if lost:
+            problems.append(
+                Problem(f"{what} {', '.join(lost[:5])} was not in the fit ({len(lost)} in all)",
+                        where=fit.formula, fix="score rows of the units that were fitted")
+            )  # fmt: skip
+        return np.array([at.get(label, 0) for label in wanted], dtype=np.int64)
+
+    units, across = [], {}
+    for level in levels:
+        own = [terms[str(e.spec)] for e in level.effects]
+        units.append(places(level.labels, own[0].labels, ":".join(level.group)))
+        for effect, term in zip(level.effects, own, strict=True):
+            if effect.across:
+                across[term.label] = places(
+                    effect.across_labels, term.across_labels, ":".join(effect.across)
+                )
+    slots = np.zeros(0, dtype=np.int64)
+    if schedule is not None:
+        slots = places(schedule.slots, fit.solution.model.slots, "visit")
+    if problems:
+        raise ModelError("These rows can't be scored with this fit.", problems)
+    return Places(tuple(units), slots, across)

@@ -13,7 +13,7 @@ from sitewise.lmm.formula import Formula
 from sitewise.lmm.hierarchy import Effect, Level
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.schedule import Schedule, fixed_columns
-from sitewise.lmm.wide import Feature, Patients, Wide, WideLevel, add_digests
+from sitewise.lmm.wide import Feature, Patients, Wide, WideEffect, WideLevel, add_digests
 
 _BLOCK = 1 << 13  # patients at a time: their products stay in the cache
 _ROWS = 1 << 15
@@ -55,7 +55,9 @@ def build_wide(
         patterns=cells.patterns,
         fixed=written.fixed,
         levels=tuple(
-            WideLevel(level.group, level.labels, level.parent, effects)
+            WideLevel(
+                level.group, level.labels, level.parent, effects, _names(level, effects, rows)
+            )
             for level, effects in zip(hierarchy[1:], written.effects, strict=True)
         ),
         patient_effects=written.patient_effects,
@@ -80,6 +82,19 @@ def build_wide(
 def _digest(y: np.ndarray) -> tuple[int, int, int]:
     # By blocks that stay in the cache.
     return add_digests([row_sums((), y[at : at + _ROWS]) for at in range(0, len(y), _ROWS)])
+
+
+def _names(
+    level: Level, effects: Sequence[WideEffect], rows: Rows
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    found = {level.group: level.labels}
+    for effect in effects:
+        if effect.home not in found:
+            codes, labels = rows.grouping(effect.home)
+            own = np.empty(len(level.labels), dtype=np.int64)
+            own[level.codes] = codes
+            found[effect.home] = tuple(labels[k] for k in own)
+    return found
 
 
 def _term(effect: Effect, rows: Rows) -> Term:

@@ -1,6 +1,6 @@
 """What batches must agree on, and their levels and units united."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +35,21 @@ def agree(parts: Sequence[Wide]) -> None:
             if own_levels != other_levels and name in first.factors:
                 differ(f"levels of {name} declared as {own_levels} and as {other_levels}",
                        "declare the same levels in every batch")  # fmt: skip
-        if _shape(part) != _shape(first):
-            differ(f"random terms sit at {_shape(first)} in one batch, at {_shape(part)} in another:"
-                   " one of them has too few units to tell the groupings apart",
-                   "make moments of this batch together with another one")  # fmt: skip
+        if _places(part) != _places(first):
+            differ(
+                f"random terms sit at {_places(first)} in one batch, at {_places(part)} in another",
+                "make moments of the batch with few patients together with another one",
+            )
+    for part in parts:
+        for spec in (effect.spec for effect in part.patient_effects):
+            if not set(part.patient) <= set(spec.group):
+                both = f"{':'.join(part.patient)} and {spec.group_name}"
+                differ(
+                    f"{both} have the same units in a batch, one patient each",
+                    "make moments of this batch together with another one",
+                )
     if problems:
-        raise ModelError("These moments can't be added.", problems)
+        raise ModelError("These moments can't be added.", dict.fromkeys(problems))
 
 
 def _words(role: str) -> str:
@@ -48,17 +57,14 @@ def _words(role: str) -> str:
             "varying": "covariate that changes by visit and patient"}.get(role, role)  # fmt: skip
 
 
-def _shape(part: Wide) -> str:
-    """Groupings from the patient up with their terms: `USUBJID (1); SITEID (1 across AVISIT)`."""
-    own = ", ".join(e.spec.terms for e in part.patient_effects)
-    found = [f"{':'.join(part.patient)} ({own})"]
-    for level in part.levels:
-        terms = [
-            e.spec.terms + (f" across {':'.join(e.across)}" if e.across else "")
-            for e in level.effects
-        ]
-        found.append(f"{':'.join(level.group)} ({', '.join(terms)})")
-    return "; ".join(found)
+def _places(part: Wide) -> str:
+    """Random terms with their groupings: `USUBJID: 1; SITEID: 1, 1 across AVISIT`."""
+    found = {part.patient: [effect.spec.terms for effect in part.patient_effects]}
+    for effect in (e for level in part.levels for e in level.effects):
+        across = f" across {':'.join(effect.across)}" if effect.across else ""
+        found.setdefault(effect.home, []).append(effect.spec.terms + across)
+    order = [part.patient, *sorted(group for group in found if group != part.patient)]
+    return "; ".join(f"{':'.join(group)}: {', '.join(found[group])}" for group in order)
 
 
 def unite_levels(
@@ -95,45 +101,94 @@ def _within(levels: tuple[str, ...], longer: tuple[str, ...]) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
-    """Units of each level, innermost first; number[part][level]: new number of each old unit."""
+class UnitedLevel:
+    """A level of all batches: fields as in `WideLevel`, effects not yet."""
 
-    labels: tuple[tuple[str, ...], ...]
-    parent: tuple[np.ndarray, ...]
-    number: tuple[tuple[np.ndarray, ...], ...]
+    group: tuple[str, ...]
+    labels: tuple[str, ...]
+    parent: np.ndarray
+    names: Mapping[tuple[str, ...], tuple[str, ...]]
 
 
-def unite_units(
-    labels: Sequence[Sequence[tuple[str, ...]]],
-    parents: Sequence[Sequence[np.ndarray]],
-    groups: Sequence[tuple[str, ...]],
-) -> Units:
-    """Units by label, [part][level]; sorted by parent, then label; ModelError: two parents."""
-    depth = len(groups)
-    above: dict[str, int] = {"": 0}
-    new_labels: list[tuple[str, ...]] = []
-    new_parent: list[np.ndarray] = []
-    for level in reversed(range(depth)):
-        parent_of: dict[str, int] = {}
-        for own, up in zip(labels, parents, strict=True):
-            names = [above[own[level + 1][u]] if level + 1 < depth else 0 for u in up[level]]
-            for label, parent in zip(own[level], names, strict=True):
-                if parent_of.setdefault(label, parent) != parent:
-                    raise ModelError(
-                        "Groupings are crossed.",
-                        [Problem(f"{':'.join(groups[level])} {label} lies in two units of"
-                                 f" {':'.join(groups[level + 1])}", where=label,
-                                 fix="where labels repeat between them, nest them by a/b")],
-                    )  # fmt: skip
-        ordered = sorted(parent_of, key=lambda label: (parent_of[label], label))
-        new_labels.insert(0, tuple(ordered))
-        new_parent.insert(0, np.array([parent_of[label] for label in ordered], dtype=np.int64))
-        above = {label: i for i, label in enumerate(ordered)}
-    places = [{label: i for i, label in enumerate(own)} for own in new_labels]
-    number = tuple(
-        tuple(
-            np.array([places[k][label] for label in own[k]], dtype=np.int64) for k in range(depth)
-        )
-        for own in labels
-    )
-    return Units(tuple(new_labels), tuple(new_parent), number)
+def unite_units(parts: Sequence[Wide]) -> tuple[tuple[UnitedLevel, ...], list[np.ndarray]]:
+    """Levels of all batches, innermost first, and the new number of each part's innermost units.
+
+    Nesting is read from the units of all batches, as `build_hierarchy` reads it from rows:
+    groupings with the same units are one level. Raises ModelError where they are crossed.
+    """
+    if not parts[0].levels:
+        return (), [np.zeros(1, dtype=np.int64) for _ in parts]
+    groups = _groups(parts[0])
+    tables = [_by_innermost(part) for part in parts]
+    known = {group: sorted({v for table in tables for v in table[group]}) for group in groups}
+    codes = {group: _coded(known[group], [v for t in tables for v in t[group]]) for group in groups}
+    # Coarsest first; the first in the formula speaks for those with the same units.
+    chain = sorted(groups, key=lambda group: len(known[group]))
+    levels: list[UnitedLevel] = []
+    above = np.zeros(sum(len(table[groups[0]]) for table in tables), dtype=np.int64)
+    while chain:
+        same = [group for group in chain if len(known[group]) == len(known[chain[0]])]
+        chain = chain[len(same) :]
+        group = same[0]
+        for other in same[1:]:
+            _parents(codes[group], codes[other], group, other, known)
+        over = levels[0].group if levels else ()
+        parent = _parents(codes[group], above, group, over, known)
+        order = np.lexsort([np.arange(len(parent)), parent])
+        number = np.empty(len(order), dtype=np.int64)
+        number[order] = np.arange(len(order))
+        above = number[codes[group]]
+        names = {}
+        for one in same:
+            own = np.empty(len(order), dtype=np.int64)
+            own[above] = codes[one]
+            names[one] = tuple(known[one][k] for k in own)
+        levels.insert(0, UnitedLevel(group, names[group], parent[order], names))
+    cuts = np.cumsum([len(table[groups[0]]) for table in tables])[:-1]
+    return tuple(levels), np.split(above, cuts)
+
+
+def _groups(part: Wide) -> list[tuple[str, ...]]:
+    """Groupings above the patient, in the order of the formula."""
+    found = [effect for level in part.levels for effect in level.effects]
+    found.sort(key=lambda effect: part.formula.random.index(effect.spec))
+    hosts = [group for level in part.levels for group in level.names]
+    return list(dict.fromkeys([*(e.home for e in found if not e.across), *hosts]))
+
+
+def _by_innermost(part: Wide) -> dict[tuple[str, ...], list[str]]:
+    """Labels of the units above each innermost unit, by grouping."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    at = np.arange(len(part.levels[0].labels))
+    for level in part.levels:
+        for group, labels in level.names.items():
+            found[group] = [labels[k] for k in at]
+        at = level.parent[at]
+    return found
+
+
+def _coded(labels: Sequence[str], values: Sequence[str]) -> np.ndarray:
+    place = {label: i for i, label in enumerate(labels)}
+    return np.array([place[value] for value in values], dtype=np.int64)
+
+
+def _parents(
+    fine: np.ndarray,
+    coarse: np.ndarray,
+    group: tuple[str, ...],
+    over: tuple[str, ...],
+    known: Mapping[tuple[str, ...], Sequence[str]],
+) -> np.ndarray:
+    """Unit of the coarser grouping of each of the finer; raises ModelError where it has two."""
+    parent = np.empty(len(known[group]), dtype=np.int64)
+    parent[fine] = coarse
+    lost = np.flatnonzero(parent[fine] != coarse)
+    if len(lost):
+        own, upper = ":".join(group), ":".join(over)
+        raise ModelError(
+            "Groupings are crossed.",
+            [Problem(f"{own} {known[group][int(fine[lost[0]])]} lies in two units of {upper}",
+                     where=f"{own}, {upper}",
+                     fix="where labels repeat between them, nest them by a/b")],
+        )  # fmt: skip
+    return parent

@@ -76,6 +76,11 @@ class WideEffect:
     parts: tuple[WideColumn, ...]
 
     @property
+    def home(self) -> tuple[str, ...]:
+        """Columns of the grouping whose units the term belongs to: without those across."""
+        return tuple(name for name in self.spec.group if name not in self.across)
+
+    @property
     def across_labels(self) -> tuple[str, ...]:
         """`a:b` of each joint across level."""
         return tuple(":".join(levels) for levels in self.across_levels)
@@ -86,13 +91,16 @@ class WideLevel:
     """A grouping above the patient, with its random terms.
 
     group: its columns. labels: of the units; a unit's parent never decreases. parent: unit of the
-    next level up, int64 (units,), zeros at the outermost.
+    next level up, int64 (units,), zeros at the outermost. names: the labels by each grouping whose
+    units are these, `group` among them: in a batch of one hospital its site and its country are one
+    level, which other batches may take apart.
     """
 
     group: tuple[str, ...]
     labels: tuple[str, ...] = field(repr=False)
     parent: np.ndarray = field(repr=False)
     effects: tuple[WideEffect, ...]
+    names: Mapping[tuple[str, ...], tuple[str, ...]] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

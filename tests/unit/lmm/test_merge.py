@@ -178,3 +178,30 @@ def test_undeclared_levels_whose_order_nobody_knows() -> None:
     parts[0] = moments(text, halves[0][halves[0]["ARM"] != "High"].astype({"ARM": kinds[0]}))
     with pytest.raises(ModelError, match="declare them: moments"):
         parts[0] + parts[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RESIDUAL,
+        "AVAL ~ AVISIT + (1 | SITEID) + (1 | COUNTRY) + (1 | SITEID:AVISIT) + (1 | USUBJID)",
+    ],
+)
+def test_a_hospital_whose_country_is_itself(text: str) -> None:
+    # In a batch of one site, site and country have the same units: together they do not.
+    frame = trial(patients=150, sites=4)
+    parts = [wide_of(text, own.reset_index(drop=True)) for _, own in frame.groupby("SITEID")]
+    assert {len(part.levels) for part in parts} == {1}
+    added = merge(*parts)
+    assert [len(level.labels) for level in added.levels] == [4, 2]
+    assert_same(wide_of(text, frame), added)
+    assert_same(added, merge(merge(parts[3], parts[1]), merge(parts[0], parts[2])))
+
+
+def test_batches_of_one_patient_a_site_are_refused() -> None:
+    frame = trial()
+    frame["SITEID"] = "S" + frame["USUBJID"].str[3]
+    parts = [frame[frame["USUBJID"].str[2] == k].reset_index(drop=True) for k in "012"]
+    text = "AVAL ~ AVISIT + (1 | SITEID) + (1 | USUBJID)"
+    with pytest.raises(ModelError, match=r"SITEID and USUBJID have the same units"):
+        merge(*(wide_of(text, part) for part in parts))

@@ -213,3 +213,12 @@ def test_slots_are_in_the_order_of_the_factor() -> None:
     wide = wide_of(ACROSS, trial())
     assert wide.slots == ("0.0, Baseline", "13.0, Month 3", "26.0, Month 6", "52.0, Month 12")
     assert wide_of(RESIDUAL, trial()).slots == VISITS
+
+
+@pytest.mark.parametrize("step", [2.5, -2.5])
+def test_a_variable_that_only_rises_or_only_falls_is_not_constant(step: float) -> None:
+    frame = trial()
+    frame["DOSE"] = 50 + step * frame.groupby("USUBJID").cumcount()
+    assert wide_of(RESIDUAL, frame).roles["DOSE"] == "varying"
+    inorder = frame.sort_values("USUBJID", kind="stable", ignore_index=True)
+    assert wide_of(RESIDUAL, inorder).roles["DOSE"] == "varying"

@@ -1,0 +1,124 @@
+"""Moments of one formula where the row is the unit, with what a fit must know of the data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sitewise.lmm.columns import Column, model_columns
+from sitewise.lmm.digest import row_sums, text_hashes
+from sitewise.lmm.engine import row_moments_of
+from sitewise.lmm.formula import Formula
+from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.merge_rows import LabelledMoments, merge_rows
+from sitewise.lmm.rows import Rows
+from sitewise.lmm.wide import add_digests
+
+
+@dataclass(frozen=True, eq=False)
+class RowPart:
+    """As `sitewise.lmm.wide.Wide`, for rows without a schedule.
+
+    moments: with labels of all units; those of the innermost are hashes once saved (`hashed`).
+    columns: of X, all levels declared or found, in order. terms: per random term its spec's position
+    in the formula, its level, and the names of its columns. present: levels that occur, by factor.
+    """
+
+    formula: Formula
+    moments: LabelledMoments = field(repr=False)
+    groups: tuple[tuple[str, ...], ...]
+    terms: tuple[tuple[int, int, tuple[str, ...]], ...]
+    columns: tuple[str, ...]
+    present: Mapping[str, tuple[str, ...]]
+    declared: Mapping[str, tuple[str, ...]]
+    numbers: tuple[str, ...]
+    nframe: int
+    dropped: Mapping[str, int]
+    digest: tuple[int, int, int]
+    notes: tuple[str, ...]
+    hashed: bool = False
+
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return self.moments.based.moments.n
+
+    @property
+    def factors(self) -> Mapping[str, tuple[str, ...]]:
+        """Levels that occur, in order."""
+        return self.present
+
+    def without_names(self) -> "RowPart":
+        """The innermost units by hash: what is saved."""
+        if self.hashed:
+            return self
+        own = hashed(self.moments.labels[0])
+        labels = (own, *self.moments.labels[1:])
+        return replace(self, moments=replace(self.moments, labels=labels), hashed=True)
+
+
+def hashed(labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels as 16 hexadecimal digits."""
+    return tuple(f"{value:016x}" for value in text_hashes(labels))
+
+
+def build_row_part(
+    formula: Formula,
+    rows: Rows,
+    hierarchy: tuple[Level, ...],
+    declared: Mapping[str, Sequence[str]],
+) -> RowPart:
+    """Moments of rows; `declared`: levels of factors as the caller gave them."""
+    order = {name: tuple(declared.get(name, rows.labels[name])) for name in rows.factors}
+    fixed = model_columns(formula.fixed, order, tuple(rows.numbers))
+    based = row_moments_of(rows, hierarchy, fixed)
+    across = [e.across_labels or ("",) for level in hierarchy for e in level.effects]
+    moments = LabelledMoments(based, tuple(level.labels for level in hierarchy), tuple(across))
+    terms = tuple(
+        (formula.random.index(e.spec), k, tuple(c.name for c in e.columns))
+        for k, level in enumerate(hierarchy)
+        for e in level.effects
+    )
+    return RowPart(
+        formula, moments, tuple(level.group for level in hierarchy), terms,
+        tuple(column.name for column in fixed), {n: rows.labels[n] for n in rows.factors}, order,
+        tuple(rows.numbers), len(rows.used),
+        {name: int(mask.sum()) for name, mask in rows.dropped.items()},
+        row_sums((), rows.y), rows.notes,
+    )  # fmt: skip
+
+
+def symbolic(part: RowPart) -> tuple[Column, ...]:
+    """The columns of X, as symbols."""
+    return model_columns(part.formula.fixed, part.declared, part.numbers)
+
+
+def occurring(part: RowPart) -> np.ndarray:
+    """Which columns can differ from 0: those without a level that never occurs, boolean."""
+    return np.array([
+        all(level is None or level in part.present.get(v, ()) for v, level in column.atoms)
+        for column in symbolic(part)
+    ])  # fmt: skip
+
+
+def merge_parts(a: RowPart, b: RowPart) -> RowPart:
+    """The rows of both; see `merge_rows` for what is refused."""
+    if a.hashed != b.hashed:
+        a, b = a.without_names(), b.without_names()
+    present = {
+        name: tuple(v for v in a.declared[name] if v in own or v in b.present[name])
+        for name, own in a.present.items()
+    }
+    dropped = {
+        name: a.dropped.get(name, 0) + b.dropped.get(name, 0)
+        for name in dict.fromkeys([*a.dropped, *b.dropped])
+    }
+    return replace(
+        a,
+        moments=merge_rows(a.moments, b.moments),
+        present=present,
+        nframe=a.nframe + b.nframe,
+        dropped=dropped,
+        digest=add_digests([a.digest, b.digest]),
+        notes=tuple(dict.fromkeys([*a.notes, *b.notes])),
+    )
