@@ -6,7 +6,9 @@ COLLINEAR = 1e-7  # what is left of a column, relative to its length: the figure
 _CHUNK = 1 << 16  # rows of a step of the triangularisation: bounds memory
 
 
-def independent_columns(X: np.ndarray, tolerance: float = COLLINEAR) -> tuple[np.ndarray, np.ndarray]:
+def independent_columns(
+    X: np.ndarray, tolerance: float = COLLINEAR
+) -> tuple[np.ndarray, np.ndarray]:
     """Which columns are kept, in column order, and what the others are made of.
 
     Returns kept, boolean (p,), and C, shape (kept, dropped), with X[:, ~kept] = X[:, kept] @ C.

@@ -33,8 +33,8 @@ def lmm(
 ) -> LmmFit:
     """Fit a linear mixed model by REML or ML.
 
-    formula: as lme4 and mmrm write it, `y ~ x * visit + (1 | site) + (1 + week | patient)`, or with a
-    residual covariance `us(visit | patient)` (cs, csh, ar1, ar1h). data: a frame with one row an
+    formula: as lme4 and mmrm write it, `y ~ x * visit + (1 | site) + (1 + week | patient)`, or with
+    a residual covariance `us(visit | patient)` (cs, csh, ar1, ar1h). data: a frame with one row an
     observation, or `sitewise.moments(...)` that hold the formula. levels: columns that are factors,
     their levels in order, the first the reference; other text columns are factors with sorted
     levels, identifiers are read as text.
@@ -45,7 +45,7 @@ def lmm(
             raise ModelError(
                 "Moments have their levels already.",
                 [Problem("levels were given with moments", where="levels",
-                         fix="name them when the moments are made: sitewise.moments(..., levels=)")],
+                         fix="name them when the moments are made: moments(..., levels=)")],
             )  # fmt: skip
         return fit_moments(formula, data, reml)
     return fit_frame(build_design(formula, data, levels or {}), reml)
@@ -120,14 +120,16 @@ def fit_frame(design: Design, reml: bool) -> LmmFit:
     part: Wide | BasedMoments
     if schedule is None:
         part = row_moments_of(design.data, design.hierarchy, design.columns)
+        sums = row_sums((), design.y)
     else:
         part = build_wide(
             design.formula, design.data, design.hierarchy, schedule, fixed=design.columns
         )
+        sums = part.digest
     basis = Basis(
         design.formula, dict(design.levels), {}, len(design.used),
         {name: int(mask.sum()) for name, mask in design.dropped.items()},
-        len(design.hierarchy[0].labels), digest(row_sums((), design.y)), design.data.notes,
+        len(design.hierarchy[0].labels), digest(sums), design.data.notes,
         fitted_terms(design.hierarchy, schedule),
     )  # fmt: skip
     return fit_part(part, basis, reml)
@@ -139,9 +141,7 @@ def schedule_of(design: Design) -> Schedule | None:
     return None if isinstance(found, str) else found
 
 
-def fitted_terms(
-    hierarchy: tuple[Level, ...], schedule: Schedule | None
-) -> tuple[FittedTerm, ...]:
+def fitted_terms(hierarchy: tuple[Level, ...], schedule: Schedule | None) -> tuple[FittedTerm, ...]:
     """Every random term with its place in the recursion."""
     first = 0 if schedule is None else 1
     return tuple(

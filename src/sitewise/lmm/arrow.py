@@ -19,9 +19,9 @@ NULL = 1e-11  # eigenvalue of a scaled S'S below which a unit can't tell its col
 class RowMoments:
     """Sufficient statistics of one model, columns [S of each level, X, y].
 
-    shape: sizes. SS: (units, q, q) of the innermost level. gamma: (units, q, r), coefficients of the r
-    other columns on S. SU: (units, q, r), S'(what is left), 0 but for rounding. rest: cross-products of
-    what is left, as `Arrow` without the innermost level's rows. n: rows.
+    shape: sizes. SS: (units, q, q) of the innermost level. gamma: (units, q, r), coefficients of
+    the r other columns on S. SU: (units, q, r), S'(what is left), 0 but for rounding. rest: products
+    of what is left, as `Arrow` without the innermost level's rows. n: rows.
     """
 
     shape: Shape
@@ -166,4 +166,4 @@ def _pseudo_inverse(SS: np.ndarray) -> np.ndarray:
     kept = values > NULL * values[:, -1:]
     inverted = np.where(kept, 1 / np.where(kept, values, 1.0), 0.0)
     found = (vectors * inverted[:, None, :]) @ np.swapaxes(vectors, -1, -2)
-    return found / scale[:, :, None] / scale[:, None, :]
+    return np.asarray(found / scale[:, :, None] / scale[:, None, :])

@@ -10,16 +10,20 @@ import numpy as np
 from sitewise.lmm.contraction import Contraction, SlotWeights
 from sitewise.lmm.recursion import Arrow, Eliminated, Shape
 
-
 _AT_ONCE = 2_000_000  # numbers in one array of weights
 
 
 class SlotCovariance(Protocol):
     """R over all T slots as a function of its natural parameters."""
 
-    def full(self, v: np.ndarray) -> np.ndarray: ...
-    def first(self, v: np.ndarray) -> np.ndarray: ...
-    def second(self, v: np.ndarray) -> Sequence[tuple[int, int, np.ndarray]]: ...
+    def full(self, v: np.ndarray) -> np.ndarray:
+        """R (T, T)."""
+
+    def first(self, v: np.ndarray) -> np.ndarray:
+        """dR/dv (J, T, T)."""
+
+    def second(self, v: np.ndarray) -> Sequence[tuple[int, int, np.ndarray]]:
+        """(j, k, d2R) of those that are not 0, j <= k."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class SlotStart:
         return t2, B2
 
     def curved(self) -> tuple[np.ndarray, Arrow, np.ndarray] | None:
-        """Pairs (z, 2) with second derivatives of R, their arrows and traces; None where R is linear."""
+        """Pairs (z, 2) with second derivatives of R, their arrows and traces; None if linear."""
         second = self.bottom.covariance.second(self.v)
         if not second:
             return None

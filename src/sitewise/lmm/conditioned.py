@@ -19,6 +19,7 @@ from sitewise.lmm.contraction import (
 from sitewise.lmm.recursion import Shape
 from sitewise.lmm.wide import Wide
 
+_Sizes = tuple[np.ndarray, np.ndarray]  # shift and unit of each feature
 NOISE = 1e-14  # eigenvalue of scaled cross-products that is rounding
 
 
@@ -85,17 +86,19 @@ def wide_bottom(wide: Wide) -> WideBottom:
     X_weights = [table.weights(c) for c in wide.fixed]
     constant = {table.unit(np.ones(len(wide.slots)), 0): 1.0}
     y_weights = {
-        table.unit(row, int(f)): 1.0 for row, f in zip(np.eye(len(wide.slots)), wide.outcome, strict=True)
+        table.unit(row, int(f)): 1.0
+        for row, f in zip(np.eye(len(wide.slots)), wide.outcome, strict=True)
     }  # fmt: skip
     a, features = table.arrays()
     count = len(table)
     plain = cell_table(wide, np.broadcast_to(mean, wide.shift.shape), spread)
     roots = _Roots(plain.total, plain.patterns, a, features)
     X_map = matrix_of(X_weights, count)
-    fixed = _fixed_basis(wide, roots, X_map, matrix_of([constant], count), mean, spread)
+    maps = X_map, matrix_of([constant], count)
+    fixed = _fixed_basis(wide, roots, maps, (mean, spread))
     S_map, terms = _random_bases(wide, roots, matrix_of(S_weights, count))
     Z, patient_terms = _patient_bases(wide, plain.patients)
-    ones, gammas, target = _centres(wide, S_map, constant, mean, spread, fixed)
+    gammas, target = _centres(wide, S_map, constant, mean, fixed.unit)
     cells = cell_table(wide, target, spread)
     X_tilde = np.linalg.solve(fixed.R.T, X_map[:, fixed.kept].T).T
     K = np.column_stack([X_tilde, matrix_of([y_weights], count)[:, 0]])
@@ -165,18 +168,18 @@ class _Roots:
                 rows = (atoms * self._a[used, slot]) @ columns[used]
                 kept = np.vstack([kept, rows[np.any(rows != 0, axis=1)]])
             if len(kept) > 4096:
-                kept = np.linalg.qr(kept, mode="r")
-        found: np.ndarray = np.linalg.qr(kept, mode="r")
-        return found
+                kept = triangle(kept)
+        return triangle(kept)
 
 
 def _fixed_basis(
-    wide: Wide, roots: _Roots, X_map: np.ndarray, one: np.ndarray, mean: np.ndarray, spread: np.ndarray
-) -> FixedBasis:  # fmt: skip
+    wide: Wide, roots: "_Roots", maps: tuple[np.ndarray, np.ndarray], sizes: _Sizes
+) -> FixedBasis:
     """Which columns are kept, their R, and the shift of y as fixed effects.
 
-    Sets the shift of the outcomes in `mean` to 0 where X does not span a constant.
+    maps: X and a constant in atoms. Sets the shift of the outcomes to 0 where X does not span one.
     """
+    (X_map, one), (mean, spread) = maps, sizes
     lengths = np.linalg.norm(roots.factor(X_map), axis=0)
     lengths = np.where(lengths > 0, lengths, 1.0)
     factor = roots.factor(np.column_stack([X_map / lengths, one]))
@@ -198,6 +201,11 @@ def _fixed_basis(
     return FixedBasis(names, kept, combinations, R * own / scale, offset, unit)
 
 
+def triangle(rows: np.ndarray) -> np.ndarray:
+    """R of rows = Q R."""
+    return np.asarray(np.linalg.qr(rows, mode="r"))
+
+
 def basis_of(factor: np.ndarray, rows: float) -> np.ndarray:
     """R with S R^-1 near orthonormal, from R of a QR; a scale alone where S is collinear."""
     q = factor.shape[1]
@@ -207,7 +215,7 @@ def basis_of(factor: np.ndarray, rows: float) -> np.ndarray:
     diagonal, lengths = np.abs(np.diag(full)), np.linalg.norm(full, axis=0)
     if np.any(diagonal <= COLLINEAR * lengths) or np.any(lengths == 0):
         return np.diag(np.where(lengths > 0, lengths, 1.0))
-    return full * np.where(np.diag(full) < 0, -1.0, 1.0)[:, None]
+    return np.asarray(full * np.where(np.diag(full) < 0, -1.0, 1.0)[:, None])
 
 
 def _random_bases(
@@ -220,7 +228,7 @@ def _random_bases(
             q, copies = len(effect.names), len(effect.parts) // len(effect.names)
             blocks = [S_map[:, at + k * q : at + (k + 1) * q] for k in range(copies)]
             stacked = np.vstack([roots.factor(block) for block in blocks])
-            R = basis_of(np.linalg.qr(stacked, mode="r"), wide.nobs)
+            R = basis_of(triangle(stacked), wide.nobs)
             columns += [np.linalg.solve(R.T, block.T).T for block in blocks]
             group = effect.spec.group_name
             terms.append(TermBasis(group, str(effect.spec), effect.names, R, copies, number))
@@ -234,7 +242,7 @@ def _patient_bases(wide: Wide, patients: np.ndarray) -> tuple[list[np.ndarray], 
     readings = (patients[:, None] * wide.patterns).sum(axis=0)
     found, terms = [], []
     for effect in wide.patient_effects:
-        factor = np.linalg.qr(np.sqrt(readings)[:, None] * effect.values, mode="r")
+        factor = triangle(np.sqrt(readings)[:, None] * effect.values)
         R = basis_of(factor, wide.nobs)
         found.append(np.linalg.solve(R.T, effect.values.T).T)
         terms.append(TermBasis(effect.spec.group_name, str(effect.spec), effect.names, R, 1, -1))
@@ -242,16 +250,10 @@ def _patient_bases(wide: Wide, patients: np.ndarray) -> tuple[list[np.ndarray], 
 
 
 def _centres(
-    wide: Wide,
-    S_map: np.ndarray,
-    constant: dict[int, float],
-    mean: np.ndarray,
-    spread: np.ndarray,
-    fixed: FixedBasis,
-) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    wide: Wide, S_map: np.ndarray, constant: dict[int, float], mean: np.ndarray, unit: float
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Means of y by unit taken out where S spans a constant: Gamma of y, and each cell's target."""
     target = np.repeat(mean[None], len(wide.n), axis=0)
-    T, unit = len(wide.slots), fixed.unit
     seen = wide.patterns[wide.pattern]
     y = wide.outcome
     counts = (wide.n[:, None] * seen).sum(axis=1)
@@ -283,4 +285,4 @@ def _centres(
         gammas[number] = totals[:, None] / unit * ones[number]
         sums = sums - counts * totals[above]
         target[:, y] += totals[above][:, None]
-    return ones, gammas, target
+    return gammas, target

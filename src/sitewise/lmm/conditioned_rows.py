@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sitewise.lmm.aliasing import COLLINEAR, independent_columns
 from sitewise.lmm.arrow import CentredRows, RowMoments, row_moments
 from sitewise.lmm.bottoms import RowBottom
-from sitewise.lmm.aliasing import COLLINEAR, independent_columns
-from sitewise.lmm.conditioned import NOISE, FixedBasis, TermBasis, basis_of
+from sitewise.lmm.conditioned import NOISE, FixedBasis, TermBasis, basis_of, triangle
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def based_moments(
     for number, level in enumerate(levels):
         parts = []
         for term in level.terms:
-            R = basis_of(np.linalg.qr(term.values, mode="r"), len(y))
+            R = basis_of(triangle(term.values), len(y))
             parts.append(_spread(np.linalg.solve(R.T, term.values.T).T, term))
             terms.append(
                 TermBasis(term.group, term.label, term.names, R, max(1, term.copies), number)
@@ -117,17 +117,15 @@ def total_products(moments: RowMoments) -> np.ndarray:
     fitted = np.einsum("uqi,uqr,urj->ij", between, moments.SS, between, optimize=True)
     cross = np.einsum("uqi,uqj->ij", between, moments.SU[..., -m:])
     found = moments.rest.root + fitted + cross + cross.T
-    return (found + found.T) / 2
+    return np.asarray((found + found.T) / 2)
 
 
-def _fixed_part(
-    X: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _fixed_part(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """[X~ y~] near orthonormal, M, offset and unit; collinear columns only scaled."""
     n, p = X.shape
     lengths = np.linalg.norm(X, axis=0)
     lengths = np.where(lengths > 0, lengths, 1.0)
-    kept, _ = independent_columns(np.asarray(np.linalg.qr(X / lengths, mode="r")))
+    kept, _ = independent_columns(triangle(X / lengths))
     tilde = X / lengths * np.sqrt(n)
     M = np.diag(lengths / np.sqrt(n))
     Q, R = np.linalg.qr(X[:, kept] / lengths[kept])

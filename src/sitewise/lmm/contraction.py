@@ -1,9 +1,9 @@
 """Cross-products of a scheduled trial under any covariance over slots.
 
 A column of the model at slot t is a sum of atoms a(t) f, f a feature of the wide row. For one cell
-(a unit and a pattern of slots) and T x T weights W, 0 outside the pattern, the sum over its patients
-of column_i'W column_k is then (a_i'W a_k) G[f_i, f_k]: the cross-products G of the features are
-summed once, and what a likelihood costs depends on cells and not on patients.
+(a unit and a pattern of slots) and T x T weights W, 0 outside the pattern, the sum over its
+patients of column_i'W column_k is then (a_i'W a_k) G[f_i, f_k]: the cross-products G of features
+are summed once, and what a likelihood costs depends on cells and not on patients.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ import numpy as np
 from sitewise.lmm.recursion import Arrow, Chain, Shape
 from sitewise.lmm.wide import Wide, WideColumn
 
-
 _AT_ONCE = 2_000_000  # numbers in one array of products; beyond, pattern by pattern
 
 
@@ -22,7 +21,7 @@ _AT_ONCE = 2_000_000  # numbers in one array of products; beyond, pattern by pat
 class Atoms:
     """The distinct atoms of a model: a (n, T) and features (n,). The first `own` are those of S.
 
-    S: (atoms, columns of S of all levels, innermost first). K: (atoms, m), of the conditioned [X y].
+    S: (atoms, columns of S of all levels, innermost first). K: (atoms, m), of [X~ y~].
     """
 
     a: np.ndarray
@@ -45,6 +44,7 @@ class AtomTable:
         self._features: list[int] = []
 
     def __len__(self) -> int:
+        """Number of atoms."""
         return len(self._a)
 
     def weights(self, column: WideColumn) -> dict[int, float]:
@@ -103,8 +103,8 @@ def _pieces(a: np.ndarray) -> list[tuple[np.ndarray, float]]:
 class CellTable:
     """Cross-products of shifted, scaled features, by cell and summed by pattern.
 
-    G: (C, F, F). total: (P, F, F). patients: (P,). starts: first cell of each unit (cells are sorted
-    by unit). order: cells by pattern; pattern_starts: the first of each pattern in that order.
+    G: (C, F, F). total: (P, F, F). patients: (P,). starts: first cell of each unit (cells are
+    sorted by unit). order: cells by pattern; pattern_starts: the first of each pattern there.
     """
 
     G: np.ndarray
@@ -132,7 +132,9 @@ def cell_table(wide: Wide, target: np.ndarray, scale: np.ndarray) -> CellTable:
     patients = np.add.reduceat(wide.n[order], pattern_starts)
     units = len(wide.levels[0].labels) if wide.levels else 1
     starts = np.searchsorted(wide.unit, np.arange(units))
-    return CellTable(G, total, patients, wide.unit, wide.pattern, starts, order, pattern_starts, wide.patterns)
+    return CellTable(
+        G, total, patients, wide.unit, wide.pattern, starts, order, pattern_starts, wide.patterns
+    )
 
 
 class Contraction:
@@ -141,8 +143,8 @@ class Contraction:
     def __init__(self, cells: CellTable, atoms: Atoms, shape: Shape) -> None:
         self.cells, self.atoms, self.shape = cells, atoms, shape
         f, own = atoms.features, atoms.own
-        self._by_cell = cells.G[:, f[:own, None], f[None, :]] if own else None
-        self._in_pattern_order = self._by_cell[cells.order] if own else None
+        self._by_cell = cells.G[:, f[:own, None], f[None, :]]
+        self._in_pattern_order = self._by_cell[cells.order]
         self._by_pattern = cells.total[:, f[:, None], f[None, :]]
         self._full = np.concatenate([atoms.S, atoms.K], axis=1)
 
@@ -157,7 +159,7 @@ class Contraction:
         K, own = self.atoms.K, self.atoms.own
         root = K.T @ (omega * self._by_pattern).sum(axis=-3) @ K
         root = (root + np.swapaxes(root, -1, -2)) / 2
-        if self._by_cell is None:
+        if not own:
             return Arrow([], root)
         by_unit = self._by_unit(omega[..., :own, :])
         return Arrow(self._rows(by_unit), root)
@@ -193,7 +195,7 @@ class Contraction:
         P, n = len(cells.patterns), len(atoms.features)
         mixed, square = np.zeros((P, own, n, m)), np.zeros((P, own, own, m, m))
         inner = np.zeros((P, own, own))
-        if chain is None or self._by_cell is None:
+        if chain is None or not own:
             return Projected(mixed, square, inner)
         S = atoms.S[:own]
         unit = cells.unit[cells.order]
@@ -264,8 +266,8 @@ class SlotWeights:
 
     def moved(self, dR: np.ndarray) -> np.ndarray:
         """W dR_j W: (J, P, T, T) from (J, T, T)."""
-        return self.W @ dR[:, None] @ self.W
+        return np.asarray(self.W @ dR[:, None] @ self.W)
 
     def traces(self, dR: np.ndarray) -> np.ndarray:
         """tr(W dR_j) by pattern: (J, P)."""
-        return np.einsum("pts,jst->jp", self.W, dR)
+        return np.asarray(np.einsum("pts,jst->jp", self.W, dR))

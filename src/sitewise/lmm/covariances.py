@@ -76,7 +76,7 @@ class Unstructured:
     def root(self, phi: np.ndarray) -> np.ndarray:
         """L, (size, size), with D = L L'."""
         factor = self.scaled_root(phi)
-        return self.units()[:, None] * factor
+        return np.asarray(self.units()[:, None] * factor)
 
     def scaled_root(self, phi: np.ndarray) -> np.ndarray:
         """diag(unit)^-1 L, (size, size)."""
@@ -141,7 +141,8 @@ class Unstructured:
         """Lower factor of a positive semidefinite matrix; negative eigenvalues are taken as 0."""
         unit = self.units()
         values, vectors = np.linalg.eigh(matrix / np.outer(unit, unit))
-        upper = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T, mode="r")
+        rows = (vectors * np.sqrt(np.maximum(values, 0.0))).T
+        upper = np.asarray(np.linalg.qr(rows, mode="r"))
         signs = np.where(np.diag(upper) < 0, -1.0, 1.0)
         phi: np.ndarray = (upper.T * signs)[triangle(self.size)] + 0.0
         return phi

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-
 @dataclass(frozen=True)
 class Block:
     """Rows of one random term `(terms | group)`: q columns, n rows.

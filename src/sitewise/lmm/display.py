@@ -46,7 +46,8 @@ def _title(fit: "LmmFit") -> str:
 
 def _likelihood(fit: "LmmFit") -> list[str]:
     lines = [
-        f"log-likelihood {fit.loglik:.6f}   AIC {fit.aic:.4f}   BIC {fit.bic:.4f}   ({fit.npar} parameters)",
+        f"log-likelihood {fit.loglik:.6f}   AIC {fit.aic:.4f}   BIC {fit.bic:.4f}"
+        f"   ({fit.npar} parameters)",
         f"{fit.nobs} of {fit.basis.n_frame} rows used",
     ]
     if fit.dropped:
@@ -58,10 +59,11 @@ def _likelihood(fit: "LmmFit") -> list[str]:
 def _variances(fit: "LmmFit") -> Table:
     units = {t.group: fit.units(t.label) for t in fit.basis.terms}
     rows = []
-    for row in fit.varcorr.itertuples(index=False):
-        correlations = "  ".join(f"{value:.3f}" for value in row.correlations)
-        count = str(units.get(row.group, ""))
-        rows.append([row.group, row.term, _number(row.variance), _number(row.sd), correlations, count])
+    columns = [fit.varcorr[name].tolist() for name in fit.varcorr.columns]
+    for group, term, variance, sd, correlated in zip(*columns, strict=True):
+        correlations = "  ".join(f"{value:.3f}" for value in correlated)
+        count = str(units.get(group, ""))
+        rows.append([group, term, _number(variance), _number(sd), correlations, count])
     return ("group", "term", "variance", "sd", "corr", "units"), rows
 
 
@@ -94,7 +96,9 @@ def _state(fit: "LmmFit") -> list[str]:
         lines.append(f"Distinct optima of the deviance: {values}; the lowest is reported.")
     if fit.singular:
         s = fit.singularity
-        lines.append(f"Singular: {s.kind} in ({s.where}). The variance is estimated as 0; the term stays.")
+        lines.append(
+            f"Singular: {s.kind} in ({s.where}). The variance is estimated as 0; the term stays."
+        )
     return [*lines, *fit.warnings]
 
 

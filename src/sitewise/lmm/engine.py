@@ -15,10 +15,10 @@ from sitewise.lmm.conditioned_rows import (
     based_moments,
     condition_rows,
 )
+from sitewise.lmm.covariances import Unstructured
 from sitewise.lmm.hierarchy import Level
 from sitewise.lmm.likelihood import Point
 from sitewise.lmm.model import Model, row_model, slot_model
-from sitewise.lmm.covariances import Unstructured
 from sitewise.lmm.newton import Minimum, Path, minimise
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.wide import Wide

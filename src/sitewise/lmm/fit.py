@@ -91,9 +91,7 @@ def fit_design(
     part = (
         row_moments_of(design.data, design.hierarchy, design.fixed)
         if schedule is None
-        else build_wide(
-            design.formula, design.data, design.hierarchy, schedule, fixed=design.fixed
-        )
+        else build_wide(design.formula, design.data, design.hierarchy, schedule, fixed=design.fixed)
     )
     solution = solve(build_model(part, reml), design.formula.text)
     estimates = estimates_of(solution)

@@ -2,7 +2,9 @@
 
 -2 log-likelihood, REML as lme4, nlme and SAS count it (no log|X'X| term):
 
-    l = log|V| + log|X'V^-1X| + r'V^-1 r + (n - p) log 2 pi        (ML without the second term, n for n - p)
+    l = log|V| + log|X'V^-1X| + r'V^-1 r + (n - p) log 2 pi
+
+(ML: without the second term, n for n - p).
 
 Derivatives in the natural parameters v of the covariances (Harville 1977, J. Am. Stat. Assoc. 72,
 320-338; average information: Gilmour, Thompson & Cullis 1995, Biometrics 51, 1440-1450), with
@@ -20,6 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sitewise.lmm.pairs import second_order
 from sitewise.lmm.recursion import (
     Arrow,
     Eliminated,
@@ -28,34 +31,52 @@ from sitewise.lmm.recursion import (
     eliminate,
     eliminate_value,
     push,
-    second_order,
 )
 
 
 class Bottom(Protocol):
-    """What the likelihood asks of the data below the levels, for natural parameters v."""
+    """What the likelihood asks of the data below the levels."""
 
     @property
-    def shape(self) -> Shape: ...
+    def shape(self) -> Shape:
+        """Sizes of the hierarchy."""
+
     @property
-    def gammas(self) -> list[np.ndarray]: ...
+    def gammas(self) -> list[np.ndarray]:
+        """Gamma of each level, see `sitewise.lmm.recursion`."""
+
     @property
-    def n(self) -> int: ...
-    def start(self, v: np.ndarray) -> "Started": ...
+    def n(self) -> int:
+        """Rows."""
+
+    def start(self, v: np.ndarray) -> "Started":
+        """R^-1 at the natural parameters of R; LinAlgError where R is not positive definite."""
 
 
 class Started(Protocol):
     """The bottom at one v: R^-1, log|R|, and derivatives in the parameters of R."""
 
     @property
-    def arrow(self) -> Arrow: ...
+    def arrow(self) -> Arrow:
+        """S'R^-1[S U]."""
+
     @property
-    def log_r(self) -> float: ...
-    def directions(self) -> tuple[Arrow, np.ndarray]: ...
+    def log_r(self) -> float:
+        """log|R|."""
+
+    def directions(self) -> tuple[Arrow, np.ndarray]:
+        """Arrows of R^-1 dR_j R^-1, and tr(R^-1 dR_j)."""
+
     def pairs(
         self, done: Eliminated, t: np.ndarray, B: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]: ...
-    def curved(self) -> tuple[np.ndarray, Arrow, np.ndarray] | None: ...
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `second_order` leaves to the bottom: parts of t_jk and B_jk."""
+
+    def curved(self) -> "Curved | None":
+        """Pairs (z, 2), arrows and traces of d2R_jk; None where R is linear in v."""
+
+
+Curved = tuple[np.ndarray, Arrow, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,7 @@ class Split:
 
 
 class Likelihood:
-    """-2 log-likelihood of one model in conditioned units; constants of the units are added later."""
+    """-2 log-likelihood of one model in conditioned units, without the constants of the units."""
 
     def __init__(self, bottom: Bottom, split: Split, reml: bool) -> None:
         self.bottom, self.split, self.reml = bottom, split, reml
@@ -124,7 +145,9 @@ class Likelihood:
         started = self.bottom.start(v[self.split.bottom])
         directions, t0 = started.directions()
         shape = self.bottom.shape
-        done = eliminate(shape, started.arrow, self.bottom.gammas, covariances, directions, t0)
+        done = eliminate(
+            shape, started.arrow, self.bottom.gammas, covariances, directions=directions, t=t0
+        )
         deviance, b, phi, rss = self._deviance(done.log_v + started.log_r, done.A)
         r = np.append(-b, 1.0)
         t2, B2 = second_order(done)
@@ -132,7 +155,7 @@ class Likelihood:
         own_t, own_B = started.pairs(done, done.t[:J0], done.B[:J0])
         t2[:J0, :J0] += own_t
         B2[:J0, :J0] += own_B
-        gradient, E, AI = self._information(done.t, done.B, t2, B2, phi, r)
+        gradient, E, AI = self._information((done.t, done.B), (t2, B2), phi, r)
         hessian = 4 * AI - 2 * E
         curved = None
         more = started.curved()
@@ -168,8 +191,14 @@ class Likelihood:
         return self.bottom.n - self.p if self.reml else self.bottom.n
 
     def _information(
-        self, t: np.ndarray, B: np.ndarray, t2: np.ndarray, B2: np.ndarray, phi: np.ndarray, r: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        self,
+        first: tuple[np.ndarray, np.ndarray],
+        second: tuple[np.ndarray, np.ndarray],
+        phi: np.ndarray,
+        r: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gradient, E and AI."""
+        (t, B), (t2, B2) = first, second
         p = self.p
         BX = B[:, :p, :p]
         gradient = t - np.einsum("jab,a,b->j", B, r, r)
@@ -184,7 +213,7 @@ class Likelihood:
         return gradient, E, AI
 
     def _bend(
-        self, done: Eliminated, more: tuple[np.ndarray, Arrow, np.ndarray], phi: np.ndarray, r: np.ndarray
+        self, done: Eliminated, more: Curved, phi: np.ndarray, r: np.ndarray
     ) -> np.ndarray:  # fmt: skip
         """d l in the directions d2V_jk, (J0, J0)."""
         pairs, arrow, t = more
@@ -200,7 +229,7 @@ class Likelihood:
         return bend
 
     def _curvature_of_information(
-        self, done: Eliminated, more: tuple[np.ndarray, Arrow, np.ndarray], J0: int, J: int
+        self, done: Eliminated, more: Curved, J0: int, J: int
     ) -> np.ndarray:
         pairs, arrow, t = more
         _, B = push(self.bottom.shape, done, arrow, t)

@@ -129,7 +129,7 @@ class LmmFit:
     @property
     def npar_cov(self) -> int:
         """Covariance parameters."""
-        return self.solution.model.parameters.n_phi
+        return int(self.solution.model.parameters.n_phi)
 
     @property
     def aic(self) -> float:
@@ -378,14 +378,14 @@ class LmmFit:
         return int(self._occurring(term).sum()) if term.across_labels else len(term.labels)
 
     def fitted(self, data: "pd.DataFrame") -> "pd.Series":
-        """Fitted values of the rows of `data`, fixed and random effects; NaN where a row is not used.
+        """Fitted values of the rows of `data`, fixed and random effects; NaN for rows not used.
 
         The readings of `data` give its patients' random effects; groupings above must be known.
         """
         return self._by_row(data, "fitted")
 
     def residuals(self, data: "pd.DataFrame", kind: str = "response") -> "pd.Series":
-        """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over their SD)."""
+        """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
         if kind not in ("response", "pearson"):
             raise ModelError(
                 "There are no such residuals.",

@@ -37,9 +37,7 @@ def merge_rows(a: LabelledMoments, b: LabelledMoments) -> LabelledMoments:
     first = _mapped(a, a.based, across)
     second = _mapped(b, a.based, across)
     labels, parents = _united(a, b)
-    shape = replace(
-        first.shape, units=tuple(len(own) for own in labels), parents=tuple(parents)
-    )
+    shape = replace(first.shape, units=tuple(len(own) for own in labels), parents=tuple(parents))
     moments = _summed(shape, labels, [(a.labels, first), (b.labels, second)])
     terms = tuple(
         replace(term, copies=len(own)) for term, own in zip(a.based.terms, across, strict=True)

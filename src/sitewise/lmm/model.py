@@ -18,8 +18,8 @@ from sitewise.lmm.structures import INSIDE, Parameters, Term
 class Model:
     """A conditioned model, ready for the optimiser (`value`, `full`).
 
-    terms: the bases of the random terms, in the order of `parameters.terms`. slots: labels, () where
-    the row is the unit. residual: name of the residual covariance, None for sigma^2 I.
+    terms: the bases of the random terms, in the order of `parameters.terms`. slots: labels, ()
+    where the row is the unit. residual: name of the residual covariance, None for sigma^2 I.
     """
 
     parameters: Parameters
@@ -83,19 +83,21 @@ def slot_model(
     """The model of a scheduled trial."""
     inside = iter(Z)
     own = [_term(t, next(inside) if t.level == INSIDE else None) for t in terms]
-    last = ScaledIdentity(len(slots)) if residual is None else residual_structure(residual, len(slots))
+    last = (
+        ScaledIdentity(len(slots)) if residual is None else residual_structure(residual, len(slots))
+    )
     parameters = Parameters(own, last, slots)
     covariance = parameters.slot_covariance()
     # The bottom is given its own parameters only.
     own_v = replace(covariance, positions=np.arange(len(covariance.positions)))
     bottom = SlotBottom(n, shape, gammas, contraction, own_v)
     split = _split(parameters, covariance.positions, shape)
-    return Model(
-        parameters, tuple(terms), fixed, Likelihood(bottom, split, reml), slots, residual
-    )
+    return Model(parameters, tuple(terms), fixed, Likelihood(bottom, split, reml), slots, residual)
 
 
-def row_model(bottom: RowBottom, fixed: FixedBasis, terms: Sequence[TermBasis], reml: bool) -> Model:
+def row_model(
+    bottom: RowBottom, fixed: FixedBasis, terms: Sequence[TermBasis], reml: bool
+) -> Model:
     """The model of rows without a schedule."""
     parameters = Parameters([_term(t, None) for t in terms], ScaledIdentity(1))
     last = np.array([parameters.n_v - 1])

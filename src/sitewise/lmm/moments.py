@@ -102,8 +102,9 @@ def moments(
     that memory is bounded; the rows of a patient must stand together there, in one file.
     levels: of factors, in order, the first the reference; declare them where a batch may lack some.
     roles: "slot" (a function of the visit) or "varying", of variables of which a batch of few
-    patients may not tell. scheduled: None lets the data say whether rows are visits of a
-    schedule; False takes them as they are. Raises ModelError: a column that is not there, a patient in two batches.
+    patients may not tell. scheduled: None lets the data say whether rows are visits of a schedule;
+    False takes them as they are.
+    Raises ModelError: a column that is not there, a patient in two batches.
     """
     texts = [formulas] if isinstance(formulas, str) else list(formulas)
     parsed = [parse_formula(text) for text in texts]

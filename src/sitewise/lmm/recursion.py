@@ -10,7 +10,7 @@ B_jk = U'V^-1 (dV/dv_j) V^-1 (dV/dv_k) V^-1 U (symmetric part), adding S D S' to
     A    <- A_UU - A_US C A_SU                 log|V| <- log|V| + log|I + L'A_SS L|
     B_j  <- T'B_j T                            t_j  <- t_j - tr(C B_j,SS)
     B_E   = K'E K                              t_E  = tr(E K_S)
-    B_jk <- T'B_jk T - Y_j'C Y_k               t_jk <- t_jk - 2 tr(C B_jk,SS) + tr(C B_j,SS C B_k,SS)
+    B_jk <- T'B_jk T - Y_j'C Y_k           t_jk <- t_jk - 2 tr(C B_jk,SS) + tr(C B_j,SS C B_k,SS)
     B_jE  = Y_j'F'E K                          t_jE = tr(E F B_j,SS F')
     B_EE' = K'E K_S E'K                        t_EE' = tr(E K_S E'K_S)
 
@@ -57,8 +57,8 @@ class Shape:
 class Arrow:
     """Cross-products of a hierarchy: an arrowhead matrix by unit.
 
-    rows: at each level (..., units, q, q + columns above + m): S'W[S U]. root: (..., m, m). A leading
-    axis of directions where the arrow holds derivatives.
+    rows: at each level (..., units, q, q + columns above + m): S'W[S U]. root: (..., m, m). A
+    leading axis of directions where the arrow holds derivatives.
     """
 
     rows: list[np.ndarray]
@@ -79,7 +79,7 @@ class LevelCovariance:
 
 
 @dataclass(frozen=True)
-class _Eliminated:
+class Left:
     """What one level leaves behind; shapes (units, ., .), Y and BSS with an axis of directions."""
 
     C: np.ndarray
@@ -110,8 +110,8 @@ class Eliminated:
     """The end of an elimination.
 
     log_v: log|V| less log|R|. A: (m, m), [X y]'V^-1[X y]. t, B: first derivatives, (J,) and
-    (J, m, m), in the order: directions of the bottom, then E of each level, innermost first. levels:
-    what each level left. chains: by level, from that level upwards.
+    (J, m, m), in the order: directions of the bottom, then E of each level, innermost first.
+    levels: what each level left. chains: by level, from that level upwards.
     """
 
     shape: Shape
@@ -119,7 +119,7 @@ class Eliminated:
     A: np.ndarray
     t: np.ndarray
     B: np.ndarray
-    levels: tuple[_Eliminated, ...]
+    levels: tuple[Left, ...]
     bottom: int
     chains: tuple[Chain, ...]
 
@@ -145,6 +145,7 @@ def eliminate(
     arrow: Arrow,
     gammas: Sequence[np.ndarray],
     covariances: Sequence[LevelCovariance],
+    *,
     directions: Arrow,
     t: np.ndarray,
 ) -> Eliminated:
@@ -164,19 +165,19 @@ def eliminate(
         C, log_det = _woodbury(SS, covariance.root)
         log_v += log_det
         solved = _Solved(C, SS, SU, gammas[level], covariance.D)
-        N, K, KS = solved.N(), solved.K(), solved.KS()
+        N, K, KS = solved.coefficients(), solved.filtered(), solved.filtered_own()
         BSS = B.rows[level][:active, ..., :q].copy()
         BSU = B.rows[level][:active, ..., q:]
         half = BSU - 0.5 * (BSS @ N)
         Y = BSU - BSS @ N
         traces[:active] -= np.einsum("uab,juba->j", C, BSS)
         _fold_value(shape, level, A, solved)
-        _fold(shape, level, B, slice(0, active), -N, half, both=True)
+        _fold(shape, level, B, which=slice(0, active), left=-N, right=half, both=True)
         new = slice(active, active + len(covariance.E))
         EK = covariance.E[:, None] @ K
         traces[new] = np.einsum("eab,uba->e", covariance.E, KS)
-        _fold(shape, level, B, new, K, EK, both=False)
-        levels.append(_Eliminated(C, N, K, KS, solved.M, covariance.E, Y, BSS))
+        _fold(shape, level, B, which=new, left=K, right=EK, both=False)
+        levels.append(Left(C, N, K, KS, solved.M, covariance.E, Y, BSS))
         active = new.stop
     done = tuple(levels)
     return Eliminated(shape, log_v, A.root, traces, B.root, done, bottom, _chains(shape, done))
@@ -191,70 +192,9 @@ def push(
         q = shape.q[level]
         BSS, BSU = B.rows[level][..., :q], B.rows[level][..., q:]
         traces -= np.einsum("uab,juba->j", left.C, BSS)
-        _fold(shape, level, B, slice(0, len(t)), -left.N, BSU - 0.5 * (BSS @ left.N), both=True)
+        half = BSU - 0.5 * (BSS @ left.N)
+        _fold(shape, level, B, which=slice(0, len(t)), left=-left.N, right=half, both=True)
     return traces, B.root
-
-
-def second_order(done: Eliminated) -> tuple[np.ndarray, np.ndarray]:
-    """t_jk (J, J) and B_jk (J, J, m, m) but for the bottom's own linear part.
-
-    To be added by the bottom: tr(R^-1 R_j R^-1 R_k) - 2 tr(Psi S'W_jk S) and the transformed
-    [X y]'W_jk[X y], W_jk = R^-1 R_j R^-1 R_k R^-1.
-    """
-    shape, J = done.shape, len(done.t)
-    m = shape.m
-    t2, B2 = np.zeros((J, J)), np.zeros((J, J, m, m))
-    active = done.bottom
-    for level, left in enumerate(done.levels):
-        up = shape.above(level)
-        coefficients, inner = _parents_chain(done, level)
-        new = slice(active, active + len(left.E))
-        Y = _final(left.Y, coefficients, up)
-        CY = left.C @ Y
-        B2[:active, :active] -= _gram(Y, CY)
-        CB = left.C @ left.BSS
-        t2[:active, :active] += _dot(CB, np.swapaxes(CB, -1, -2))
-        K = _final(left.K, coefficients, up)
-        EK = left.E[:, None] @ K
-        FEK = np.linalg.solve(np.swapaxes(left.M, -1, -2), EK)
-        cross = _gram(Y, FEK)
-        B2[:active, new] += cross
-        B2[new, :active] += cross.transpose(1, 0, 3, 2)
-        FE = np.linalg.solve(
-            np.swapaxes(left.M, -1, -2),
-            np.broadcast_to(left.E[:, None], (len(left.E), *left.C.shape)),
-        )  # F'E
-        FEF = np.swapaxes(
-            np.linalg.solve(np.swapaxes(left.M, -1, -2), np.swapaxes(FE, -1, -2)), -1, -2
-        )  # F'EF
-        mixed = _dot(left.BSS, np.swapaxes(FEF, -1, -2))
-        t2[:active, new] += mixed
-        t2[new, :active] += mixed.T
-        KSEK = left.KS @ EK
-        B2[new, new] += _gram(EK, KSEK)
-        EKS = left.E[:, None] @ left.KS
-        t2[new, new] += _dot(EKS, np.swapaxes(EKS, -1, -2))
-        if up:
-            _traces_above(t2, left, inner, up, active, new)
-        active = new.stop
-    B2 = (B2 + B2.transpose(0, 1, 3, 2)) / 2
-    return t2, B2
-
-
-def _traces_above(
-    t2: np.ndarray, left: _Eliminated, inner: np.ndarray, up: int, active: int, new: slice
-) -> None:
-    """-2 tr(Psi X_SS) of the terms X that arise at a level, in the columns of S above it."""
-    Y, K = left.Y[..., :up], left.K[..., :up]
-    YP, KP = Y @ inner, K @ inner
-    t2[:active, :active] += 2 * _dot(YP, left.C @ Y)
-    EK = left.E[:, None] @ K
-    mixed = -2 * _dot(YP, np.linalg.solve(np.swapaxes(left.M, -1, -2), EK))
-    t2[:active, new] += mixed
-    t2[new, :active] += mixed.T
-    EKP = left.E[:, None] @ KP
-    own = -2 * _dot(EKP, left.KS @ EK)
-    t2[new, new] += (own + own.T) / 2
 
 
 class _Solved:
@@ -267,19 +207,19 @@ class _Solved:
         self.M = np.eye(SS.shape[-1]) + SS @ D
         self.centred = bool(np.any(gamma))
 
-    def N(self) -> np.ndarray:
+    def coefficients(self) -> np.ndarray:
         """C A_SU~ - F'Gamma: minus the coefficients of S in the final columns."""
         found = self.C @ self.SU
         if self.centred:
             found = found - np.linalg.solve(np.swapaxes(self.M, -1, -2), self.gamma)
-        return found
+        return np.asarray(found)
 
-    def K(self) -> np.ndarray:
+    def filtered(self) -> np.ndarray:
         """F A_SU."""
         full = self.SU + self.SS @ self.gamma if self.centred else self.SU
         return np.linalg.solve(self.M, full)
 
-    def KS(self) -> np.ndarray:
+    def filtered_own(self) -> np.ndarray:
         """F A_SS, symmetric."""
         found = np.linalg.solve(self.M, self.SS)
         return (found + np.swapaxes(found, -1, -2)) / 2
@@ -302,7 +242,7 @@ def _fold_value(shape: Shape, level: int, A: Arrow, solved: _Solved) -> None:
         FSU = np.linalg.solve(solved.M, solved.SU)
         _fold_one(shape, level, A, solved.gamma, FSU)
         _fold_one(shape, level, A, FSU, solved.gamma)
-        _fold_one(shape, level, A, solved.gamma, solved.KS() @ solved.gamma)
+        _fold_one(shape, level, A, solved.gamma, solved.filtered_own() @ solved.gamma)
 
 
 def _fold_one(shape: Shape, level: int, A: Arrow, left: np.ndarray, right: np.ndarray) -> None:
@@ -320,13 +260,16 @@ def _fold(
     shape: Shape,
     level: int,
     B: Arrow,
+    *,
     which: slice,
     left: np.ndarray,
     right: np.ndarray,
-    *,
     both: bool,
 ) -> None:
-    """The same for directions: right (J, units, q, r), left (units, q, r); `both` adds the transpose."""
+    """The same for directions: left (units, q, r), right (J, units, q, r).
+
+    both: add the transpose too.
+    """
     at, m = 0, shape.m
     J, u, q, _ = right.shape
     if J == 0:
@@ -362,7 +305,11 @@ def _room_for(directions: Arrow, J: int) -> Arrow:
     return Arrow([grown(row) for row in directions.rows], grown(directions.root))
 
 
-def _chains(shape: Shape, levels: Sequence[_Eliminated]) -> tuple[Chain, ...]:
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])
+
+
+def _chains(shape: Shape, levels: Sequence[Left]) -> tuple[Chain, ...]:
     """From the outermost level down."""
     chains: list[Chain] = []
     for level in reversed(range(len(levels))):
@@ -385,35 +332,3 @@ def _chains(shape: Shape, levels: Sequence[_Eliminated]) -> tuple[Chain, ...]:
             )
         )
     return tuple(reversed(chains))
-
-
-def _parents_chain(done: Eliminated, level: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (units, columns above, m) and Psi of the chain above each unit of a level."""
-    if level + 1 == len(done.levels):
-        units = done.shape.units[level]
-        return np.zeros((units, 0, done.shape.m)), np.zeros((units, 0, 0))
-    parent, chain = done.shape.parents[level], done.chains[level + 1]
-    return chain.coefficients[parent], chain.inner[parent]
-
-
-def _final(columns: np.ndarray, coefficients: np.ndarray, up: int) -> np.ndarray:
-    """Rows over [S above, X y] as rows over the final [X y]."""
-    return columns[..., up:] + columns[..., :up] @ coefficients if up else columns
-
-
-def _flat(values: np.ndarray) -> np.ndarray:
-    return values.reshape(-1, values.shape[-1])
-
-
-def _gram(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Sum over units of left_j'right_k: (J, K, m, m) from (J, u, q, m) and (K, u, q, m)."""
-    J, u, q, m = left.shape
-    K = len(right)
-    a = left.transpose(0, 3, 1, 2).reshape(J * m, u * q)
-    b = right.transpose(1, 2, 0, 3).reshape(u * q, K * m)
-    return (a @ b).reshape(J, m, K, m).transpose(0, 2, 1, 3)
-
-
-def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Sum over units and entries of left_j * right_k: (J, K)."""
-    return left.reshape(len(left), -1) @ right.reshape(len(right), -1).T

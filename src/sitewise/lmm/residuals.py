@@ -29,7 +29,7 @@ class ScaledIdentity:
 
     def curvature(self, phi: np.ndarray, g: np.ndarray) -> np.ndarray:
         """4 sigma^2 g."""
-        return 4.0 * (np.exp(2.0 * phi) * g)[:, None]
+        return np.asarray(4.0 * (np.exp(2.0 * phi) * g)[:, None])
 
     def matrix(self, v: np.ndarray) -> np.ndarray:
         """sigma^2 I."""
@@ -140,7 +140,7 @@ class Correlated:
 
     def matrix(self, v: np.ndarray) -> np.ndarray:
         """diag(s) C diag(s)."""
-        return self._scale(v) * self._correlation(float(v[-1]))[0]
+        return np.asarray(self._scale(v) * self._correlation(float(v[-1]))[0])
 
     def first(self, v: np.ndarray) -> np.ndarray:
         """In log s_t: rows and columns t; in x: diag(s) C' diag(s)."""

@@ -20,8 +20,9 @@ class RowPart:
     """As `sitewise.lmm.wide.Wide`, for rows without a schedule.
 
     moments: with labels of all units; those of the innermost are hashes once saved (`hashed`).
-    columns: of X, all levels declared or found, in order. terms: per random term its spec's position
-    in the formula, its level, and the names of its columns. present: levels that occur, by factor.
+    columns: of X, all levels declared or found, in order. terms: per random term its spec's
+    position in the formula, its level, and the names of its columns. present: levels that occur,
+    by factor.
     """
 
     formula: Formula

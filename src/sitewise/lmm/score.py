@@ -246,9 +246,7 @@ def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
     )
 
 
-def _find_places(
-    fit: "LmmFit", levels: tuple[Level, ...], schedule: Schedule | None
-) -> Places:
+def _find_places(fit: "LmmFit", levels: tuple[Level, ...], schedule: Schedule | None) -> Places:
     """Match labels; ModelError that names what the model lacks."""
     problems: list[Problem] = []
     terms = {t.label: t for t in fit.basis.terms}

@@ -130,9 +130,8 @@ class Parameters:
     def scale(self, i: int, phi: np.ndarray) -> np.ndarray:
         """sigma over the root mean square of each column of term i: its natural size, (q,)."""
         rms = self.terms[i].rms
-        return np.sqrt(self.sigma2(phi)) / (
-            np.array(rms) if rms else np.ones(len(self.terms[i].columns))
-        )
+        sizes = np.array(rms) if rms else np.ones(len(self.terms[i].columns))
+        return np.asarray(np.sqrt(self.sigma2(phi)) / sizes)
 
     def relative_root(self, i: int, phi: np.ndarray) -> np.ndarray:
         """L of term i, its rows over their `scale`: free of units, (q, q)."""
