@@ -10,7 +10,6 @@ from sitewise.lmm.design import Design, build_design
 from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
-from sitewise.lmm.formula import parse_formula
 from sitewise.lmm.hierarchy import Level
 from sitewise.lmm.lmmfit import Basis, FittedTerm, LmmFit
 from sitewise.lmm.model import Model
@@ -19,6 +18,7 @@ from sitewise.lmm.row_part import RowPart, occurring
 from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.structures import INSIDE
 from sitewise.lmm.tally import build_wide
+from sitewise.lmm.threads import one_thread
 from sitewise.lmm.wide import Wide
 
 if TYPE_CHECKING:
@@ -51,11 +51,17 @@ def lmm(
     return fit_frame(build_design(formula, data, levels or {}), reml)
 
 
+@one_thread
 def fit_moments(formula: str, moments: Moments, reml: bool) -> LmmFit:
     """The fit of a formula that the moments hold."""
     part = moments.part(formula)
     check_whole(part)
-    parsed = parse_formula(formula)
+    return fit_part(based_part(part), basis_of_part(part), reml)
+
+
+def basis_of_part(part: Wide | RowPart) -> Basis:
+    """What is fitted where a part is."""
+    parsed = part.formula
     if isinstance(part, RowPart):
         labels, across = part.moments.labels, part.moments.across
         terms = [
@@ -77,14 +83,14 @@ def fit_moments(formula: str, moments: Moments, reml: bool) -> LmmFit:
             for e in level.effects
         ]
         subjects = part.npatients
-    basis = Basis(
+    return Basis(
         parsed, dict(part.factors), dict(part.declared), part.nframe, dict(part.dropped),
         subjects, digest(part.digest), part.notes, tuple(terms),
     )  # fmt: skip
-    return fit_part(_based(part), basis, reml)
 
 
-def _based(part: Wide | RowPart) -> Wide | BasedMoments:
+def based_part(part: Wide | RowPart) -> Wide | BasedMoments:
+    """What a model is built on."""
     return keep_columns(part.moments.based, occurring(part)) if isinstance(part, RowPart) else part
 
 
@@ -114,6 +120,7 @@ def check_whole(part: Wide | RowPart) -> None:
         raise ModelError("A variance or an effect of the model is not identified.", problems)
 
 
+@one_thread
 def fit_frame(design: Design, reml: bool) -> LmmFit:
     """The fit of a design."""
     schedule = schedule_of(design)

@@ -6,6 +6,7 @@ one, of random effects and of `us` residuals.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -179,6 +180,7 @@ class Unstructured:
         )
 
 
+@lru_cache
 def triangle(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a lower triangle, by column."""
     columns, rows = np.triu_indices(size)

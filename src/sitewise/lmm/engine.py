@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SINGULAR = 1e-4  # smallest singular value of a scaled relative factor, relative to sigma
 EXTREME = 1e-10  # residual variance, relative to the outcome's, below which it is suspected to be 0
-STARTS = ("default", "tiny", "zero", 1, 2)  # see `minimise`
+STARTS = ("default", "small", "zero", 1, 2)  # see `minimise`
 FEW = 50  # units of some grouping below which a second maximum is to be reckoned with
 
 
@@ -91,7 +91,7 @@ def build_model(part: Wide | BasedMoments, reml: bool) -> Model:
 
 def solve(model: Model, where: str) -> Solution:
     """The optimum; raises ModelError where the likelihood has none."""
-    starts = (model.parameters.start(how) for how in STARTS)
+    starts = (model.start(how) for how in STARTS)
     few = min(model.likelihood.bottom.shape.units, default=FEW) < FEW
     found = minimise(
         model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1

@@ -8,6 +8,7 @@ from sitewise.lmm.conditioned import TermBasis
 from sitewise.lmm.engine import SINGULAR, Solution
 from sitewise.lmm.posterior import LevelPosterior, level_posteriors
 from sitewise.lmm.result import Singularity
+from sitewise.lmm.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def singularity_of(estimates: Estimates) -> Singularity:
     )
 
 
+@one_thread
 def posteriors_of(solution: Solution) -> tuple[tuple[TermBasis, int, LevelPosterior], ...]:
     """Predictions of each random term of the levels: the term, its level, and its own posterior.
 

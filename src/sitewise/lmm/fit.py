@@ -21,6 +21,7 @@ from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
 from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.score import Scored, score
 from sitewise.lmm.tally import build_wide
+from sitewise.lmm.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ def fit_formula(
     return fit_design(design, reml=reml, alpha=alpha, df=df, hypotheses=hypotheses or {})
 
 
+@one_thread
 def fit_design(
     design: Design,
     *,

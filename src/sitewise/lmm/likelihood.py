@@ -139,6 +139,14 @@ class Likelihood:
         except np.linalg.LinAlgError:
             return np.inf
 
+    def scale(self, v: np.ndarray, covariances: Sequence[LevelCovariance]) -> float:
+        """The factor on all variances together that fits best, their ratios as they are."""
+        started = self.bottom.start(v[self.split.bottom])
+        log_v, A = eliminate_value(
+            self.bottom.shape, started.arrow, self.bottom.gammas, covariances
+        )
+        return self._deviance(log_v, A)[3] / self.degrees
+
     def point(self, v: np.ndarray, covariances: Sequence[LevelCovariance]) -> Point:
         """Value and all derivatives; raises LinAlgError where V is not positive definite."""
         self.evaluations += 1

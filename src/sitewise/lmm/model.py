@@ -41,6 +41,17 @@ class Model:
         levels = len(self.likelihood.bottom.shape.q)
         return [LevelCovariance(*self.parameters.level_covariance(k, phi)) for k in range(levels)]
 
+    def start(self, how: str | int) -> np.ndarray:
+        """phi of `Parameters.start`, all variances scaled together to fit best."""
+        parameters = self.parameters
+        phi = parameters.start(how)
+        try:
+            factor = self.likelihood.scale(parameters.natural(phi), self.covariances(phi))
+        except np.linalg.LinAlgError:
+            return phi
+        residual = factor * parameters.residual_matrix(phi)
+        return parameters.phi_of([factor * D for D in parameters.covariances(phi)], residual)
+
     def value(self, phi: np.ndarray) -> float:
         """-2 log-likelihood in the units of the data; +inf outside."""
         with np.errstate(over="ignore", invalid="ignore"):

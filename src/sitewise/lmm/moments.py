@@ -14,6 +14,7 @@ from sitewise.lmm.reading import read_rows
 from sitewise.lmm.row_part import RowPart, build_row_part, merge_parts
 from sitewise.lmm.schedule import find_schedule
 from sitewise.lmm.tally import build_wide
+from sitewise.lmm.threads import one_thread
 from sitewise.lmm.wide import Wide
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Moments:
 
     parts: Mapping[str, Wide | RowPart]
 
+    @one_thread
     def __add__(self, other: "Moments") -> "Moments":
         """Moments of the patients of both; raises ModelError where they can't be added."""
         odd = sorted(set(self.parts) ^ set(other.parts))
@@ -87,6 +89,7 @@ def _sum(a: Wide | RowPart, b: Wide | RowPart) -> Wide | RowPart:
     )  # fmt: skip
 
 
+@one_thread
 def moments(
     formulas: str | Sequence[str],
     data: "Data",

@@ -84,6 +84,7 @@ class Fit:
     levels: levels of each factor, the first is the reference.
     hypotheses: estimates of the requested linear combinations, in the order asked.
     rows: sha256 of the identifiers of the rows used: equal digests mean the same rows.
+    phi: covariance parameters as the engine has them, of the moments fitted; () where not kept.
     """
 
     formula: str
@@ -109,3 +110,4 @@ class Fit:
     singularity: Singularity
     warnings: tuple[str, ...]
     rows: str
+    phi: tuple[float, ...] = ()

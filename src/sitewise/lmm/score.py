@@ -15,6 +15,7 @@ from sitewise.lmm.hierarchy import Effect, Level
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.structures import INSIDE
+from sitewise.lmm.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,7 @@ def own_places(solution: Solution, hierarchy: tuple[Level, ...], first: int) -> 
     )
 
 
+@one_thread
 def score(
     solution: Solution,
     estimates: Estimates,

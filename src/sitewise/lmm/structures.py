@@ -216,13 +216,13 @@ class Parameters:
         )
 
     def start(self, how: Start = "default", residual: np.ndarray | None = None) -> np.ndarray:
-        """A start, (n_phi,): "default", "tiny", "zero" (of the random terms), or a seed.
+        """A start, (n_phi,): "default", "small", "tiny", "zero" random effects, or a seed.
 
         residual: a guess of the residual covariance, (T, T); sigma^2 I without one.
         """
         if residual is None:
             residual = self.sigma**2 * np.eye(self.residual.size)
-        size = {"default": 0.5, "tiny": 1e-3, "zero": 0.0}.get(str(how), 1.0)
+        size = {"default": 0.5, "small": 0.1, "tiny": 1e-3, "zero": 0.0}.get(str(how), 1.0)
         roots = [size * np.diag(t.structure.units()) for t in self.terms]
         phi = self.phi_of([root @ root.T for root in roots], residual)
         if isinstance(how, str):
