@@ -124,7 +124,7 @@ install_pango() {
     fi
     say "WeasyPrint, which makes the PDF, needs pango, a system library that is not installed."
     say "Installing it now: $command"
-    $manager $as_root >&2 || say "That failed; what the package manager said stands above."
+    $manager $as_root >/dev/null || say "That failed; what the package manager said stands above."
     have_pango || stop_for_pango "$command"
     say "Pango is installed."
 }
