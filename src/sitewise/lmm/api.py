@@ -67,9 +67,11 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
         terms = [
             FittedTerm(
                 str(parsed.random[i]), parsed.random[i].group_name, names,
-                () if own == ("",) else own, k, labels[k],
+                () if own == ("",) else own, term.level, labels[term.level],
             )
-            for (i, k, names), own in zip(part.terms, across, strict=True)
+            for (i, names), own, term in zip(
+                part.terms, across, part.moments.based.terms, strict=True
+            )
         ]  # fmt: skip
         subjects = len(labels[0])
     else:
@@ -105,7 +107,7 @@ def check_whole(part: Wide | RowPart) -> None:
                         fix="take it out of the formula, or see why the data lack the others")
             )  # fmt: skip
     levels = (
-        list(zip(part.groups, part.moments.labels, strict=True))
+        list(zip(part.moments.groups, part.moments.labels, strict=True))
         if isinstance(part, RowPart)
         else [(level.group, level.labels) for level in part.levels]
     )

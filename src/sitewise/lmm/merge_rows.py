@@ -15,10 +15,12 @@ from sitewise.lmm.recursion import Arrow, Shape
 class LabelledMoments:
     """Row moments with the names of their units, so that batches can be added.
 
-    labels: of each level, innermost first. across: labels of each term's copies, ("",) where none.
+    groups: columns of each level, innermost first, a level for every grouping. labels: of the
+    units of each. across: labels of each term's copies, ("",) where none.
     """
 
     based: BasedMoments = field(repr=False)
+    groups: tuple[tuple[str, ...], ...]
     labels: tuple[tuple[str, ...], ...] = field(repr=False)
     across: tuple[tuple[str, ...], ...]
 
@@ -30,6 +32,8 @@ def merge_rows(a: LabelledMoments, b: LabelledMoments) -> LabelledMoments:
     parents, or where the columns differ because levels of a factor were not declared.
     """
     _check(a, b)
+    order = _common_order(a, b)
+    a, b = _ordered(a, order), _ordered(b, order)
     across = tuple(
         tuple(dict.fromkeys([*own, *sorted(set(other) - set(own))]))
         for own, other in zip(a.across, b.across, strict=True)
@@ -42,7 +46,7 @@ def merge_rows(a: LabelledMoments, b: LabelledMoments) -> LabelledMoments:
     terms = tuple(
         replace(term, copies=len(own)) for term, own in zip(a.based.terms, across, strict=True)
     )
-    return LabelledMoments(replace(a.based, moments=moments, terms=terms), labels, across)
+    return LabelledMoments(replace(a.based, moments=moments, terms=terms), a.groups, labels, across)
 
 
 def _check(a: LabelledMoments, b: LabelledMoments) -> None:
@@ -63,6 +67,87 @@ def _check(a: LabelledMoments, b: LabelledMoments) -> None:
         )  # fmt: skip
     if problems:
         raise ModelError("These moments can't be added.", problems)
+
+
+def _common_order(a: LabelledMoments, b: LabelledMoments) -> list[tuple[str, ...]]:
+    """Groupings from the finest to the coarsest, by the units of both batches."""
+    units = {
+        group: set(a.labels[k]) | set(b.labels[b.groups.index(group)])
+        for k, group in enumerate(a.groups)
+    }
+    order = sorted(a.groups, key=lambda group: (-len(units[group]), a.groups.index(group)))
+    if order[0] != a.groups[0] or a.groups[0] != b.groups[0]:
+        names = ", ".join(
+            sorted({":".join(own.groups[0]) for own in (a, b)} | {":".join(order[0])})
+        )
+        raise ModelError(
+            "These moments can't be added.",
+            [Problem(f"it is not clear which of {names} is innermost: a batch has the same units of"
+                     " both", allowed="batches that show how groupings nest",
+                     fix="make the moments of more patients at a time")],
+        )  # fmt: skip
+    return order
+
+
+def _ordered(own: LabelledMoments, order: Sequence[tuple[str, ...]]) -> LabelledMoments:
+    """Levels in this order; two change places where their units are the same in this batch."""
+    for place in range(len(order)):
+        while (at := own.groups.index(order[place])) > place:
+            own = _exchanged(own, at - 1)
+    return own
+
+
+def _exchanged(own: LabelledMoments, k: int) -> LabelledMoments:
+    """Levels k and k + 1 exchanged; raises ModelError where their units differ."""
+    based, moments = own.based, own.based.moments
+    shape = moments.shape
+    if shape.units[k] != shape.units[k + 1]:
+        names = ":".join(own.groups[k]), ":".join(own.groups[k + 1])
+        raise ModelError(
+            "These moments can't be added.",
+            [Problem(f"{names[0]} is within {names[1]} in one batch and the other way in another",
+                     allowed="groupings that nest the same way in every batch")],
+        )  # fmt: skip
+    # Units are the same and in the same order: parents never decrease.
+    swap = list(range(len(shape.q)))
+    swap[k], swap[k + 1] = k + 1, k
+    q = shape.q
+    rows = [_columns_exchanged(row, q, i, k) for i, row in enumerate(moments.rest.rows)]
+    inner, outer = moments.rest.rows[k], moments.rest.rows[k + 1]
+    a, c = q[k], q[k + 1]
+    cross = np.swapaxes(inner[..., a : a + c], -1, -2)
+    rows[k] = np.concatenate([outer[..., :c], cross, outer[..., c:]], axis=-1)
+    rows[k + 1] = np.concatenate([inner[..., :a], inner[..., a + c :]], axis=-1)
+    new = RowMoments(
+        replace(shape, q=tuple(q[i] for i in swap)), moments.n, moments.SS,
+        _columns_exchanged(moments.gamma, q, 0, k, own_first=False),
+        _columns_exchanged(moments.SU, q, 0, k, own_first=False),
+        Arrow(rows, moments.rest.root),
+    )  # fmt: skip
+    places = {k: k + 1, k + 1: k}
+    moved = [(places.get(t.level, t.level), i) for i, t in enumerate(based.terms)]
+    order = [i for _, i in sorted(moved)]
+    terms = tuple(replace(based.terms[i], level=moved[i][0]) for i in order)
+    return LabelledMoments(
+        replace(based, moments=new, terms=terms),
+        tuple(own.groups[i] for i in swap),
+        tuple(own.labels[i] for i in swap),
+        tuple(own.across[i] for i in order),
+    )
+
+
+def _columns_exchanged(
+    values: np.ndarray, q: Sequence[int], level: int, k: int, *, own_first: bool = True
+) -> np.ndarray:
+    """Columns of levels k and k + 1 exchanged in rows of a level below them."""
+    first = level if own_first else level + 1
+    if level >= k or values.shape[-1] == 0:
+        return values
+    at = sum(q[first:k])
+    return np.concatenate(
+        [values[..., :at], values[..., at + q[k] : at + q[k] + q[k + 1]],
+         values[..., at : at + q[k]], values[..., at + q[k] + q[k + 1] :]], axis=-1,
+    )  # fmt: skip
 
 
 def _mapped(

@@ -24,7 +24,7 @@ def described(part: RowPart) -> dict[str, Any]:
         "unit": based.unit, "names": based.names,
         "bases": [[t.group, t.label, t.names, t.copies, t.level] for t in based.terms],
         "labels": own.moments.labels, "across": own.moments.across,
-        "groups": own.groups, "terms": own.terms, "columns": own.columns,
+        "groups": own.moments.groups, "terms": own.terms, "columns": own.columns,
         "present": list(own.present.items()), "declared": list(own.declared.items()),
         "numbers": own.numbers, "nframe": own.nframe, "dropped": list(own.dropped.items()),
         "digest": [str(number) for number in own.digest], "notes": own.notes,
@@ -63,12 +63,15 @@ def restored(meta: dict[str, Any], found: dict[str, np.ndarray]) -> RowPart:
         moments, found["M"], found["offset"], meta["unit"], terms, tuple(meta["names"])
     )
     labelled = LabelledMoments(
-        based, tuple(map(tuple, meta["labels"])), tuple(map(tuple, meta["across"]))
+        based,
+        tuple(map(tuple, meta["groups"])),
+        tuple(map(tuple, meta["labels"])),
+        tuple(map(tuple, meta["across"])),
     )
     a, b, c = (int(number) for number in meta["digest"])
     return RowPart(
-        parse_formula(meta["formula"]), labelled, tuple(map(tuple, meta["groups"])),
-        tuple((i, k, tuple(names)) for i, k, names in meta["terms"]), tuple(meta["columns"]),
+        parse_formula(meta["formula"]), labelled,
+        tuple((i, tuple(names)) for i, names in meta["terms"]), tuple(meta["columns"]),
         {name: tuple(own) for name, own in meta["present"]},
         {name: tuple(own) for name, own in meta["declared"]}, tuple(meta["numbers"]),
         meta["nframe"], dict(meta["dropped"]), (a, b, c), tuple(meta["notes"]), hashed=True,

@@ -9,7 +9,7 @@ from sitewise.lmm.columns import Column, model_columns
 from sitewise.lmm.digest import row_sums, text_hashes
 from sitewise.lmm.engine import row_moments_of
 from sitewise.lmm.formula import Formula
-from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.hierarchy import Effect, Level
 from sitewise.lmm.merge_rows import LabelledMoments, merge_rows
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.wide import add_digests
@@ -20,15 +20,14 @@ class RowPart:
     """As `sitewise.lmm.wide.Wide`, for rows without a schedule.
 
     moments: with labels of all units; those of the innermost are hashes once saved (`hashed`).
-    columns: of X, all levels declared or found, in order. terms: per random term its spec's
-    position in the formula, its level, and the names of its columns. present: levels that occur,
-    by factor.
+    columns: of X, all levels declared or found, in order. terms: per random term, in the order of
+    the moments, its position in the formula and the names of its columns. present: levels that
+    occur, by factor.
     """
 
     formula: Formula
     moments: LabelledMoments = field(repr=False)
-    groups: tuple[tuple[str, ...], ...]
-    terms: tuple[tuple[int, int, tuple[str, ...]], ...]
+    terms: tuple[tuple[int, tuple[str, ...]], ...]
     columns: tuple[str, ...]
     present: Mapping[str, tuple[str, ...]]
     declared: Mapping[str, tuple[str, ...]]
@@ -70,23 +69,53 @@ def build_row_part(
     declared: Mapping[str, Sequence[str]],
 ) -> RowPart:
     """Moments of rows; `declared`: levels of factors as the caller gave them."""
+    hierarchy = unshared(hierarchy, rows)
     order = {name: tuple(declared.get(name, rows.labels[name])) for name in rows.factors}
     fixed = model_columns(formula.fixed, order, tuple(rows.numbers))
     based = row_moments_of(rows, hierarchy, fixed)
     across = [e.across_labels or ("",) for level in hierarchy for e in level.effects]
-    moments = LabelledMoments(based, tuple(level.labels for level in hierarchy), tuple(across))
+    moments = LabelledMoments(
+        based,
+        tuple(level.group for level in hierarchy),
+        tuple(level.labels for level in hierarchy),
+        tuple(across),
+    )
     terms = tuple(
-        (formula.random.index(e.spec), k, tuple(c.name for c in e.columns))
-        for k, level in enumerate(hierarchy)
+        (formula.random.index(e.spec), tuple(c.name for c in e.columns))
+        for level in hierarchy
         for e in level.effects
     )
     return RowPart(
-        formula, moments, tuple(level.group for level in hierarchy), terms,
+        formula, moments, terms,
         tuple(column.name for column in fixed), {n: rows.labels[n] for n in rows.factors}, order,
         tuple(rows.numbers), len(rows.used),
         {name: int(mask.sum()) for name, mask in rows.dropped.items()},
         row_sums((), rows.y), rows.notes,
     )  # fmt: skip
+
+
+def unshared(hierarchy: tuple[Level, ...], rows: Rows) -> tuple[Level, ...]:
+    """A level for every grouping, also where two have the same units in these rows.
+
+    In a batch of one hospital the hospital and its country are the same rows; in all batches they
+    are not, and it is the labels that tell.
+    """
+    found: list[Level] = []
+    for level in hierarchy:
+        homes: dict[tuple[str, ...], list[Effect]] = {}
+        for effect in level.effects:
+            home = tuple(name for name in effect.spec.group if name not in effect.across)
+            homes.setdefault(home, []).append(effect)
+        units = np.arange(len(level.labels))
+        first = np.empty(len(level.labels), dtype=np.int64)
+        first[level.codes] = np.arange(len(level.codes))
+        order = sorted(homes, key=len, reverse=True)
+        for i, home in enumerate(order):
+            codes, names = rows.grouping(home)
+            labels = tuple(names[k] for k in codes[first])
+            parent = level.parent if i + 1 == len(order) else units
+            found.append(Level(home, level.codes, labels, parent, tuple(homes[home])))
+    return tuple(found)
 
 
 def symbolic(part: RowPart) -> tuple[Column, ...]:
@@ -110,13 +139,16 @@ def merge_parts(a: RowPart, b: RowPart) -> RowPart:
         name: tuple(v for v in a.declared[name] if v in own or v in b.present[name])
         for name, own in a.present.items()
     }
+    moments = merge_rows(a.moments, b.moments)
+    names = {t.label: own for t, own in zip(a.moments.based.terms, a.terms, strict=True)}
     dropped = {
         name: a.dropped.get(name, 0) + b.dropped.get(name, 0)
         for name in dict.fromkeys([*a.dropped, *b.dropped])
     }
     return replace(
         a,
-        moments=merge_rows(a.moments, b.moments),
+        moments=moments,
+        terms=tuple(names[term.label] for term in moments.based.terms),
         present=present,
         nframe=a.nframe + b.nframe,
         dropped=dropped,

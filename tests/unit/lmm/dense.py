@@ -38,6 +38,7 @@ def dense(
     y: np.ndarray,
     V: np.ndarray,
     dV: Sequence[np.ndarray],
+    *,
     reml: bool,
     d2V: Sequence[tuple[tuple[int, int], np.ndarray]] = (),
 ) -> Dense:

@@ -53,8 +53,11 @@ class Case:
         SV = by_group(one[:, None], self.site * 3 + self.visit)
         C = by_group(one[:, None], self.country)
         e = np.ones((1, 1))
-        blocks = [[spread(Z, E) for E in triangle(2)],
-                  [*(spread(S, E) for E in triangle(2)), spread(SV, e)], [spread(C, e)]]  # fmt: skip
+        blocks = [
+            [spread(Z, E) for E in triangle(2)],
+            [*(spread(S, E) for E in triangle(2)), spread(SV, e)],
+            [spread(C, e)],
+        ]
         self.dV = [np.eye(N), *(d for block in blocks[:depth] for d in block)]
         lower = [(0, 0), (1, 0), (1, 1)]
         values = [
@@ -93,7 +96,7 @@ def test_rows_against_dense(depth: int, offset: float, reml: bool) -> None:
     v[0] /= unit**2
     point = likelihood.point(v, covariances)
     V = np.einsum("j,jab->ab", case.v, np.array(case.dV))
-    expected = dense(case.X, case.y - offset, V, case.dV, reml)
+    expected = dense(case.X, case.y - offset, V, case.dV, reml=reml)
     degrees = N - 3 if reml else N
     deviance = point.deviance + 2 * degrees * np.log(unit) + (fixed.log_det if reml else 0.0)
     assert deviance == pytest.approx(expected.deviance, abs=1e-8)
