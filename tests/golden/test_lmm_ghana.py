@@ -9,7 +9,6 @@ from sitewise.inference.compare import compare_models
 from sitewise.inference.fitting import check_models, fit_planned
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.load import load_plan
-from sitewise.plan.parts import part_data, read_part
 
 VISITS = {"baseline": "Baseline", "month 6": "Month 6", "month 12": "Month 12"}
 WEEKS = {"Baseline": 0.0, "Month 6": 26.0, "Month 12": 52.0}
@@ -42,8 +41,7 @@ def fits(root: Path, adbp: pd.DataFrame) -> dict[str, PlannedFit]:
     plan = load_plan(root / "config" / "ghana.yaml")
     found = {}
     for model in plan.models:
-        part = read_part(part_data(plan, "fit", endpoint="SYSBP", model=model))
-        found[model] = fit_planned(part, adbp, "SYSBP", model).planned
+        found[model] = fit_planned(plan, adbp, "SYSBP", model).planned
     return found
 
 

@@ -1,16 +1,54 @@
-# Every model of the plan, fitted to every endpoint.
+# Every model of the plan, fitted to every endpoint: each batch of hospitals is read once.
 #
 # in:  data/adbp.parquet
-# out: models/<endpoint>/<model>/fit.json, use.parquet, ranef.parquet
+# out: models/<endpoint>/<model>/moments/<batch>.npz and .json, models/<endpoint>/wide/<batch>.parquet,
+#      models/<endpoint>/<model>/fit.json, score.json, use.parquet, ranef.parquet
+
+
+rule moments:
+    input:
+        rows="<results>/data/adbp.parquet",
+    output:
+        moments=expand(
+            "<results>/models/{endpoint}/{model}/moments/{{batch}}.npz",
+            endpoint=ENDPOINTS,
+            model=MODELS,
+        ),
+        tallies=expand(
+            "<results>/models/{endpoint}/{model}/moments/{{batch}}.json",
+            endpoint=ENDPOINTS,
+            model=MODELS,
+        ),
+        wide=expand(
+            "<results>/models/{endpoint}/wide/{{batch}}.parquet", endpoint=ENDPOINTS
+        ),
+    log:
+        "<logs>/moments/{batch}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        plan=param("moments", "plan"),
+        sites=param("moments", "sites"),
+        code=param("moments", "code"),
+        lock=param("moments", "lock"),
+    message:
+        "Moments and wide rows of batch {wildcards.batch}"
+    script:
+        "../scripts/moments.py"
 
 
 rule fit:
     input:
-        rows="<results>/data/adbp.parquet",
+        moments=expand(
+            "<results>/models/{{endpoint}}/{{model}}/moments/{batch}.npz",
+            batch=context.batches,
+        ),
+        tallies=expand(
+            "<results>/models/{{endpoint}}/{{model}}/moments/{batch}.json",
+            batch=context.batches,
+        ),
     output:
         fit="<results>/models/{endpoint}/{model}/fit.json",
-        use="<results>/models/{endpoint}/{model}/use.parquet",
-        ranef="<results>/models/{endpoint}/{model}/ranef.parquet",
     log:
         "<logs>/fit/{endpoint}.{model}.log",
     conda:
@@ -23,3 +61,37 @@ rule fit:
         "Fitting {wildcards.model} to {wildcards.endpoint}"
     script:
         "../scripts/fit.py"
+
+
+rule score:
+    input:
+        wide=expand(
+            "<results>/models/{{endpoint}}/wide/{batch}.parquet",
+            batch=context.batches,
+        ),
+        moments=expand(
+            "<results>/models/{{endpoint}}/{model}/moments/{batch}.npz",
+            model=MODELS,
+            batch=context.batches,
+        ),
+        fits=expand("<results>/models/{{endpoint}}/{model}/fit.json", model=MODELS),
+    output:
+        scores=expand(
+            "<results>/models/{{endpoint}}/{model}/score.json", model=MODELS
+        ),
+        uses=expand("<results>/models/{{endpoint}}/{model}/use.parquet", model=MODELS),
+        ranefs=expand(
+            "<results>/models/{{endpoint}}/{model}/ranef.parquet", model=MODELS
+        ),
+    log:
+        "<logs>/score/{endpoint}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        plan=param("score", "plan"),
+        code=param("score", "code"),
+        lock=param("score", "lock"),
+    message:
+        "Scoring the rows of {wildcards.endpoint}"
+    script:
+        "../scripts/score.py"

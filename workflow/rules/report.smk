@@ -60,6 +60,11 @@ rule report:
             endpoint=ENDPOINTS,
             model=MODELS,
         ),
+        scores=expand(
+            "<results>/models/{endpoint}/{model}/score.json",
+            endpoint=ENDPOINTS,
+            model=MODELS,
+        ),
         figures=expand(
             "<results>/{figure}",
             figure=[file for file in OUTPUTS if file.startswith("figures/")],

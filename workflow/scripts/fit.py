@@ -1,39 +1,38 @@
-"""Fit one model of the plan to one endpoint (rule fit)."""
+"""Fit one model of the plan to one endpoint, from moments (rule fit)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sitewise.audit.job import recorded
-from sitewise.inference.fitting import fit_planned
+from sitewise.inference.fitting import fit_batches
+from sitewise.inference.tally import Tally
+from sitewise.lmm.moments import Moments
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame, write_frame
-from sitewise.store.results import write_result
+from sitewise.store.results import read_result, write_result
 
 
 def main(
     *,
-    rows: str,
+    moments: Sequence[str],
+    tallies: Sequence[str],
     plan: dict[str, Any],
     endpoint: str,
     model: str,
     fit: str,
-    use: str,
-    ranef: str,
 ) -> None:
-    """Read the analysis rows, fit, write the fit, the use of each row and the random effects."""
-    result = fit_planned(read_part(plan), read_frame(rows), endpoint, model)
-    write_result(fit, result.planned)
-    write_frame(use, result.use)
-    write_frame(ranef, result.ranef)
+    """Read moments and tallies of all batches, fit, write the fit."""
+    counted = [read_result(path, Tally) for path in tallies]
+    parts = [Moments.load(path) for path in moments]
+    write_result(fit, fit_batches(read_part(plan), endpoint, model, counted, parts))
 
 
 if __name__ == "__main__":
     with recorded(snakemake):
         main(
-            rows=snakemake.input.rows,
+            moments=snakemake.input.moments,
+            tallies=snakemake.input.tallies,
             plan=snakemake.params.plan,
             endpoint=snakemake.wildcards.endpoint,
             model=snakemake.wildcards.model,
             fit=snakemake.output.fit,
-            use=snakemake.output.use,
-            ranef=snakemake.output.ranef,
         )

@@ -88,13 +88,21 @@ class ContrastRow:
 
 @dataclass(frozen=True)
 class ReplicatedNumber:
-    """One number of both engines. kind: `loglik`, `fixef`, `se`, `variance`."""
+    """One number of both engines. kind: `loglik`, `fixef`, `se`, `variance`.
+
+    difference: second - first. relative: the difference in log-likelihood as it is; that of an
+    estimate over its standard error; of a standard error over itself; of a variance over itself,
+    or over a hundredth of the residual variance where that is larger. beyond: whether it exceeds
+    the plan's tolerance of that kind; NaN never agrees.
+    """
 
     kind: str
     name: str
     first: float
     second: float
     difference: float
+    relative: float = 0.0
+    beyond: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,8 +110,11 @@ class Replication:
     """One model fitted by a second, independent engine.
 
     status: `agrees`, `disagrees`, `skipped` (rows above the plan's limit), `not expressible`,
-        `failed`; reason: in words. tolerance: of the log-likelihood, from the plan.
-    stopped_short: the engine with the lower log-likelihood where they disagree, else "".
+        `failed`; reason: in words. tolerance: of the log-likelihood, tolerance_numbers: of the
+        other numbers (see `ReplicatedNumber.relative`), both from the plan.
+    stopped_short: the engine with the lower log-likelihood where that differs by more than the
+        tolerance, else "". higher: the engine with the higher one wherever the engines disagree,
+        `neither` where they are equal to the last digit printed; "" where they agree.
     """
 
     endpoint: str
@@ -116,6 +127,8 @@ class Replication:
     stopped_short: str
     numbers: tuple[ReplicatedNumber, ...]
     warnings: tuple[str, ...]
+    tolerance_numbers: float = 0.0
+    higher: str = ""
 
 
 @dataclass(frozen=True)

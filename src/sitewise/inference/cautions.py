@@ -1,21 +1,17 @@
 """What a reader must know before trusting a fit, in sentences that a clinician understands."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sitewise.inference.plan_models import has_site_by_visit
 from sitewise.inference.planned_fit import MissedVisit
-from sitewise.lmm.design import Design
-from sitewise.lmm.formula import Formula, fixed_columns
+from sitewise.inference.tally import Tally, visit_rest
+from sitewise.lmm.formula import Formula
 from sitewise.lmm.result import Fit, RandomTerm
 from sitewise.plan.factors import left_out
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, SITEID, USUBJID, WEEK
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CERTAIN = 0.9999  # absolute correlation from which it is called perfect
 MISFIT = 3.0  # standard errors from which a straight line is said to miss a visit's mean
@@ -34,17 +30,17 @@ GROUPS = {
 def fit_cautions(
     plan: Plan,
     model: str,
-    design: Design,
+    formula: Formula,
     fit: Fit,
-    rows: "pd.DataFrame",
     *,
-    residuals: np.ndarray,
+    visits: int,
     missed: Sequence[MissedVisit],
+    notes: Sequence[str],
 ) -> tuple[str, ...]:
-    """All cautions on one planned fit, the gravest first.
+    """All cautions on one planned fit that need no rows, the gravest first.
 
-    rows: the rows used. residuals: conditional on the random effects, shape (n,), of those rows.
-    missed: visits whose mean a straight line in WEEK misses.
+    visits: how many the rows used hold. missed: those whose mean a straight line in WEEK misses.
+    notes: sentences of the fit on the data.
     """
     found: list[str] = []
     if not fit.converged:
@@ -52,14 +48,11 @@ def fit_cautions(
             "The search for the best-fitting values did not converge: the numbers of this model"
             " are not final and must not be reported."
         )
-    visit = rows[AVISIT].to_numpy(dtype=object)
-    visits = [v.name for v in plan.visits if (visit == v.name).any()]
-    found += site_by_visit(plan, model, design.formula, len(visits))
+    found += site_by_visit(plan, model, formula, visits)
     found += singular_terms(fit)
     found += line_misfit(missed)
-    found += uneven_spread(fit, {v: residuals[visit == v] for v in visits})
-    found += stratification(plan, design.formula)
-    found += design.notes
+    found += stratification(plan, formula)
+    found += notes
     return tuple(dict.fromkeys(found))
 
 
@@ -118,32 +111,20 @@ def _perfect(term: RandomTerm, group: str) -> Iterator[str]:
             )
 
 
-def missed_visits(
-    plan: Plan, design: Design, fit: Fit, rows: "pd.DataFrame"
-) -> tuple[MissedVisit, ...]:
-    """Visits whose mean a straight line in WEEK misses; `rows`: the rows used."""
-    visit = rows[AVISIT].to_numpy(dtype=object)
-    rest = design.y - design.X @ np.array([e.estimate for e in fit.fixef])
-    visits = [v.name for v in plan.visits if (visit == v.name).any()]
-    return missed_by_line(design.formula, {v: rest[visit == v] for v in visits})
-
-
-def missed_by_line(
-    formula: Formula, residuals: Mapping[str, np.ndarray]
-) -> tuple[MissedVisit, ...]:
+def missed_visits(plan: Plan, fit: Fit, tally: Tally) -> tuple[MissedVisit, ...]:
     """Visits whose mean a straight line in WEEK misses by more than MISFIT standard errors.
 
-    residuals: outcome minus fixed part, by visit, the rows used. Empty where the fixed part is not
-    linear in WEEK.
+    Judged by outcome minus fixed part, the rows used. Empty where the fixed part is not linear in
+    WEEK.
     """
-    names = fixed_columns(formula)
-    if WEEK not in names or AVISIT in names:
-        return ()
-    return tuple(
-        MissedVisit(visit, float(rest.mean()))
-        for visit, rest in residuals.items()
-        if len(rest) > 1 and abs(rest.mean()) > MISFIT * rest.std(ddof=1) / np.sqrt(len(rest))
-    )
+    beta = {one.name: one.estimate for one in fit.fixef}
+    at = {one.visit: one for one in tally.by_visit}
+    found = []
+    for visit in (v.name for v in plan.visits if v.name in at):
+        mean, sd = visit_rest(at[visit], beta)
+        if at[visit].rows > 1 and abs(mean) > MISFIT * sd / np.sqrt(at[visit].rows):
+            found.append(MissedVisit(visit, mean))
+    return tuple(found)
 
 
 def line_misfit(missed: Sequence[MissedVisit]) -> Iterator[str]:

@@ -1,36 +1,47 @@
 """Likelihood-ratio tests along the plan's order, and information criteria (rule compare).
 
-One variance on the boundary: Self & Liang (1987), J. Am. Stat. Assoc. 82, 605-610, cases 5 and 6;
-Stram & Lee (1994), Biometrics 50, 1171-1177: a random effect added to q correlated ones is tested
-against 0.5 chi2(q) + 0.5 chi2(q + 1).
+From the records of fits alone the one boundary mixture that names tell; with the fitted models
+themselves (`sitewise.lmm.record.refit_at`) the rules of `sitewise.inference.lrt`.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from sitewise.errors import ComparisonError
 from sitewise.inference.comparison import (
     Comparisons,
     CriterionGroup,
     CriterionRow,
     ModelComparison,
 )
+from sitewise.inference.lrt import CHI2, LrtResult, lrt
+from sitewise.inference.mixture import (
+    ROUNDING,
+    likelihood_ratio,
+    mixture_p,
+    mixture_words,
+    naive_p,
+)
 from sitewise.inference.nesting import Added, Difference, difference, same_fixed
 from sitewise.inference.planned_fit import PlannedFit
+from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.result import Fit
 from sitewise.plan.sections import Comparison
 from sitewise.terms import WEEK
 
 FEW_LEVELS = 20
-ROUNDING = 1e-6  # of a log-likelihood: the engine's optimum is good to this
 GROUP_WORDS = {"SITEID": "sites", "USUBJID": "patients"}
 
 
 def compare_models(
-    comparisons: Sequence[Comparison], fits: Mapping[str, PlannedFit]
+    comparisons: Sequence[Comparison],
+    fits: Mapping[str, PlannedFit],
+    models: Mapping[str, LmmFit] | None = None,
 ) -> Comparisons:
     """Make or refuse every comparison of the plan on one endpoint; table AIC and BIC.
 
-    fits: the planned fits by name, in the order of the plan.
+    fits: the planned fits by name, in the order of the plan. models: the same as fitted models,
+    for what records can't tell: tests at several variances, at a singular null, the bootstrap.
     """
     tests = tuple(
         compare_pair(
@@ -40,6 +51,7 @@ def compare_models(
             comparison.larger,
             fits[comparison.larger].fit,
             missed=_missed_by_both(fits[comparison.smaller], fits[comparison.larger]),
+            models=(models[comparison.smaller], models[comparison.larger]) if models else None,
         )
         for comparison in comparisons
     )
@@ -55,15 +67,18 @@ def compare_pair(
     full: Fit,
     *,
     missed: Sequence[str] = (),
+    models: tuple[LmmFit, LmmFit] | None = None,
 ) -> ModelComparison:
     """One likelihood-ratio test of `null` within `full`, or the reason why there is none.
 
-    missed: visits whose mean both models, linear in WEEK, miss.
+    missed: visits whose mean both models, linear in WEEK, miss. models: both as fitted models.
     """
     method = "REML" if null.reml and full.reml else "ML" if not (null.reml or full.reml) else ""
     df = full.npar - null.npar
     added = difference(null, full)
     refused = _refusal(null_name, null, full_name, full, added)
+    tested, more = _tested(models) if not refused else (None, "")
+    refused = refused or more
     if refused or added is None:
         nan = math.nan
         return ModelComparison(
@@ -72,6 +87,8 @@ def compare_pair(
         )  # fmt: skip
     statistic = likelihood_ratio(null.loglik, full.loglik)
     p_mixture, mixture = _mixture(null_name, null, added, statistic)
+    if tested is not None and tested.kind != CHI2:
+        p_mixture, mixture = tested.p, tested.rule
     return ModelComparison(
         question=question,
         null=null_name,
@@ -89,32 +106,25 @@ def compare_pair(
             *_singular(null_name, null, full_name, full),
             *_changing_variance(added, missed),
             *_cautions(null, full, added, p_mixture is not None),
+            *_bootstrapped(tested),
         ),
+        p_bootstrap=None if tested is None else tested.p_bootstrap,
     )
+
+
+def _tested(models: tuple[LmmFit, LmmFit] | None) -> tuple[LrtResult | None, str]:
+    """The test of two fitted models, or why there is none."""
+    if models is None:
+        return None, ""
+    try:
+        return lrt(*models), ""
+    except ComparisonError as error:
+        return None, "; ".join(problem.what for problem in error.problems)
 
 
 def _missed_by_both(smaller: PlannedFit, larger: PlannedFit) -> tuple[str, ...]:
     others = {one.visit for one in larger.missed}
     return tuple(one.visit for one in smaller.missed if one.visit in others)
-
-
-def likelihood_ratio(null: float, full: float) -> float:
-    """2 (full - null) of log-likelihoods, 0 where it is 0 but for rounding."""
-    statistic = 2 * (full - null)
-    return statistic if statistic > ROUNDING else 0.0
-
-
-def naive_p(statistic: float, df: int) -> float:
-    """P(chi2(df) >= statistic)."""
-    from scipy import special  # scipy.stats takes half a second longer to import
-
-    return float(special.chdtrc(df, statistic))
-
-
-def mixture_p(statistic: float, q: int) -> float:
-    """P of 0.5 chi2(q) + 0.5 chi2(q + 1); chi2(0) is the point 0, so 1 at a statistic of 0."""
-    lower = float(statistic <= 0) if q == 0 else naive_p(statistic, q)
-    return 0.5 * lower + 0.5 * naive_p(statistic, q + 1)
 
 
 def group_criteria(fits: Mapping[str, PlannedFit]) -> tuple[CriterionGroup, ...]:
@@ -219,7 +229,7 @@ def _mixture(
             " tested variance lies on the boundary"
         )
     q = len(added.random[0].partners)
-    return mixture_p(statistic, q), f"0.5 chi2({q}) + 0.5 chi2({q + 1})"
+    return mixture_p(statistic, q), mixture_words(q)
 
 
 def _effect(one: Added) -> str:
@@ -237,6 +247,15 @@ def _singular(null_name: str, null: Fit, full_name: str, full: Fit) -> Iterator[
             f"The larger model {full_name} is singular ({full.singularity.where}): the data support"
             " fewer random effects than it has, so a small p-value does not show that all that it"
             " adds is there."
+        )
+
+
+def _bootstrapped(tested: LrtResult | None) -> Iterator[str]:
+    if tested is not None and tested.bootstrap is not None:
+        own = tested.bootstrap
+        yield (
+            f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {own.p:.3g},"
+            f" Monte Carlo SE {own.error:.1g}."
         )
 
 

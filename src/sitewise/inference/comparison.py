@@ -13,6 +13,7 @@ class ModelComparison:
     p_naive: against chi-squared on df.
     p_mixture: against the boundary mixture; None where no mixture applies.
     mixture: the mixture in words, e.g. `0.5 chi2(0) + 0.5 chi2(1)`; or why there is none.
+    p_bootstrap: by the parametric bootstrap, None where there is none.
     cautions: sentences (few levels of the tested group, singular null).
     """
 
@@ -29,6 +30,7 @@ class ModelComparison:
     p_mixture: float | None
     mixture: str
     cautions: tuple[str, ...]
+    p_bootstrap: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,90 +1,103 @@
-"""Fit one model of the plan to one endpoint (rule fit)."""
+"""Fit one model of the plan to one endpoint (rule fit), from moments."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from sitewise.errors import ModelError, Problem
 from sitewise.inference.plan_models import check_models, model_notes
-from sitewise.inference.planned_fit import ArmContrast, ArmMean, PlannedFit, UseCount
+from sitewise.inference.planned_fit import ArmContrast, ArmMean, PlannedFit, ScoredFit, with_score
 from sitewise.plan.model import Plan
-from sitewise.terms import SITEID, USUBJID, Use
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.inference.planned_contrasts import Asked
-    from sitewise.lmm.fit import Fitted
+    from sitewise.inference.tally import Tally
+    from sitewise.lmm.lmmfit import LmmFit
+    from sitewise.lmm.moments import Moments
     from sitewise.lmm.result import Estimate
 
-__all__ = ["PlannedResult", "check_models", "fit_planned", "model_notes"]
+__all__ = ["PlannedResult", "check_models", "fit_batches", "fit_planned", "model_notes"]
 
 
 @dataclass(frozen=True)
 class PlannedResult:
-    """A planned fit with its tables.
+    """A planned fit with its score and tables; the tables as `scoring.ScoredRows` has them."""
 
-    use: one row an analysis row of the endpoint: SRCFILE, SRCROW, USUBJID, AVISIT, USE, REASON,
-    FITTED, RESIDUAL (conditional on the random effects; null unless used as outcome).
-    ranef: GROUP, LEVEL, TERM, BLUP, SE.
-    """
-
-    planned: PlannedFit
+    planned: ScoredFit
     use: "pd.DataFrame" = field(repr=False)
     ranef: "pd.DataFrame" = field(repr=False)
 
 
-def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> PlannedResult:
-    """Fit `model` to `endpoint` on the analysis rows `frame` (adbp).
+def fit_batches(
+    plan: Plan, endpoint: str, model: str, tallies: "Sequence[Tally]", moments: "Sequence[Moments]"
+) -> PlannedFit:
+    """Fit `model` to `endpoint` from the tallies and moments of all batches, in one order.
 
     Contrasts are arm minus reference, by visit, in level and (baseline as outcome) in change from
     baseline; `sitewise.inference.planned_contrasts` says how means and contrasts are averaged.
     Raises ModelError where the model can't be built or fitted, or lacks the primary contrast.
     """
+    from sitewise.inference.batch import add_moments
+    from sitewise.inference.tally import add_tallies
+
+    return _fitted(plan, endpoint, model, add_tallies(tallies), add_moments(moments))[0]
+
+
+def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> PlannedResult:
+    """Moments, fit and score at once, of the analysis rows `frame` (adbp), one model."""
+    from sitewise.inference.batch import batch_moments
+    from sitewise.inference.scoring import score_fit
+
+    batch = batch_moments(plan, frame, endpoint, [model])[model]
+    planned, fit = _fitted(plan, endpoint, model, batch.tally, batch.moments)
+    scored = score_fit(plan, frame, planned, fit)
+    return PlannedResult(with_score(planned, scored.score), scored.use, scored.ranef)
+
+
+def _fitted(
+    plan: Plan, endpoint: str, model: str, tally: "Tally", moments: "Moments"
+) -> "tuple[PlannedFit, LmmFit]":
     from sitewise.inference.cautions import fit_cautions, missed_visits
     from sitewise.inference.planned_contrasts import ask_all
-    from sitewise.inference.planned_rows import table_uses
-    from sitewise.lmm.design import build_design
-    from sitewise.lmm.fit import fit_design
-    from sitewise.trial.selection import IDENTIFIERS, factor_levels, select_rows
+    from sitewise.lmm.api import fit_moments
+    from sitewise.lmm.record import fixed_part, record_of
+    from sitewise.trial.selection import no_rows
 
     spec = plan.models[model]
-    selection = select_rows(plan, frame, endpoint, model)
-    candidates = selection.candidates
-    design = build_design(spec.formula, candidates, factor_levels(plan), identifiers=IDENTIFIERS)
-    rows = candidates[design.used].reset_index(drop=True)
-    every, missing = ask_all(plan, design, rows)
+    if not tally.used:
+        lost = tally.rows - sum(tally.unfit.values())
+        raise no_rows(
+            endpoint, model, {**tally.unfit, **({"with a missing value": lost} if lost else {})}
+        )
+    fit = fit_moments(spec.formula, moments, spec.reml)
+    every, missing = ask_all(plan, fixed_part(fit), tally)
     primary = _primary(plan, model, every)
     asked = {one.name(plan.arms.reference): one for one in every if one.estimable}
-    fitted = fit_design(
-        design,
-        reml=spec.reml,
-        hypotheses={name: one.row for name, one in asked.items()},
-        df=plan.df,
-        alpha=plan.alpha,
-    )
-    use = table_uses(selection, design, fitted.fitted, fitted.residuals)
-    missed = missed_visits(plan, design, fitted.fit, rows)
+    hypotheses = {name: one.row for name, one in asked.items()}
+    record = record_of(fit, alpha=plan.alpha, df=plan.df, hypotheses=hypotheses)
+    record = replace(record, rows=tally.identity)
+    missed = missed_visits(plan, record, tally)
+    contrasts, means = _answers(plan, asked, record.hypotheses)
     said = fit_cautions(
-        plan, model, design, fitted.fit, rows, residuals=fitted.residuals, missed=missed
-    )
-    contrasts, means = _answers(plan, asked, fitted.fit.hypotheses)
+        plan, model, fit.basis.formula, record, visits=len(tally.visits), missed=missed,
+        notes=fit.basis.notes,
+    )  # fmt: skip
     planned = PlannedFit(
         endpoint=endpoint,
         model=model,
         label=spec.label,
-        fit=fitted.fit,
+        fit=record,
         contrasts=tuple(contrasts.values()),
         means=means,
         primary=contrasts.get(primary),
-        uses=_count_uses(use),
-        patients=int(rows[USUBJID].nunique()),
-        sites=int(rows[SITEID].nunique()),
+        patients=tally.patients,
+        sites=tally.sites,
         cautions=(*said, *missing),
         missed=missed,
     )
-    return PlannedResult(planned, use, _ranef_table(fitted))
+    return planned, fit
 
 
 def _answers(
@@ -127,21 +140,3 @@ def _primary(plan: Plan, model: str, every: "list[Asked]") -> str:
             fix="see the account of readings by arm and visit; then the formula or `primary`",
         )],
     )  # fmt: skip
-
-
-def _count_uses(use: "pd.DataFrame") -> tuple[UseCount, ...]:
-    """Rows and patients by use and reason: outcomes first, then in order of size."""
-    order = [kind.value for kind in (Use.OUTCOME, Use.BASELINE, Use.DROPPED)]
-    counts = [
-        UseCount(str(kind), str(reason), len(rows), int(rows[USUBJID].nunique()))
-        for (kind, reason), rows in use.groupby(["USE", "REASON"], sort=True)
-    ]
-    return tuple(sorted(counts, key=lambda c: (order.index(c.use), -c.rows, c.reason)))
-
-
-def _ranef_table(fitted: "Fitted") -> "pd.DataFrame":
-    import pandas as pd
-
-    rows = [(r.group, r.level, r.term, r.blup, r.se) for r in fitted.ranef]
-    table = pd.DataFrame(rows, columns=["GROUP", "LEVEL", "TERM", "BLUP", "SE"])
-    return table.astype({"BLUP": np.float64, "SE": np.float64})

@@ -71,14 +71,14 @@ def compute_iccs(
 def _icc_model(plan: Plan, rows: "pd.DataFrame", fixed: str, text: str) -> IccModel:
     """Fit one fixed part with random intercepts; shares, correlations, intervals."""
     from sitewise.lmm.design import build_design
+    from sitewise.lmm.designed import deviance_of_theta
     from sitewise.lmm.fit import fit_design
-    from sitewise.lmm.profile import restricted_deviance
 
     names = (SITEID, USUBJID) if rows[USUBJID].duplicated().any() else (SITEID,)
     random = " + ".join(f"(1 | {name})" for name in names)
     design = build_design(f"{AVAL} ~ {text} + {random}", rows, factor_levels(plan))
     fit = fit_design(design, reml=True, alpha=plan.alpha, df=plan.df).fit
-    deviance = restricted_deviance(design, True)
+    deviance = deviance_of_theta(design, True)
     variances = [term.variances[0] for term in fit.random]
     total = sum(variances) + fit.sigma**2
     levels = []

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.inference.icc_result import OlsBeside
-from sitewise.inference.planned_contrasts import ask_all
+from sitewise.inference.planned_contrasts import ask_all, seen_in
 from sitewise.inference.planned_fit import ArmContrast, PlannedFit
+from sitewise.lmm.record import fixed_part_of_design
 from sitewise.plan.model import Plan
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def ols_beside(
         for fit in fits.values()
         if fit.fit.rows == primary.fit.rows and _fixed(fit) == _fixed(primary)
     ]
-    asked, _ = ask_all(plan, design, frame)
+    asked, _ = ask_all(plan, fixed_part_of_design(design), seen_in(design.formula, frame))
     rows = {(a.kind, a.arm, a.visit.name): a.row for a in asked if a.estimable}
     found = []
     for wanted in _wanted(plan, primary):

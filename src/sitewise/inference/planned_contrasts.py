@@ -5,12 +5,14 @@ numeric covariates (BASE included) at their mean over the rows used, categorical
 with equal weights over their levels.
 """
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from sitewise.lmm.formula import Formula, fixed_columns
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Visit
 from sitewise.terms import AVISIT, TRT01P, WEEK
@@ -18,7 +20,7 @@ from sitewise.terms import AVISIT, TRT01P, WEEK
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sitewise.lmm.design import Design
+    from sitewise.lmm.record import FixedPart
 
 TOLERANCE = 1e-7  # of the broken aliasing and of a weight that counts as 0
 
@@ -50,20 +52,49 @@ class Asked:
         return f"{self.arm} minus {reference} at {self.visit.name}{change}"
 
 
-def ask_all(plan: Plan, design: "Design", rows: "pd.DataFrame") -> tuple[list[Asked], list[str]]:
+class Seen(Protocol):
+    """What the rows used hold: arms, visits, means of the numeric columns of the fixed part."""
+
+    @property
+    def arms(self) -> Container[str]:
+        """Arms with a row."""
+
+    @property
+    def visits(self) -> Container[str]:
+        """Visits with a row."""
+
+    @property
+    def means(self) -> Mapping[str, float]:
+        """Over the rows used."""
+
+
+@dataclass(frozen=True)
+class SeenRows:
+    """`Seen` of rows at hand."""
+
+    arms: frozenset[str]
+    visits: frozenset[str]
+    means: Mapping[str, float]
+
+
+def seen_in(formula: Formula, rows: "pd.DataFrame") -> SeenRows:
+    """What `rows`, the rows used, hold."""
+    numbers = rows[list(fixed_columns(formula))].select_dtypes("number")
+    means = {str(name): float(numbers[name].astype(float).mean()) for name in numbers}
+    return SeenRows(frozenset(rows[TRT01P]), frozenset(rows[AVISIT]), means)
+
+
+def ask_all(plan: Plan, part: "FixedPart", seen: Seen) -> tuple[list[Asked], list[str]]:
     """Every mean and contrast, means first, arm by arm, visit by visit; and what can't be had.
 
-    rows: the rows used. The second part names the cells without data, in sentences.
+    The second part names the cells without data, in sentences.
     """
-    visits, missing = _visits(plan, rows)
-    arms = [arm for arm in plan.arms.levels if (rows[TRT01P] == arm).any()]
+    visits, missing = _visits(plan, seen)
+    arms = [arm for arm in plan.arms.levels if arm in seen.arms]
     cells: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     for arm, visit in product(arms, visits):
-        grid = _grid(design, rows, arm, visit)
-        cells[arm, visit.name] = (
-            design.fixed_rows(grid).mean(axis=0),
-            design.alias_rows(grid).mean(axis=0),
-        )
+        rows, broken = part.rows(_grid(part, seen, arm, visit))
+        cells[arm, visit.name] = rows.mean(axis=0), broken.mean(axis=0)
     asked = [
         _asked("mean", arm, visit, cells[arm, visit.name]) for arm, visit in product(arms, visits)
     ]
@@ -85,34 +116,30 @@ def ask_all(plan: Plan, design: "Design", rows: "pd.DataFrame") -> tuple[list[As
     return asked, missing
 
 
-def _visits(plan: Plan, rows: "pd.DataFrame") -> tuple[list[Visit], list[str]]:
+def _visits(plan: Plan, seen: Seen) -> tuple[list[Visit], list[str]]:
     """Visits with a reading, and a sentence for each planned one without."""
     late = plan.baseline.handling == "covariate"
     planned = [v for v in plan.visits if not late or v.week > plan.baseline_visit.week]
-    found = [v for v in planned if (rows[AVISIT] == v.name).any()]
+    found = [v for v in planned if v.name in seen.visits]
     return found, [f"No reading at {v.name} is used." for v in planned if v not in found]
 
 
-def _grid(design: "Design", rows: "pd.DataFrame", arm: str, visit: Visit) -> "pd.DataFrame":
+def _grid(part: "FixedPart", seen: Seen, arm: str, visit: Visit) -> dict[str, list[str | float]]:
     """Grid rows of one arm at one visit: one a combination of the other factors' levels."""
-    import pandas as pd
-
-    from sitewise.lmm.formula import fixed_columns
-
-    columns: dict[str, list[Any]] = {}
-    for name in fixed_columns(design.formula):
+    columns: dict[str, list[str | float]] = {}
+    for name in fixed_columns(part.formula):
         if name == TRT01P:
             columns[name] = [arm]
         elif name == AVISIT:
             columns[name] = [visit.name]
         elif name == WEEK:
             columns[name] = [float(visit.week)]
-        elif name in design.levels:
-            columns[name] = list(design.levels[name])
+        elif name in part.levels:
+            columns[name] = list(part.levels[name])
         else:
-            columns[name] = [float(rows[name].astype(float).mean())]
+            columns[name] = [seen.means[name]]
     combinations = list(product(*columns.values()))
-    return pd.DataFrame(combinations, columns=list(columns), index=range(len(combinations)))
+    return {name: [one[i] for one in combinations] for i, name in enumerate(columns)}
 
 
 def _minus(

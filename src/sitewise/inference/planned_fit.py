@@ -1,6 +1,6 @@
 """The result of fitting one model of the plan to one endpoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sitewise.lmm.result import Estimate, Fit
 
@@ -56,8 +56,8 @@ class PlannedFit:
         `change`.
     primary: the plan's primary contrast under this model; None where its fixed part holds none
         (the smaller model of a comparison by ML, say). The plan's primary model always has it.
-    uses: sums to the number of analysis rows of the endpoint.
-    cautions: what a reader must know before trusting this fit, in plain sentences.
+    cautions: what a reader must know before trusting this fit, in plain sentences; a `PlannedScore`
+        adds those that need rows.
     missed: visits whose mean the model misses by far; only of models linear in WEEK.
     """
 
@@ -68,7 +68,6 @@ class PlannedFit:
     contrasts: tuple[ArmContrast, ...]
     means: tuple[ArmMean, ...]
     primary: ArmContrast | None
-    uses: tuple[UseCount, ...]
     patients: int
     sites: int
     cautions: tuple[str, ...]
@@ -80,3 +79,31 @@ class PlannedFit:
         if self.primary is None:
             raise ValueError(f"the model {self.model} holds no primary contrast")
         return self.primary
+
+
+@dataclass(frozen=True)
+class PlannedScore:
+    """What the rows tell of one planned fit.
+
+    uses: sums to the number of analysis rows of the endpoint. cautions: those that need residuals.
+    """
+
+    endpoint: str
+    model: str
+    uses: tuple[UseCount, ...]
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScoredFit(PlannedFit):
+    """A planned fit with what its rows told, as the report reads it: cautions are those of both."""
+
+    uses: tuple[UseCount, ...] = ()
+
+
+def with_score(fit: PlannedFit, score: PlannedScore) -> ScoredFit:
+    """The fit and its score as one."""
+    if (fit.endpoint, fit.model) != (score.endpoint, score.model):
+        raise ValueError(f"the score of {score.model} is not one of {fit.model}")
+    own = {one.name: getattr(fit, one.name) for one in fields(PlannedFit)}
+    return ScoredFit(**{**own, "cautions": (*fit.cautions, *score.cautions)}, uses=score.uses)

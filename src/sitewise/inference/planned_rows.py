@@ -1,5 +1,6 @@
 """What one model made of each analysis row of its endpoint."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,25 +11,25 @@ from sitewise.trial.selection import BASELINE_REASON, Selection
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sitewise.lmm.design import Design
+    from sitewise.lmm.score import Scored
 
 
 def table_uses(
-    selection: Selection, design: "Design", fitted: np.ndarray, residuals: np.ndarray
+    selection: Selection, scored: "Scored", missing: Mapping[str, np.ndarray]
 ) -> "pd.DataFrame":
     """One row an analysis row: USE, REASON, FITTED and RESIDUAL where used as outcome.
 
-    design: built on `selection.rows[selection.candidate]`. A baseline counts as used only where a
-    later reading of the patient is used.
+    scored: of `selection.candidates`; missing: which of these lack each column, by column. A
+    baseline counts as used only where a later reading of the patient is used.
     """
     rows = selection.rows
     reasons = selection.reasons.copy()
     candidates = np.flatnonzero(selection.candidate)
-    for name, missing in design.dropped.items():
-        lost = candidates[missing]
+    for name, mask in missing.items():
+        lost = candidates[mask]
         reasons[lost] = [f"{r} and {name} missing" if r else name for r in reasons[lost]]
     reasons[candidates] = [_missing(reason) for reason in reasons[candidates]]
-    used = candidates[design.used]
+    used = candidates[scored.used]
     use = np.full(len(rows), Use.DROPPED.value, dtype=object)
     use[used] = Use.OUTCOME.value
     followed = rows[USUBJID].isin(set(rows[USUBJID].iloc[used])).to_numpy()
@@ -37,7 +38,7 @@ def table_uses(
     reasons[baseline & ~followed] = "baseline of a patient without a later reading in this model"
     table = rows[[SRCFILE, SRCROW, USUBJID, AVISIT]].copy()
     table["USE"], table["REASON"] = use.astype(str), reasons.astype(str)
-    for column, values in (("FITTED", fitted), ("RESIDUAL", residuals)):
+    for column, values in (("FITTED", scored.fitted), ("RESIDUAL", scored.residuals)):
         whole = np.full(len(rows), np.nan)
         whole[used] = values
         table[column] = whole

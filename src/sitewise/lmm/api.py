@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.basis import Basis, FittedTerm
 from sitewise.lmm.certificate import certify, not_identified
 from sitewise.lmm.conditioned_rows import BasedMoments, keep_columns
 from sitewise.lmm.design import Design, build_design
@@ -11,7 +12,7 @@ from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
 from sitewise.lmm.hierarchy import Level
-from sitewise.lmm.lmmfit import Basis, FittedTerm, LmmFit
+from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.model import Model
 from sitewise.lmm.moments import Moments
 from sitewise.lmm.row_part import RowPart, occurring

@@ -20,8 +20,8 @@ class RowMoments:
     """Sufficient statistics of one model, columns [S of each level, X, y].
 
     shape: sizes. SS: (units, q, q) of the innermost level. gamma: (units, q, r), coefficients of
-    the r other columns on S. SU: (units, q, r), S'(what is left), 0 but for rounding. rest: products of
-    what is left, as `Arrow` without the innermost level's rows. n: rows.
+    the r other columns on S. SU: (units, q, r), S'(what is left), 0 but for rounding. rest:
+    products of what is left, as `Arrow` without the innermost level's rows. n: rows.
     """
 
     shape: Shape

@@ -20,6 +20,7 @@ from sitewise.lmm.recursion import Shape
 from sitewise.lmm.wide import Wide
 
 _Sizes = tuple[np.ndarray, np.ndarray]  # shift and unit of each feature
+EMPTY = 1e-12  # length of a column, relative to its size in the atoms, that is rounding
 NOISE = 1e-14  # eigenvalue of scaled cross-products that is rounding
 
 
@@ -181,7 +182,11 @@ def _fixed_basis(
     """
     (X_map, one), (mean, spread) = maps, sizes
     lengths = np.linalg.norm(roots.factor(X_map), axis=0)
-    lengths = np.where(lengths > 0, lengths, 1.0)
+    # Atoms are about 1 in size: a column this short is 0 in every row, and rounding here (an
+    # interaction of levels that never meet).
+    dead = lengths <= EMPTY * np.sqrt(wide.nobs) * np.linalg.norm(X_map, axis=0)
+    X_map = np.where(dead, 0.0, X_map)
+    lengths = np.where(dead, 1.0, lengths)
     factor = roots.factor(np.column_stack([X_map / lengths, one]))
     kept, combinations = independent_columns(factor[:, :-1])
     Q, R = np.linalg.qr(factor[:, :-1][:, kept])

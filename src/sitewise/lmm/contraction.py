@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sitewise.lmm.recursion import Arrow, Chain, Shape
+from sitewise.lmm.chain import Chain
+from sitewise.lmm.recursion import Arrow, Shape
 from sitewise.lmm.wide import Wide, WideColumn
 
 _AT_ONCE = 2_000_000  # numbers in one array of products; beyond, pattern by pattern

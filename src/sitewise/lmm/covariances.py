@@ -195,3 +195,14 @@ def sds_and_correlations(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     np.divide(matrix, product, out=correlations, where=product > 0)
     correlations[np.diag_indices(len(sds))] = np.where(sds > 0, 1.0, np.nan)
     return sds, np.clip(correlations, -1.0, 1.0)
+
+
+def semidefinite_factor(D: np.ndarray) -> np.ndarray:
+    """Cholesky factor of a semidefinite matrix, zero columns where it has no variance left."""
+    q = len(D)
+    L, rest = np.zeros((q, q)), D.copy()
+    for j in range(q):
+        if rest[j, j] > max(1e-14 * D[j, j], 0.0):
+            L[j:, j] = rest[j:, j] / np.sqrt(rest[j, j])
+            rest = rest - np.outer(L[:, j], L[:, j])
+    return L

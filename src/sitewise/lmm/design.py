@@ -13,7 +13,7 @@ from sitewise.lmm.aliasing import independent_columns
 from sitewise.lmm.columns import Column, column_values, model_columns
 from sitewise.lmm.digest import digest, row_sums, text_hashes
 from sitewise.lmm.encode import plain, text_codes
-from sitewise.lmm.formula import Formula, RandomSpec, fixed_columns, parse_formula
+from sitewise.lmm.formula import Formula, fixed_columns, parse_formula
 from sitewise.lmm.hierarchy import Level, build_hierarchy, random_columns
 from sitewise.lmm.identified import Grouped
 from sitewise.lmm.reading import read_new, read_rows
@@ -21,22 +21,6 @@ from sitewise.lmm.rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows of one random term `(terms | group)`: q columns, n rows.
-
-    names: of the columns, shape (q,). values: shape (n, q). codes: level of the group in each
-    row, int64, shape (n,). levels: labels of the group's levels, as `Rows.grouping` orders them;
-    `a:b` joins with a colon.
-    """
-
-    spec: RandomSpec
-    names: tuple[str, ...]
-    values: np.ndarray = field(repr=False)
-    codes: np.ndarray = field(repr=False)
-    levels: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -126,25 +110,6 @@ class Design:
     def hierarchy(self) -> tuple[Level, ...]:
         """The levels of the model, innermost first; raises ModelError where they are crossed."""
         return build_hierarchy(self.formula, self.data)
-
-    @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """Rows of each random term, in the order of the formula: R = sigma^2 I is understood.
-
-        Raises ModelError for a residual covariance, which random-effects blocks don't hold.
-        """
-        if self.formula.residual is not None:
-            raise ModelError(
-                "A residual covariance is more than random effects.",
-                [Problem(f"{self.formula.residual} has no random-effects block",
-                         where=self.formula.text, allowed="random terms alone")],
-            )  # fmt: skip
-        return tuple(
-            Block(term.spec, tuple(column.name for column in term.columns),
-                  np.ascontiguousarray(column_values(term.columns, self.data)),
-                  term.codes, term.labels)
-            for term in self.terms
-        )  # fmt: skip
 
     @cached_property
     def rows(self) -> str:

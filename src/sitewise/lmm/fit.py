@@ -14,13 +14,12 @@ from sitewise import __version__
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.degrees import satterthwaite
 from sitewise.lmm.design import Design, build_design
-from sitewise.lmm.engine import Solution, build_model, row_moments_of, solve
+from sitewise.lmm.designed import model_of
+from sitewise.lmm.engine import Solution, solve
 from sitewise.lmm.estimates import Estimates, estimates_of, singularity_of
 from sitewise.lmm.formula import Formula
 from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
-from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.score import Scored, score
-from sitewise.lmm.tally import build_wide
 from sitewise.lmm.threads import one_thread
 
 if TYPE_CHECKING:
@@ -89,28 +88,20 @@ def fit_design(
     """
     hypotheses = hypotheses or {}
     _check_arguments(design, df, alpha, hypotheses)
-    schedule = _schedule(design)
-    part = (
-        row_moments_of(design.data, design.hierarchy, design.fixed)
-        if schedule is None
-        else build_wide(design.formula, design.data, design.hierarchy, schedule, fixed=design.fixed)
-    )
-    solution = solve(build_model(part, reml), design.formula.text)
+    model, schedule = model_of(design, reml)
+    solution = solve(model, design.formula.text)
     estimates = estimates_of(solution)
-    scored = score(solution, estimates, design.data, design.hierarchy, design.fixed, schedule)
+    scored = score(
+        solution, estimates, design.data, design.hierarchy, fixed=design.fixed, schedule=schedule
+    )
     names, vcov = list(estimates.names), estimates.vcov
     rows = np.vstack([np.eye(len(names)), *hypotheses.values()])
     every = _estimates(
         [*names, *hypotheses], rows @ estimates.beta,
         np.sqrt(np.einsum("ki,ij,kj->k", rows, vcov, rows)), satterthwaite(solution, rows), alpha,
     )  # fmt: skip
-    fit = _result(design, solution, estimates, every, alpha, df)
+    fit = _result(design, solution, estimates, every, alpha=alpha, df=df)
     return Fitted(fit, scored.fitted, scored.residuals, tuple(_ranef(design, scored)))
-
-
-def _schedule(design: Design) -> Schedule | None:
-    found = find_schedule(design.formula, design.data, design.hierarchy)
-    return None if isinstance(found, str) else found
 
 
 def _result(
@@ -118,6 +109,7 @@ def _result(
     solution: Solution,
     estimates: Estimates,
     every: list[Estimate],
+    *,
     alpha: float,
     df: str,
 ) -> Fit:
@@ -221,7 +213,7 @@ def _in_order(design: Design, estimates: Estimates) -> list[int]:
 
 
 def _theta(design: Design, estimates: Estimates, sigma: float) -> tuple[float, ...]:
-    """Lower triangles of the relative Cholesky factors, term by term, column by column (as lme4)."""
+    """Lower triangles of the relative Cholesky factors, term by term, by column (as lme4)."""
     found: list[float] = []
     for i in _in_order(design, estimates):
         L = _factor(estimates.terms[i].D) / sigma

@@ -147,6 +147,19 @@ class Likelihood:
         )
         return self._deviance(log_v, A)[3] / self.degrees
 
+    def value_over_scale(self, v: np.ndarray, covariances: Sequence[LevelCovariance]) -> float:
+        """The least deviance over all multiples s V: s = r'V^-1 r / degrees; +inf outside."""
+        self.evaluations += 1
+        try:
+            started = self.bottom.start(v[self.split.bottom])
+            log_v, A = eliminate_value(
+                self.bottom.shape, started.arrow, self.bottom.gammas, covariances
+            )
+            value, _, _, rss = self._deviance(log_v + started.log_r, A)
+        except np.linalg.LinAlgError:
+            return np.inf
+        return float(value - rss + self.degrees * (1 + np.log(rss / self.degrees)))
+
     def point(self, v: np.ndarray, covariances: Sequence[LevelCovariance]) -> Point:
         """Value and all derivatives; raises LinAlgError where V is not positive definite."""
         self.evaluations += 1

@@ -1,7 +1,6 @@
 """A fitted mixed model as a notebook sees it: `sitewise.lmm(...)` returns an `LmmFit`."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,50 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.basis import Basis
 from sitewise.lmm.certificate import Certificate
+from sitewise.lmm.covariances import semidefinite_factor
+from sitewise.lmm.covariances import triangle as lower_triangle
 from sitewise.lmm.engine import Solution
-from sitewise.lmm.estimates import Estimates, TermCovariance, posteriors_of, singularity_of
-from sitewise.lmm.formula import Formula
+from sitewise.lmm.estimates import Estimates, TermCovariance, singularity_of
 from sitewise.lmm.result import Singularity
 from sitewise.lmm.structures import INSIDE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from sitewise.lmm.score import Scored
-
-
-@dataclass(frozen=True)
-class FittedTerm:
-    """Where one random term stands: its level's labels, its own columns, its copies across.
-
-    level: of the recursion, INSIDE for a patient's term within R.
-    """
-
-    label: str
-    group: str
-    columns: tuple[str, ...]
-    across_labels: tuple[str, ...]
-    level: int
-    labels: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What was fitted: n_frame rows seen, those dropped by column, levels of the factors.
-
-    subjects: units of the innermost grouping with data. digest: of the rows used.
-    """
-
-    formula: Formula
-    levels: Mapping[str, tuple[str, ...]]
-    declared: Mapping[str, tuple[str, ...]]
-    n_frame: int
-    dropped: Mapping[str, int]
-    subjects: int
-    digest: str
-    notes: tuple[str, ...]
-    terms: tuple[FittedTerm, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +27,11 @@ class LmmFit:
 
     loglik: REML as lme4, nlme and SAS count it (no log|X'X| term), or ML. npar, aic, bic: as lme4
     counts: fixed effects and covariance parameters, bic with log(nobs). aic_mmrm, bic_mmrm:
-    covariance parameters only, log(subjects); aic_sas, bic_sas: the same under REML, with the fixed
-    effects under ML. sigma: residual SD, None with a residual covariance. theta: relative Cholesky
-    factors, term by term, lower triangles by column (as lme4); with a residual covariance the
-    Cholesky factors of the random terms and the structure's own parameters.
+    covariance parameters only, log(subjects); aic_sas, bic_sas: so under REML, with the fixed
+    effects under ML, log(units of the outermost grouping). sigma: residual SD, None with a residual
+    covariance. theta: relative Cholesky factors, term by term, lower triangles by column (as lme4);
+    with a residual covariance the Cholesky factors of the random terms and the structure's own
+    parameters.
     """
 
     solution: Solution = field(repr=False)
@@ -158,10 +125,10 @@ class LmmFit:
 
     @property
     def bic_sas(self) -> float:
-        """As SAS PROC MIXED, log(subjects of the innermost grouping)."""
-        return self.deviance + math.log(self.basis.subjects) * (
-            self.npar_cov if self.reml else self.npar
-        )
+        """As SAS PROC MIXED: log of its subjects, the units of the outermost grouping with data."""
+        top = max(self.basis.terms, key=lambda term: term.level, default=None)
+        blocks = self.basis.subjects if top is None or top.level == INSIDE else len(top.labels)
+        return self.deviance + math.log(blocks) * (self.npar_cov if self.reml else self.npar)
 
     # -- fixed effects ------------------------------------------------------------------------
 
@@ -199,31 +166,17 @@ class LmmFit:
     def theta(self) -> np.ndarray:
         """See the class."""
         scale = self.sigma or 1.0
-        parts = []
-        for term in self._terms():
-            L = semidefinite_factor(term.D) / scale
-            columns, rows = np.triu_indices(len(L))
-            parts.append(L[rows, columns])
+        parts = [semidefinite_factor(t.D)[lower_triangle(len(t.D))] / scale for t in self.terms()]
         if self.sigma is None:
-            parts.append(self._residual_parameters())
-        return np.concatenate(parts) if parts else np.zeros(0)
-
-    def _residual_parameters(self) -> np.ndarray:
-        """Of us: lower triangle of the Cholesky factor by column; else log sd's, then correlation.
-
-        In the units of the data; the correlation as the optimiser has it, unbounded.
-        """
-        model, parameters = self.solution.model, self.solution.model.parameters
-        phi = parameters.residual.from_matrix(self._residual_full)
-        if model.residual == "us":
-            return np.asarray(phi)
-        return np.asarray(phi)
+            structure = self.solution.model.parameters.residual
+            parts.append(structure.from_matrix(self._residual_full))
+        return np.concatenate(parts)
 
     @property
     def _residual_full(self) -> np.ndarray:
         return np.asarray(self.estimates.residual)
 
-    def _terms(self) -> list[TermCovariance]:
+    def terms(self) -> list[TermCovariance]:
         """In the order of the formula."""
         at = {term.basis.label: term for term in self.estimates.terms}
         return [at[str(spec)] for spec in self.basis.formula.random]
@@ -235,19 +188,20 @@ class LmmFit:
         import pandas as pd
 
         rows: list[tuple[str, str, float, float, tuple[float, ...]]] = []
-        for term in self._terms():
+        for term in self.terms():
             sds = np.sqrt(np.diag(term.D))
             for i, name in enumerate(term.basis.names):
                 with np.errstate(divide="ignore", invalid="ignore"):
                     own = tuple(float(term.D[i, j] / (sds[i] * sds[j])) for j in range(i))
                 rows.append((term.basis.group, name, float(sds[i] ** 2), float(sds[i]), own))
-        size = self._residual_variance
+        size = self.residual_variance
         rows.append(("Residual", "", size, math.sqrt(size), ()))
         columns = ["group", "term", "variance", "sd", "correlations"]
         return pd.DataFrame(rows, columns=columns)
 
     @property
-    def _residual_variance(self) -> float:
+    def residual_variance(self) -> float:
+        """sigma^2, or the mean over visits of a residual covariance."""
         if self.estimates.sigma2 is not None:
             return self.estimates.sigma2
         return float(np.mean(np.diag(self._residual_full)))
@@ -269,35 +223,14 @@ class LmmFit:
             )  # fmt: skip
         R = self.estimates.residual
         if R is None:
-            R = self._residual_variance * np.eye(len(slots))
+            R = self.residual_variance * np.eye(len(slots))
         return pd.DataFrame(R, index=slots, columns=slots)
 
     def icc(self) -> "pd.DataFrame":
-        """Intraclass correlations, a row a grouping, outermost first.
+        """Intraclass correlations, a row a grouping, outermost first; see `correlations.icc`."""
+        from sitewise.lmm.correlations import icc
 
-        variance: of the intercept (at 0 of every other term). share: of the total. icc: correlation
-        of two readings in the same unit, which are in the same units above too. Residual: the mean
-        variance over visits with a residual covariance.
-        """
-        import pandas as pd
-
-        own = {t.label: t for t in self.basis.terms}
-        intercepts: dict[str, float] = {}
-        order: dict[str, int] = {}
-        for term in self._terms():
-            group = term.basis.group
-            if "(Intercept)" in term.basis.names:
-                at = term.basis.names.index("(Intercept)")
-                intercepts[group] = intercepts.get(group, 0.0) + float(term.D[at, at])
-                order[group] = own[term.basis.label].level
-        total = sum(intercepts.values()) + self._residual_variance
-        groups = sorted(intercepts, key=lambda g: (-order[g], len(g)))
-        rows, above = [], 0.0
-        for group in groups:
-            value = intercepts[group]
-            above += value
-            rows.append((group, value, value / total, above / total))
-        return pd.DataFrame(rows, columns=["group", "variance", "share", "icc"]).set_index("group")
+        return icc(self)
 
     # -- random effects, fitted values --------------------------------------------------------
 
@@ -307,120 +240,33 @@ class LmmFit:
         Columns: each term, then `se(term)`. Groupings above the patient need no rows; patients of a
         scheduled trial do (`data`), since their readings are not in the moments.
         """
-        import pandas as pd
+        from sitewise.lmm.predictions import ranef
 
-        found = [t for t in self.basis.terms if t.group == group]
-        if not found:
-            groups = sorted({t.group for t in self.basis.terms})
-            raise ModelError(
-                "There are no such random effects.",
-                [Problem(f"no random term has the grouping {group!r}", where=self.formula,
-                         allowed=", ".join(groups) or "none: the model has no random term")],
-            )  # fmt: skip
-        if any(t.level == INSIDE for t in found):
-            scored = self._score(data, f"random effects of {group}")
-            own = {p.label: p for p in scored.ranef}
-            tables = [
-                (own[t.label].labels, t.columns, own[t.label].blup, own[t.label].se) for t in found
-            ]
-        else:
-            tables = [self._level_table(t) for t in found]
-        frames = []
-        for labels, columns, blup, se in tables:
-            own_frame = pd.DataFrame(blup, index=list(labels), columns=list(columns))
-            for j, name in enumerate(columns):
-                own_frame[f"se({name})"] = se[:, j]
-            frames.append(own_frame)
-        joined = pd.concat(frames, axis=1)
-        joined.index.name = group
-        return joined
-
-    def _level_table(
-        self, term: FittedTerm
-    ) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, np.ndarray]:
-        for basis, _, posterior in posteriors_of(self.solution):
-            if basis.label != term.label:
-                continue
-            units, q = len(term.labels), len(term.columns)
-            mean = posterior.mean.reshape(units, basis.copies, q)
-            variance = np.einsum("uqq->uq", posterior.variance).reshape(mean.shape)
-            se = np.sqrt(np.maximum(variance, 0.0))
-            if not term.across_labels:
-                return term.labels, term.columns, mean[:, 0], se[:, 0]
-            labels = np.array([f"{u}:{a}" for u in term.labels for a in term.across_labels])
-            seen = self._occurring(term)
-            return (
-                tuple(labels[seen].tolist()), term.columns,
-                mean.reshape(-1, q)[seen], se.reshape(-1, q)[seen],
-            )  # fmt: skip
-        raise AssertionError(term.label)
-
-    def _occurring(self, term: FittedTerm) -> np.ndarray:
-        """Which pairs of unit and across label have a reading, (units * labels,)."""
-        model = self.solution.model
-        v = model.parameters.natural(self.solution.phi)[model.likelihood.split.bottom]
-        at = 0
-        for basis in model.terms:
-            if basis.level == term.level and basis.label == term.label:
-                break
-            at += len(basis.R) * basis.copies if basis.level == term.level else 0
-        size = basis.copies * len(basis.R)
-        row = model.likelihood.bottom.start(v).arrow.rows[term.level]
-        own = np.einsum("uqq->uq", row[:, at : at + size, at : at + size])
-        found: np.ndarray = np.any(own.reshape(-1, len(basis.R)) > 0, axis=1)
-        return found
+        return ranef(self, group, data)
 
     def units(self, label: str) -> int:
         """Levels of the grouping of a random term that have a reading."""
         term = next(t for t in self.basis.terms if t.label == label)
         if term.level == INSIDE:
             return self.basis.subjects
-        return int(self._occurring(term).sum()) if term.across_labels else len(term.labels)
+        from sitewise.lmm.predictions import occurring
+
+        return int(occurring(self, term).sum()) if term.across_labels else len(term.labels)
 
     def fitted(self, data: "pd.DataFrame") -> "pd.Series":
         """Fitted values of the rows of `data`, fixed and random effects; NaN for rows not used.
 
         The readings of `data` give its patients' random effects; groupings above must be known.
         """
-        return self._by_row(data, "fitted")
+        from sitewise.lmm.predictions import by_row
+
+        return by_row(self, data, "fitted")
 
     def residuals(self, data: "pd.DataFrame", kind: str = "response") -> "pd.Series":
         """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
-        if kind not in ("response", "pearson"):
-            raise ModelError(
-                "There are no such residuals.",
-                [Problem(f"kind is {kind!r}", where="residuals", allowed="response, pearson")],
-            )
-        found = self._by_row(data, "residuals")
-        return found if kind == "response" else found / self._residual_sds(data)
+        from sitewise.lmm.predictions import residuals
 
-    def _residual_sds(self, data: "pd.DataFrame") -> "float | np.ndarray":
-        if self.sigma is not None:
-            return self.sigma
-        slot = self.basis.formula.residual.slot  # type: ignore[union-attr]
-        sds = dict(
-            zip(self.solution.model.slots, np.sqrt(np.diag(self._residual_full)), strict=True)
-        )
-        return data[slot].astype(str).map(sds).to_numpy(dtype=np.float64)
-
-    def _by_row(self, data: "pd.DataFrame", what: str) -> "pd.Series":
-        import pandas as pd
-
-        scored = self._score(data, what)
-        values = np.full(len(data), np.nan)
-        values[scored.used] = getattr(scored, what)
-        return pd.Series(values, index=data.index, name=what)
-
-    def _score(self, data: "pd.DataFrame | None", what: str) -> "Scored":
-        from sitewise.lmm.score import score_frame
-
-        if data is None:
-            raise ModelError(
-                "This needs rows.",
-                [Problem(f"the moments hold no patient's readings, and {what} need them",
-                         where=self.formula, fix="give the rows that were fitted: data=frame")],
-            )  # fmt: skip
-        return score_frame(self, data)
+        return residuals(self, data, kind)
 
     # -- state --------------------------------------------------------------------------------
 
@@ -454,14 +300,3 @@ class LmmFit:
         from sitewise.lmm.display import summary_html
 
         return summary_html(self)
-
-
-def semidefinite_factor(D: np.ndarray) -> np.ndarray:
-    """Cholesky factor of a semidefinite matrix, zero columns where it has no variance left."""
-    q = len(D)
-    L, rest = np.zeros((q, q)), D.copy()
-    for j in range(q):
-        if rest[j, j] > max(1e-14 * D[j, j], 0.0):
-            L[j:, j] = rest[j:, j] / np.sqrt(rest[j, j])
-            rest = rest - np.outer(L[:, j], L[:, j])
-    return L

@@ -72,7 +72,7 @@ def fixed_part(fit: LmmFit) -> FixedPart:
             if column.name in fixed.names
         )
         if tuple(column.name for column in columns) == fixed.names:
-            return FixedPart(basis.formula, levels, columns, fixed.kept, fixed.combinations)
+            return FixedPart(basis.formula, basis.levels, columns, fixed.kept, fixed.combinations)
     raise ValueError(f"{basis.formula.text}: its columns are not those that were fitted")
 
 
@@ -170,9 +170,7 @@ def estimates(
     ]
 
 
-def _check_arguments(
-    p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]
-) -> None:
+def _check_arguments(p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]) -> None:
     problems = []
     if df not in DF_METHODS:
         problems.append(

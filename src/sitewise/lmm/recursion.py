@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sitewise.lmm.chain import Chain, chains_of
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -90,19 +92,6 @@ class Left:
     E: np.ndarray
     Y: np.ndarray
     BSS: np.ndarray
-
-
-@dataclass(frozen=True)
-class Chain:
-    """How the columns of a unit and of all above it end, by unit of the innermost level.
-
-    coefficients: (units, sum q, m): the columns [X y] of V^-1 are R^-1 ([X y] + S coefficients), so
-    -coefficients applied to (b, -1) gives the BLUPs. inner: (units, sum q, sum q), the matrix
-    Psi of V^-1 = R^-1 - R^-1 S Psi S'R^-1 on the unit's own rows.
-    """
-
-    coefficients: np.ndarray
-    inner: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -180,7 +169,7 @@ def eliminate(
         levels.append(Left(C, N, K, KS, solved.M, covariance.E, Y, BSS))
         active = new.stop
     done = tuple(levels)
-    return Eliminated(shape, log_v, A.root, traces, B.root, done, bottom, _chains(shape, done))
+    return Eliminated(shape, log_v, A.root, traces, B.root, done, bottom, chains_of(shape, done))
 
 
 def push(
@@ -307,28 +296,3 @@ def _room_for(directions: Arrow, J: int) -> Arrow:
 
 def _flat(values: np.ndarray) -> np.ndarray:
     return values.reshape(-1, values.shape[-1])
-
-
-def _chains(shape: Shape, levels: Sequence[Left]) -> tuple[Chain, ...]:
-    """From the outermost level down."""
-    chains: list[Chain] = []
-    for level in reversed(range(len(levels))):
-        left, up = levels[level], shape.above(level)
-        own = -left.N[..., up:]
-        if not up:
-            chains.append(Chain(own, left.C))
-            continue
-        parent = shape.parents[level]
-        above = chains[-1]
-        coefficients, inner = above.coefficients[parent], above.inner[parent]
-        moved = -left.N[..., :up]
-        own = own + moved @ coefficients
-        cross = moved @ inner
-        corner = left.C + cross @ np.swapaxes(moved, -1, -2)
-        chains.append(
-            Chain(
-                np.concatenate([own, coefficients], axis=-2),
-                np.block([[corner, cross], [np.swapaxes(cross, -1, -2), inner]]),
-            )
-        )
-    return tuple(reversed(chains))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import Column, model_columns
 from sitewise.lmm.digest import row_sums, text_hashes
 from sitewise.lmm.engine import row_moments_of
@@ -133,6 +134,16 @@ def occurring(part: RowPart) -> np.ndarray:
 
 def merge_parts(a: RowPart, b: RowPart) -> RowPart:
     """The rows of both; see `merge_rows` for what is refused."""
+    odd = [name for name in a.declared if a.declared[name] != b.declared.get(name)]
+    if odd:
+        raise ModelError(
+            "These moments can't be added.",
+            [Problem(f"{name} has the levels {', '.join(a.declared[name])} in one batch and"
+                     f" {', '.join(b.declared.get(name, ()))} in another", where=a.formula.text,
+                     allowed="levels that are declared where rows have no schedule",
+                     fix=f'declare the levels: moments(..., levels={{"{name}": [...]}})')
+             for name in odd],
+        )  # fmt: skip
     if a.hashed != b.hashed:
         a, b = a.without_names(), b.without_names()
     present = {

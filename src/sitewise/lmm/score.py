@@ -12,6 +12,7 @@ from sitewise.lmm.contraction import SlotWeights
 from sitewise.lmm.engine import Solution
 from sitewise.lmm.estimates import Estimates, posteriors_of
 from sitewise.lmm.hierarchy import Effect, Level
+from sitewise.lmm.row_part import hashed
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.structures import INSIDE
@@ -80,6 +81,7 @@ def score(
     estimates: Estimates,
     rows: Rows,
     hierarchy: tuple[Level, ...],
+    *,
     fixed: tuple[Column, ...],
     schedule: Schedule | None,
     places: Places | None = None,
@@ -232,8 +234,7 @@ def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
         schedule = found
     first = 0 if schedule is None else 1
     places = _find_places(fit, design.hierarchy[first:], schedule)
-    kept = {name: column for name, column in zip((c.name for c in design.columns), design.columns,
-                                                 strict=True)}  # fmt: skip
+    kept = {column.name: column for column in design.columns}
     missing = [name for name in fit.estimates.names if name not in kept]
     if missing:
         raise ModelError(
@@ -244,8 +245,9 @@ def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
         )  # fmt: skip
     columns = tuple(kept[name] for name in fit.estimates.names)
     return score(
-        fit.solution, fit.estimates, design.data, design.hierarchy, columns, schedule, places
-    )
+        fit.solution, fit.estimates, design.data, design.hierarchy,
+        fixed=columns, schedule=schedule, places=places,
+    )  # fmt: skip
 
 
 def _find_places(fit: "LmmFit", levels: tuple[Level, ...], schedule: Schedule | None) -> Places:
@@ -255,6 +257,9 @@ def _find_places(fit: "LmmFit", levels: tuple[Level, ...], schedule: Schedule | 
 
     def places(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> np.ndarray:
         at = {label: i for i, label in enumerate(known)}
+        if any(label not in at for label in wanted):  # saved moments know patients by hash
+            pairs = zip(wanted, hashed(wanted), strict=True)
+            at |= {label: at[own] for label, own in pairs if label not in at and own in at}
         lost = [label for label in wanted if label not in at]
         if lost:
             problems.append(

@@ -19,7 +19,6 @@ NOT_YET = {
     ("df", "asymptotic"): "asymptotic tests",
     ("sides", "1"): "one-sided tests",
     ("arms.direction", "reference minus arm"): "contrasts of reference minus arm",
-    ("replication.engine", "lme4"): "replication by R",
 }
 
 # What a wrong type should have been, in words; the other kinds say it themselves.

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sitewise.plan.second_engine import Replication
 from sitewise.plan.sections import (
     AnalysisSet,
     Arms,
@@ -20,7 +21,6 @@ from sitewise.plan.sections import (
     Name,
     Pair,
     Primary,
-    Replication,
     Rules,
     Section,
     Seeds,

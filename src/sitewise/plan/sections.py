@@ -301,16 +301,6 @@ class Primary(Section):
     )
 
 
-class Replication(Section):
-    """The second engine."""
-
-    engine: Literal["statsmodels", "none"] = Field(description="`statsmodels` or `none`")
-    max_rows: int = Field(ge=0, description="rows beyond which replication is skipped, and said so")
-    tolerance: float = Field(
-        gt=0, description="difference in log-likelihood beyond which the engines disagree"
-    )
-
-
 class Seeds(Section):
     """Seeds of everything random."""
 

@@ -3,9 +3,10 @@
 Inputs that `write_report` takes by name: `description` (tables/description.json), `account`
 (findings/account.json), `findings` (findings/findings.csv), `iccs`, `comparisons`, `replications`,
 `crosschecks`, `sites` (models/E/icc.json, comparisons.json, replication.json, crosscheck.json,
-sites.json: one an endpoint), `fits` (models/E/M/fit.json, all), `figures` (the files of
-`figures.names`), `templates` (all files of reports/templates); params `plan` (all of it), `sheet`
-(the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to version).
+sites.json: one an endpoint), `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
+(the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
+it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to
+version).
 Outputs: `html`, `pdf`, `tables` (the files of `tables.names`).
 """
 
@@ -40,6 +41,7 @@ def write_report(
     crosschecks: Sequence[str],
     sites: Sequence[str],
     fits: Sequence[str],
+    scores: Sequence[str],
     figures: Sequence[str],
     templates: Sequence[str],
     plan: Mapping[str, Any],
@@ -62,6 +64,7 @@ def write_report(
         crosschecks=crosschecks,
         sites=sites,
         fits=fits,
+        scores=scores,
         sheet=sheet,
         digests=digests,
         packages=packages,

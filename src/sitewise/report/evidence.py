@@ -10,7 +10,7 @@ from sitewise.classical.result import CrossCheck, Replications
 from sitewise.errors import Problem, RunError
 from sitewise.inference.comparison import Comparisons
 from sitewise.inference.icc_result import Iccs
-from sitewise.inference.planned_fit import PlannedFit
+from sitewise.inference.planned_fit import PlannedFit, PlannedScore, ScoredFit, with_score
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Endpoint
 from sitewise.report import formatting
@@ -30,7 +30,7 @@ class EndpointEvidence:
     replications: Replications
     crosscheck: CrossCheck
     sites: SiteResults
-    fits: dict[str, PlannedFit]
+    fits: dict[str, ScoredFit]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Evidence:
         """Decimals of the estimates of an endpoint."""
         return formatting.decimals_of(self.endpoint(name).soft)
 
-    def primary_fit(self, name: str) -> PlannedFit:
+    def primary_fit(self, name: str) -> ScoredFit:
         """The fit of the primary model to an endpoint."""
         return self.endpoints[name].fits[self.plan.primary.model]
 
-    def ordered_fits(self, name: str) -> tuple[PlannedFit, ...]:
+    def ordered_fits(self, name: str) -> tuple[ScoredFit, ...]:
         """The fits of an endpoint, the primary model first, then the order of the plan."""
         first = self.primary_fit(name)
         fits = self.endpoints[name].fits.values()
@@ -95,6 +95,7 @@ def read_evidence(
     crosschecks: Sequence[str],
     sites: Sequence[str],
     fits: Sequence[str],
+    scores: Sequence[str],
     sheet: Sequence[Mapping[str, Any]],
     digests: Mapping[str, str],
     packages: Mapping[str, str],
@@ -107,11 +108,9 @@ def read_evidence(
         "crosscheck": _by_endpoint(crosschecks, CrossCheck),
         "sites": _by_endpoint(sites, SiteResults),
     }
-    fitted = {}
-    for path in fits:
-        fit = read_result(path, PlannedFit)
-        fitted[fit.endpoint, fit.model] = fit
-    _require_all(plan, by_kind, fitted)
+    fitted = _by_model(fits, PlannedFit)
+    scored = _by_model(scores, PlannedScore)
+    _require_all(plan, by_kind, {"fit": fitted, "score": scored})
     endpoints = {
         name: EndpointEvidence(
             name,
@@ -120,7 +119,7 @@ def read_evidence(
             by_kind["replication"][name],
             by_kind["crosscheck"][name],
             by_kind["sites"][name],
-            {model: fitted[name, model] for model in plan.models},
+            {m: with_score(fitted[name, m], scored[name, m]) for m in plan.models},
         )
         for name in plan.endpoints
     }
@@ -141,12 +140,17 @@ def _by_endpoint(paths: Sequence[str], kind: type[Any]) -> dict[str, Any]:
     return {result.endpoint: result for result in results}
 
 
+def _by_model(paths: Sequence[str], kind: type[Any]) -> dict[tuple[str, str], Any]:
+    results = [read_result(path, kind) for path in paths]
+    return {(result.endpoint, result.model): result for result in results}
+
+
 def _require_all(
     plan: Plan,
     by_kind: Mapping[str, Mapping[str, Any]],
-    fitted: Mapping[tuple[str, str], PlannedFit],
+    by_model: Mapping[str, Mapping[tuple[str, str], Any]],
 ) -> None:
-    """Every endpoint has every result, every model its fit: a report leaves nothing out."""
+    """Every endpoint has every result, every model its fit and score: nothing is left out."""
     absent = [
         f"{kind} of {name}"
         for name in plan.endpoints
@@ -154,10 +158,11 @@ def _require_all(
         if name not in results
     ]
     absent += [
-        f"fit of {name}, model {model}"
+        f"{kind} of {name}, model {model}"
+        for kind, results in by_model.items()
         for name in plan.endpoints
         for model in plan.models
-        if (name, model) not in fitted
+        if (name, model) not in results
     ]
     if absent:
         raise RunError(

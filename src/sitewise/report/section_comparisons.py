@@ -1,7 +1,7 @@
 """Section 5: likelihood-ratio tests, information criteria, the use of rows."""
 
 from sitewise.inference.comparison import CriterionGroup
-from sitewise.inference.planned_fit import PlannedFit
+from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, number
 from sitewise.report.layout import Table, row, table
@@ -78,7 +78,7 @@ def criteria_table(name: str, found: CriterionGroup, i: int) -> Table:
     )
 
 
-def uses_table(name: str, fits: tuple[PlannedFit, ...]) -> Table:
+def uses_table(name: str, fits: tuple[ScoredFit, ...]) -> Table:
     """What each model made of the analysis rows; every use has a line, if only of zeros."""
     same: dict[tuple[tuple[str, int, int], ...], list[str]] = {}
     for fit in fits:
@@ -97,7 +97,7 @@ def uses_table(name: str, fits: tuple[PlannedFit, ...]) -> Table:
     )
 
 
-def _use_lines(fit: PlannedFit) -> list[tuple[str, int, int]]:
+def _use_lines(fit: ScoredFit) -> list[tuple[str, int, int]]:
     """Label, rows and patients of each use; a use that no row had is a line of zeros."""
     lines = []
     for kind in Use:

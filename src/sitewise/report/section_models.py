@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sitewise.inference.planned_fit import PlannedFit
+from sitewise.inference.planned_fit import PlannedFit, ScoredFit
 from sitewise.report import words_figures as captions
 from sitewise.report import words_models as words
 from sitewise.report.cells import (
@@ -103,14 +103,14 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
     )
 
 
-def _parts(fits: tuple[PlannedFit, ...]) -> list[tuple[PlannedFit, ...]]:
+def _parts(fits: tuple[ScoredFit, ...]) -> list[tuple[ScoredFit, ...]]:
     """As few tables as hold all models, of about one size."""
     tables = -(-len(fits) // _MODELS_A_TABLE)
     size = -(-len(fits) // tables)
     return [fits[i : i + size] for i in range(0, len(fits), size)]
 
 
-def _cautions(fits: tuple[PlannedFit, ...]) -> tuple[str, ...]:
+def _cautions(fits: tuple[ScoredFit, ...]) -> tuple[str, ...]:
     """Cautions of the fits; the same words of several models once."""
     told: dict[str, list[str]] = {}
     for fit in fits:
@@ -186,7 +186,7 @@ def _components(e: Evidence, fit: PlannedFit) -> Table:
     )
 
 
-def _side_by_side(e: Evidence, name: str, fits: tuple[PlannedFit, ...]) -> Table:
+def _side_by_side(e: Evidence, name: str, fits: tuple[ScoredFit, ...]) -> Table:
     rows = []
     columns = estimate_columns(e, e.endpoint(name).unit)
     what = contrast_name(e, e.primary_fit(name).answer)
@@ -246,7 +246,7 @@ def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
     )
 
 
-def _all(e: Evidence, name: str, fits: tuple[PlannedFit, ...], part: int) -> Table:
+def _all(e: Evidence, name: str, fits: tuple[ScoredFit, ...], part: int) -> Table:
     columns = [("", "text"), *((fit.model, "mixed") for fit in fits)]
     rows = [group("Fixed effects: estimate (SE)", len(columns))]
     levels = {k: v for fit in fits for k, v in fit.fit.levels.items()}

@@ -1,16 +1,17 @@
 """Section 7: the second engine."""
 
+import math
 from dataclasses import dataclass
 
-from sitewise.classical.result import Replication
+from sitewise.classical.result import ReplicatedNumber, Replication
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, difference, number
 from sitewise.report.layout import Table, row, table
 from sitewise.report.standing import standing
 from sitewise.report.words_models import coefficient
+from sitewise.report.words_replication import FIRST_ENGINE, KINDS, package, sentence, warned
 
-FIRST_ENGINE = "mixedlm + sitewise.lmm"
-_KINDS = ("loglik", "fixef", "se", "variance")
+_VERDICTS = {"not expressible": "not replicated", "skipped": "not replicated"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ def replications(e: Evidence) -> tuple[ReplicationOf, ...]:
     made = []
     for name, own in e.endpoints.items():
         rows = own.replications.rows
-        texts = [sentence(r) for r in rows if r.status in ("disagrees", "failed")]
-        texts += [_warned(r) for r in rows if r.warnings]
+        texts = [sentence(r) for r in rows if r.status != "agrees"]
+        texts += [warned(r) for r in rows if r.warnings]
         primary = next((r for r in rows if r.model == e.plan.primary.model and r.numbers), None)
         shown = primary or next((r for r in rows if r.numbers), None)
         made.append(
@@ -45,25 +46,6 @@ def replications(e: Evidence) -> tuple[ReplicationOf, ...]:
     return tuple(made)
 
 
-def _warned(r: Replication) -> str:
-    """What the second engine warned of, and whether it got there all the same."""
-    text = f"{r.endpoint}, {r.model}: {r.engine} warned: {'; '.join(r.warnings)}."
-    if r.status == "agrees" and any("broke down" in w for w in r.warnings):
-        text += " Another of its optimisers converged, and its numbers, in the table, agree."
-    return text
-
-
-def sentence(r: Replication) -> str:
-    """What a replication that did not agree means."""
-    if r.status == "disagrees":
-        return (
-            f"{r.endpoint}, {r.model}: the engines disagree; {r.stopped_short} has the lower"
-            " log-likelihood and stopped short of the optimum, so that its numbers are not a check"
-            f" of the other's. {r.reason}".rstrip()
-        )
-    return f"{r.endpoint}, {r.model}: {r.status}. {r.reason}"
-
-
 def _summary(name: str, found: tuple[Replication, ...]) -> Table:
     rows = []
     for r in found:
@@ -73,26 +55,35 @@ def _summary(name: str, found: tuple[Replication, ...]) -> Table:
             if loglik
             else (NONE, NONE, NONE)
         )
-        why = "" if r.status == "agrees" else r.reason
-        rows.append(row(r.model, *numbers, r.status, r.stopped_short or NONE, why))
-    engine = second_engine(found[0].engine) if found else "Second engine"
-    versions = dict.fromkeys(f"{second_engine(r.engine)} {r.engine_version}".strip() for r in found)
-    tolerance = next((f"{r.tolerance:g}" for r in found), "")
+        largest = (_largest(r.numbers, kind) for kind in ("fixef", "se", "variance"))
+        engine = package(r.engine) if r.numbers else NONE
+        verdict = _VERDICTS.get(r.status, r.status)
+        rows.append(row(r.model, engine, *numbers, *largest, verdict, r.stopped_short or NONE))
+    versions = dict.fromkeys(f"{package(r.engine)} {r.engine_version}" for r in found if r.numbers)
+    limits = next((f"{r.tolerance:g}" for r in found), "")
+    others = next((f"{r.tolerance_numbers:g}" for r in found), "")
     return table(
         f"tbl-replication-{name}",
-        f"Log-likelihoods of both engines, {name}",
+        f"Every model by both engines, {name}",
         [
             ("Model", "text"),
-            (FIRST_ENGINE, "number"),
-            (engine, "number"),
+            ("Second engine", "text"),
+            (f"Log-likelihood, {FIRST_ENGINE}", "number"),
+            ("Second", "number"),
             ("Difference", "mixed"),
+            ("Estimates", "mixed"),
+            ("SEs", "mixed"),
+            ("Variances", "mixed"),
             ("Verdict", "text"),
             ("Stopped short", "text"),
-            ("Why", "text"),
         ],
         rows,
         notes=[
-            f"Engines disagree where log-likelihoods differ by more than {tolerance}.",
+            "Estimates, SEs, variances: the largest difference of each kind, of estimates in"
+            " standard errors, of the others as a share of themselves (of a variance below a"
+            " hundredth of the residual one, as a share of that).",
+            f"Engines disagree where log-likelihoods differ by more than {limits}, or another"
+            f" number by more than {others} on that scale.",
             *(f"Second engine: {v}." for v in versions),
         ],
         file="replication.csv",
@@ -100,23 +91,23 @@ def _summary(name: str, found: tuple[Replication, ...]) -> Table:
     )
 
 
-def second_engine(engine: str) -> str:
-    """The package of the second engine, without its optimiser: `statsmodels`."""
-    return engine.split(" ", 1)[0]
+def _largest(numbers: tuple[ReplicatedNumber, ...], kind: str) -> str:
+    """The difference furthest from 0; none where one could not be formed."""
+    own = [abs(n.relative) for n in numbers if n.kind == kind]
+    return NONE if not own or any(map(math.isnan, own)) else difference(max(own))
 
 
 def _numbers(e: Evidence, name: str, found: Replication) -> Table:
-    labels = {"loglik": "log-likelihood", "fixef": "estimate", "se": "SE", "variance": "variance"}
     d = e.decimals(name) + 3
     rows = [
         row(
-            labels[n.kind],
+            KINDS[n.kind],
             "" if n.kind == "loglik" else _number_name(n.name, e, name),
             number(n.first, d),
             number(n.second, d),
             difference(n.difference),
         )
-        for kind in _KINDS
+        for kind in KINDS
         for n in found.numbers
         if n.kind == kind
     ]
@@ -128,7 +119,7 @@ def _numbers(e: Evidence, name: str, found: Replication) -> Table:
             ("Kind", "text"),
             ("Number", "text"),
             (FIRST_ENGINE, "number"),
-            (second_engine(found.engine), "number"),
+            (package(found.engine), "number"),
             ("Difference", "mixed"),
         ],
         rows,

@@ -174,6 +174,7 @@ def replication(e: "Evidence") -> Lines:
                 "status": r.status,
                 "reason": r.reason,
                 "stopped_short": r.stopped_short,
+                "higher": r.higher,
             }
             if not r.numbers:
                 yield key

@@ -110,6 +110,6 @@ WRITERS: dict[str, Writer] = {
          "p", "epsilon", "p_gg", "place"), lines.crosscheck),
     "complete_cases.csv": (("endpoint", "by", "level", "patients", "dropped"), lines.dropped),
     "replication.csv": (
-        (*_EM, "engine", "engine_version", "status", "reason", "stopped_short", "kind", "name",
-         "first", "second", "difference"), lines.replication),
+        (*_EM, "engine", "engine_version", "status", "reason", "stopped_short", "higher",
+         "kind", "name", "first", "second", "difference", "relative", "beyond"), lines.replication),
 }  # fmt: skip

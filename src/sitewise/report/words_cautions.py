@@ -5,6 +5,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
 from sitewise.report.words_models import singular_sentence
 from sitewise.report.words_patients import missing_sentence
+from sitewise.report.words_replication import apart
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
 
@@ -78,10 +79,7 @@ def _disagreements(evidence: Evidence) -> list[str]:
     for name, own in evidence.endpoints.items():
         for r in own.replications.rows:
             if r.status == "disagrees":
-                found.append(
-                    f"{name}, model {r.model}: the second engine ({r.engine}) disagrees;"
-                    f" {r.stopped_short} stopped short of the higher log-likelihood."
-                )
+                found.append(f"{name}, model {r.model}: {apart(r)}.")
             elif r.status == "failed":
                 found.append(f"{name}, model {r.model}: the replication failed: {r.reason}")
     return found

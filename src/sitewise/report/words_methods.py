@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import level, listed, plural
+from sitewise.report.words_replication import package
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Method:
     references: tuple[str, ...] = ()
 
 
+_SOFTWARE = {"statsmodels": "Seabold 2010", "lme4": "Bates 2015"}
 REFERENCES = {
     "Bates 2015": "Bates D, M\u00e4chler M, Bolker B, Walker S. Fitting linear mixed-effects models"
     " using lme4. Journal of Statistical Software 2015; 67(1).",
@@ -115,9 +117,10 @@ def _models(e: Evidence) -> Iterator[Method]:
         " the formula names, and of a residual; all random parts are assumed normal, random effects"
         " of different levels independent, residuals independent with one variance. Models were"
         " fitted by restricted maximum likelihood (REML) or maximum likelihood (ML) as the table of"
-        f" models says. {engine.engine} {engine.engine_version} searches for the optimum;"
-        " sitewise.lmm certifies it (gradient and curvature of the criterion there) and computes"
-        " the log-likelihood and the standard errors from the same rows. Missing readings"
+        f" models says, by sitewise.lmm {engine.engine_version}: its own likelihood, computed from"
+        " sufficient statistics, climbed by Newton's method in a trust region with exact second"
+        " derivatives, and a certificate of the optimum (gradient and curvature there). Missing"
+        " readings"
         " are assumed missing at random given the fixed part and the observed readings. A variance"
         " estimated as 0 is an estimate: its term stays.",
         "y = X\u03b2 + Zb + \u03b5,  b ~ N(0, G),  \u03b5 ~ N(0, \u03c3\u00b2I)",
@@ -126,10 +129,9 @@ def _models(e: Evidence) -> Iterator[Method]:
     yield Method(
         "Tests and intervals of fixed effects",
         f"t tests, two-sided at the {level(alpha)} level, and {e.coverage} intervals, on degrees of"
-        " freedom by Satterthwaite's approximation as lmerTest defines it, computed by sitewise.lmm"
-        " and not by the engine that searches. Intervals and p-values"
-        " are not adjusted for multiplicity, apart from the order of testing of the"
-        " endpoints below.",
+        " freedom by Satterthwaite's approximation as lmerTest defines it, computed by"
+        " sitewise.lmm. Intervals and p-values are not adjusted for multiplicity, apart from the"
+        " order of testing of the endpoints below.",
         "\u03bd = 2 Var(L\u03b2)\u00b2 / Var(Var(L\u03b2))",
         ("Satterthwaite 1946", "Kuznetsova 2017"),
     )
@@ -225,13 +227,25 @@ def _checks(e: Evidence) -> Iterator[Method]:
         " observed readings, and a right covariance.",
         references=("Greenhouse 1959", "Vallat 2018"),
     )
-    if e.plan.replication.engine != "none":
-        yield Method(
-            "Replication",
-            f"Models were fitted again by an independent engine, {e.plan.replication.engine}, up to"
-            f" {plural(e.plan.replication.max_rows, 'row')}; engines disagree where log-likelihoods"
-            f" differ by more than {e.plan.replication.tolerance:g}; the lower one stopped short."
-            " Both engines share the rows and the design columns, so that only the estimation is"
-            " independent.",
-            references=("Seabold 2010",),
-        )
+    yield from _replication(e)
+
+
+def _replication(e: Evidence) -> Iterator[Method]:
+    """The second engines that gave numbers; none where none did."""
+    rows = [r for own in e.endpoints.values() for r in own.replications.rows if r.numbers]
+    engines = list(dict.fromkeys(f"{package(r.engine)} {r.engine_version}" for r in rows))
+    if not engines:
+        return
+    used = {package(r.engine) for r in rows}
+    own = e.plan.replication
+    columns = ", and with statsmodels the columns of the design too" * ("statsmodels" in used)
+    yield Method(
+        "Replication",
+        f"Models were fitted again by independent software ({listed(engines)}), up to"
+        f" {plural(own.max_rows, 'row')}. Engines disagree where log-likelihoods differ by more"
+        f" than {own.tolerance:g} (the lower one stopped short), an estimate by more than"
+        f" {own.tolerance_numbers:g} standard errors, or a standard error or variance by more than"
+        f" that share of itself. The rows are shared{columns}; the likelihood, its optimum, the"
+        " estimates and the standard errors are each engine's own.",
+        references=tuple(_SOFTWARE[name] for name in _SOFTWARE if name in used),
+    )

@@ -26,6 +26,7 @@ def jobs_of(context: Context) -> list[Job]:
     plan = context.plan
     found = [
         *_reading(list(context.batches)),
+        *_moments(list(context.batches), list(plan.endpoints), list(plan.models)),
         *(job for endpoint in plan.endpoints for job in _fits(endpoint, list(plan.models))),
         *(job for endpoint in plan.endpoints for job in _conclusions(endpoint)),
         *_pages(list(plan.endpoints)),
@@ -51,11 +52,21 @@ def _reading(batches: list[str]) -> Iterator[Job]:
     yield Job("describe", ("tables/description.json",))
 
 
+def _moments(batches: list[str], endpoints: list[str], models: list[str]) -> Iterator[Job]:
+    for batch in batches:
+        stems = [f"models/{e}/{m}/moments/{batch}" for e in endpoints for m in models]
+        made = [f"{stem}.{kind}" for kind in ("npz", "json") for stem in stems]
+        made += [f"models/{endpoint}/wide/{batch}.parquet" for endpoint in endpoints]
+        yield Job("moments", tuple(made), {"batch": batch})
+
+
 def _fits(endpoint: str, models: list[str]) -> Iterator[Job]:
-    for model in models:
-        stem = f"models/{endpoint}/{model}"
-        made = (f"{stem}/fit.json", f"{stem}/use.parquet", f"{stem}/ranef.parquet")
-        yield Job("fit", made, {"endpoint": endpoint, "model": model})
+    stems = {model: f"models/{endpoint}/{model}" for model in models}
+    for model, stem in stems.items():
+        yield Job("fit", (f"{stem}/fit.json",), {"endpoint": endpoint, "model": model})
+    kinds = ("score.json", "use.parquet", "ranef.parquet")
+    made = tuple(f"{stem}/{kind}" for kind in kinds for stem in stems.values())
+    yield Job("score", made, {"endpoint": endpoint})
 
 
 def _conclusions(endpoint: str) -> Iterator[Job]:

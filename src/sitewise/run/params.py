@@ -19,9 +19,9 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     """Params of one job by name.
 
     plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
-    lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch,
-    check_trial `left_out` (stratification factors by model), report and seal have `digests` (plan,
-    data, code, lock), report also `sheet`, `templates`, `packages`.
+    lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, moments
+    `sites` (their names), check_trial `left_out` (stratification factors by model), report and seal
+    have `digests` (plan, data, code, lock), report also `sheet`, `templates`, `packages`.
     """
     params: dict[str, Any] = {
         "plan": part_data(
@@ -37,6 +37,8 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         sites = context.batches[wildcards["batch"]]
         params["sites"] = [vars(site) for site in sites]
         params["raw"] = [f"{site.file}:{context.raw[site.file]}" for site in sites]
+    if rule == "moments":
+        params["sites"] = [site.siteid for site in context.batches[wildcards["batch"]]]
     if rule == "check_trial":
         params["left_out"] = factors_left_out(context.plan)
     if rule in ("report", "seal"):

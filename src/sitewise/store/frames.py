@@ -3,8 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sitewise.terms import SITEID
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+
+
+ROW_GROUP = 1 << 18  # rows; a reader of some sites holds one such group at a time
 
 
 def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
@@ -13,7 +20,8 @@ def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(table, path, compression="zstd", version="2.6", store_schema=False)
+    pq.write_table(table, path, compression="zstd", version="2.6", store_schema=False,
+                   row_group_size=ROW_GROUP)  # fmt: skip
 
 
 def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFrame":
@@ -22,6 +30,29 @@ def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
 
     frame: pd.DataFrame = pq.read_table(path, columns=columns, use_threads=False).to_pandas()
     return frame
+
+
+def read_sites(path: str | Path, sites: "Sequence[str]") -> "pd.DataFrame":
+    """The rows of some sites (SITEID), in the file's order; others are not kept in memory."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    wanted = pa.array(list(sites), pa.string())
+    with pq.ParquetFile(path) as file:
+        kept = [file.schema_arrow.empty_table()]
+        for i in range(file.metadata.num_row_groups):
+            group = file.read_row_group(i, use_threads=False)
+            kept.append(group.filter(pc.is_in(group[SITEID].cast(pa.string()), value_set=wanted)))
+    frame: pd.DataFrame = pa.concat_tables(kept).to_pandas()
+    return frame
+
+
+def read_frames(paths: "Sequence[str | Path]") -> "pd.DataFrame":
+    """Read frames from Parquet and set them one below the other; columns are those of any."""
+    import pandas as pd
+
+    return pd.concat([read_frame(path) for path in paths], ignore_index=True)
 
 
 def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:

@@ -3,6 +3,7 @@
 The models and all their relatives select by this, so that they see the same rows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,25 @@ def select_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
 
     Raises ModelError where the endpoint has no rows, or none is left.
     """
+    found = judge_rows(plan, frame, endpoint, model)
+    if not found.candidate.any():
+        reasons = found.reasons.tolist()
+        raise no_rows(endpoint, model, {r: reasons.count(r) for r in dict.fromkeys(reasons)})
+    return found
+
+
+def no_rows(endpoint: str, model: str, reasons: Mapping[str, int]) -> ModelError:
+    """What is said of a model without a row. reasons: number of rows by why they can't be used."""
+    counts = ", ".join(f"{number} {reason}" for reason, number in reasons.items())
+    return ModelError(
+        f"The model {model} has no rows of {endpoint}.",
+        [Problem(f"{sum(reasons.values())} analysis rows: {counts or 'none at all'}",
+                 where=f"models.{model}", fix="see the findings, and the set's rule")],
+    )  # fmt: skip
+
+
+def judge_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> Selection:
+    """As `select_rows`, also where no row is left, as in a batch may be."""
     rows = frame[frame[PARAMCD] == endpoint].reset_index(drop=True)
     name = plan.models[model].set
     reasons = np.full(len(rows), "", dtype=object)
@@ -70,17 +90,7 @@ def select_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
         week = plan.baseline_visit.week
         early = [visit.name for visit in plan.visits if visit.week < week]
         exclude(rows[AVISIT].isin(early), "before baseline")
-    candidate = reasons == ""
-    if not candidate.any():
-        counts = ", ".join(
-            f"{int((reasons == reason).sum())} {reason}" for reason in dict.fromkeys(reasons)
-        )
-        raise ModelError(
-            f"The model {model} has no rows of {endpoint}.",
-            [Problem(f"{len(rows)} analysis rows: {counts or 'none at all'}",
-                     where=f"models.{model}", fix="see the findings, and the set's rule")],
-        )  # fmt: skip
-    return Selection(rows, candidate, reasons)
+    return Selection(rows, reasons == "", reasons)
 
 
 def outcome_visits(plan: Plan) -> tuple[Visit, ...]:

@@ -9,17 +9,16 @@ import pytest
 from sitewise.errors import ModelError
 from sitewise.inference.cautions import (
     line_misfit,
-    missed_by_line,
     site_by_visit,
     stratification,
     uneven_spread,
 )
 from sitewise.inference.compare import compare_models
 from sitewise.inference.fitting import PlannedResult, check_models, fit_planned, model_notes
+from sitewise.inference.planned_fit import MissedVisit
 from sitewise.lmm.formula import parse_formula
 from sitewise.plan.load import read_yaml
 from sitewise.plan.model import Plan
-from sitewise.plan.parts import part_data, read_part
 
 
 @pytest.fixture
@@ -69,8 +68,7 @@ def with_base(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit(plan: Plan, frame: pd.DataFrame) -> PlannedResult:
-    part = read_part(part_data(plan, "fit", endpoint="SYSBP", model="m"))
-    return fit_planned(part, frame, "SYSBP", "m")
+    return fit_planned(plan, frame, "SYSBP", "m")
 
 
 MIXED = "AVAL ~ AVISIT*TRT01P + (1 | SITEID) + (1 | USUBJID)"
@@ -298,14 +296,8 @@ def test_stratification_by_site(data: dict[str, Any]) -> None:
 
 
 def test_line_misfit_names_the_visits() -> None:
-    rng = np.random.default_rng(2)
-    rest = {"a": rng.normal(2, 1, 200), "b": rng.normal(0, 1, 200)}
-    missed = missed_by_line(parse_formula("AVAL ~ WEEK + (1 | SITEID)"), rest)
-    assert [one.visit for one in missed] == ["a"]
-    (text,) = line_misfit(missed)
-    assert "a by +" in text
-    assert "b by" not in text
-    assert missed_by_line(parse_formula("AVAL ~ AVISIT + (1 | SITEID)"), rest) == ()
+    (text,) = line_misfit((MissedVisit("a", 2.04), MissedVisit("b", -3.0)))
+    assert "a by +2.0, b by -3.0" in text
     assert list(line_misfit(())) == []
 
 
@@ -314,7 +306,15 @@ def test_a_missed_line_is_in_the_result(data: dict[str, Any]) -> None:
     bent = with_base(frame.assign(AVAL=frame["AVAL"] + 20 * (frame["AVISIT"] == "Month 6")))
     formula = "AVAL ~ WEEK*TRT01P + (1 | SITEID) + (1 | USUBJID)"
     planned = fit(plan_with(data, formula), bent).planned
-    assert "Month 6" in [one.visit for one in planned.missed]
+    # The definition, on the rows themselves.
+    beta = {e.name: e.estimate for e in planned.fit.fixef}
+    active = (bent["TRT01P"] == "TASSH+HIC").astype(float)
+    line = beta["(Intercept)"] + beta["WEEK"] * bent["WEEK"]
+    line += active * (beta["TRT01PTASSH+HIC"] + beta["WEEK:TRT01PTASSH+HIC"] * bent["WEEK"])
+    at = (bent["AVAL"] - line).groupby(bent["AVISIT"])
+    far = {v: m for v, m in at.mean().items() if abs(m) > 3 * at.std()[v] / np.sqrt(at.size()[v])}
+    assert {one.visit: one.distance for one in planned.missed} == pytest.approx(far, abs=1e-9)
+    assert "Month 6" in far
     assert any("straight line in WEEK misses" in text for text in planned.cautions)
     assert fit(plan_with(data, MIXED), bent).planned.missed == ()
 

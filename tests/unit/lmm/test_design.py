@@ -39,7 +39,7 @@ def test_interactions_name_factors_in_order_of_appearance() -> None:
 def test_no_intercept_gives_every_level() -> None:
     design = build_design("y ~ 0 + arm + (0 + arm | site)", frame(), LEVELS)
     assert design.names == ("armHIC", "armTASSH+HIC")
-    assert design.blocks[0].names == ("armHIC", "armTASSH+HIC")
+    assert [c.name for c in design.terms[0].columns] == ["armHIC", "armTASSH+HIC"]
 
 
 def test_fixed_rows_are_rows_of_x() -> None:
@@ -63,7 +63,7 @@ def test_missing_cells_drop_rows_and_say_why() -> None:
         "y": [5], "age": [0, 5], "patient": [7],
     }  # fmt: skip
     assert len(design.y) == len(data) - 3
-    assert design.blocks[0].codes.dtype == np.int64
+    assert design.terms[0].codes.dtype == np.int64
 
 
 def test_unused_level_is_dropped_and_named() -> None:
@@ -76,16 +76,16 @@ def test_unused_level_is_dropped_and_named() -> None:
 
 def test_interaction_grouping_and_labels() -> None:
     design = build_design("y ~ arm + (1 | site:visit)", frame(2), LEVELS)
-    assert design.blocks[0].levels == (
+    assert design.terms[0].labels == (
         "s0:base", "s0:later [m 6]", "s1:base", "s1:later [m 6]",
     )  # fmt: skip
-    assert list(design.blocks[0].codes[:3]) == [0, 1, 0]
+    assert list(design.terms[0].codes[:3]) == [0, 1, 0]
 
 
 def test_integer_and_whole_float_groups_are_identifiers() -> None:
     data = frame()
     data["number"] = np.repeat([1.0, 2.0, 3.0, 4.0], 6)
-    assert build_design("y ~ 1 + (1 | number)", data, {}).blocks[0].levels == ("1", "2", "3", "4")
+    assert build_design("y ~ 1 + (1 | number)", data, {}).terms[0].labels == ("1", "2", "3", "4")
 
 
 def test_text_without_declared_levels_is_a_sorted_factor() -> None:
@@ -171,16 +171,15 @@ def test_confounded_groupings_and_constant_terms_are_noted() -> None:
 
 def test_what_costs_is_built_when_asked_for() -> None:
     design = build_design("y ~ visit + (1 | site) + (1 | patient)", frame(), LEVELS)
-    built = {"_aliasing", "blocks", "hierarchy", "rows", "notes"}
+    built = {"_aliasing", "hierarchy", "rows", "notes"}
     assert not built & set(vars(design))
     assert [level.group for level in design.hierarchy] == [("patient",), ("site",)]
-    assert "blocks" not in vars(design)
 
 
 def test_a_crossed_design_is_built_its_hierarchy_refused() -> None:
     data = frame().assign(rater=["a", "b", "c", "d", "a"] * 4 + ["a", "b", "c", "d"])
     design = build_design("y ~ 1 + (1 | patient) + (1 | rater)", data, LEVELS)
-    assert len(design.blocks) == 2
+    assert len(design.terms) == 2
     with pytest.raises(ModelError, match="come later"):
         _ = design.hierarchy
 
@@ -205,8 +204,6 @@ def test_residual_covariance() -> None:
     design = build_design("y ~ visit*arm + us(visit | patient)", residual_frame(), LEVELS)
     assert [level.group for level in design.hierarchy] == [("patient",)]
     assert design.hierarchy[0].effects == ()
-    with pytest.raises(ModelError, match="has no random-effects block"):
-        _ = design.blocks
 
 
 @pytest.mark.parametrize(

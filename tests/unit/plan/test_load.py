@@ -62,7 +62,6 @@ def test_all_problems_at_once(data: dict[str, Any]) -> None:
         (("df",), "kenward-roger", "Kenward-Roger"),
         (("sides",), 1, "one-sided tests"),
         (("sites", "small"), "pool", "pooling of small sites"),
-        (("replication", "engine"), "lme4", "replication by R"),
     ],
 )
 def test_what_is_not_implemented_is_refused_by_name(

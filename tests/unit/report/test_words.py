@@ -6,10 +6,12 @@ import pytest
 
 from sitewise.inference.icc_result import OlsBeside
 from sitewise.report import (
+    section_replication,
     words,
     words_cautions,
     words_figures,
     words_front,
+    words_methods,
     words_models,
     words_patients,
     words_sites,
@@ -173,8 +175,28 @@ def test_site_set_aside_is_named_first(evidence_of) -> None:
     assert first == "Site 002 was set aside, with its 160 readings: column `sbp` is missing"
 
 
-def test_disagreement_names_who_stopped_short(evidence_of) -> None:
-    assert any("statsmodels stopped short" in c for c in words_cautions.cautions(evidence_of()))
+def test_a_disagreement_is_on_the_first_page_with_the_higher_likelihood(evidence_of) -> None:
+    found = next(c for c in words_cautions.cautions(evidence_of()) if "tolerance" in c)
+    assert found == (
+        "SYSBP, model nested: sitewise.lmm and statsmodels differ by more than the plan's"
+        " tolerance in the log-likelihood (\u22127.4\u00d710\u2070) and 1 other number (1 SE);"
+        " the log-likelihood of sitewise.lmm is the higher one."
+    )
+
+
+def test_no_replication_has_its_reason(evidence_of) -> None:
+    said = section_replication.replications(evidence_of())[0].text
+    assert said[0].endswith("stopped short of the optimum, so that its numbers are not a check of"
+                            " the other's.")  # fmt: skip
+    assert "SYSBP, slope: not replicated, because correlated slopes." in said
+
+
+def test_methods_name_the_engines_that_gave_numbers(evidence_of) -> None:
+    e = evidence_of()
+    methods = {m.title: m for m in words_methods.methods(e)}
+    assert "statsmodels 0.15.0" in methods["Replication"].text
+    assert methods["Replication"].references == ("Seabold 2010",)
+    assert "sitewise.lmm 0.1.0" in methods["Linear mixed models"].text
 
 
 def test_convention_is_named_as_one(evidence_of) -> None:

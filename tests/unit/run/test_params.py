@@ -87,6 +87,24 @@ def test_a_change_of_one_model_does_not_fit_the_others(context: Context) -> None
     assert fits == {"fit SYSBP/slope", "fit DIABP/slope"}
 
 
+def test_how_a_model_is_fitted_and_called_makes_no_moments_anew(context: Context) -> None:
+    models = dict(context.plan.models)
+    models["slope"] = models["slope"].model_copy(update={"reml": False, "label": "Slopes"})
+    after = replace(context, plan=context.plan.model_copy(update={"models": models}))
+    assert not rules_of(changed(context, after)) & {"moments", "score"}
+    models["slope"] = models["slope"].model_copy(update={"formula": "AVAL ~ WEEK + (1 | SITEID)"})
+    after = replace(context, plan=context.plan.model_copy(update={"models": models}))
+    assert rules_of(changed(context, after)) >= {"moments", "fit", "score"}
+
+
+def test_moments_know_the_hospitals_of_their_batch(context: Context) -> None:
+    jobs = [job for job in jobs_of(context) if job.rule == "moments"]
+    named = [job_params(context, "moments", job.wildcards)["sites"] for job in jobs]
+    assert sorted(name for own in named for name in own) == sorted(
+        site.siteid for site in context.sheet.sites
+    )
+
+
 def rules_of(found: dict[str, set[str]]) -> set[str]:
     """Rules of the changed jobs, but for those that print the plan's digest."""
     return {job.split()[0] for job, names in found.items() if names != {"digests.plan"}}

@@ -1,11 +1,12 @@
-"""What MixedLM can express, and that it finds the optimum where it can."""
+"""What statsmodels MixedLM can express, and that it finds the optimum where it can."""
 
 import warnings
 
 import numpy as np
 import pytest
 
-from sitewise.classical.second_engine import Term, fit_mixedlm, not_expressible
+from sitewise.classical.by_statsmodels import fit_statsmodels, not_expressible
+from sitewise.classical.second_fit import Term
 from sitewise.errors import ModelError
 
 SITE = np.repeat([0, 1, 2, 3], 6)
@@ -68,7 +69,7 @@ def test_balanced_nested_has_the_anova_variances():
     ms_patient = 3 * ((patients - np.repeat(sites, 2)) ** 2).sum() / 4
     ms_rest = ((y - patients[PATIENT]) ** 2).sum() / 16
     assert ms_site > ms_patient > ms_rest
-    found = fit_mixedlm(
+    found = fit_statsmodels(
         y, ONE, [intercept("SITEID", SITE), intercept("USUBJID", PATIENT)], reml=True
     )
     assert found.variances["SITEID", "(Intercept)"] == pytest.approx(
@@ -89,8 +90,8 @@ def test_unit_of_the_slope_does_not_matter():
     days = Term("USUBJID", ("(Intercept)", "WEEK"), PATIENT, SLOPE * [1.0, 365.0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a method that stops short is followed by another
-        weeks = fit_mixedlm(y, X, [slope("USUBJID", PATIENT)], reml=True)
-        other = fit_mixedlm(y, X, [days], reml=True)
+        weeks = fit_statsmodels(y, X, [slope("USUBJID", PATIENT)], reml=True)
+        other = fit_statsmodels(y, X, [days], reml=True)
     assert other.loglik == pytest.approx(weeks.loglik, abs=1e-6)
     assert other.variances["USUBJID", "WEEK"] * 365**2 == pytest.approx(
         weeks.variances["USUBJID", "WEEK"], rel=1e-3
@@ -103,10 +104,10 @@ def test_variance_of_zero_is_no_crash():
     y = y - y.reshape(4, 6).mean(axis=1)[SITE]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        both = fit_mixedlm(
+        both = fit_statsmodels(
             y, ONE, [intercept("SITEID", SITE), intercept("USUBJID", PATIENT)], reml=True
         )
-        alone = fit_mixedlm(y, ONE, [intercept("USUBJID", PATIENT)], reml=True)
+        alone = fit_statsmodels(y, ONE, [intercept("USUBJID", PATIENT)], reml=True)
     assert caught
     assert both.variances["SITEID", "(Intercept)"] == pytest.approx(0.0, abs=1e-2)
     assert both.loglik == pytest.approx(alone.loglik, abs=1e-3)
@@ -120,4 +121,4 @@ def test_breakdown_of_every_method_is_a_model_error(monkeypatch):
 
     monkeypatch.setattr(MixedLM, "fit", broken)
     with pytest.warns(UserWarning, match="broke down"), pytest.raises(ModelError):
-        fit_mixedlm(balanced(), ONE, [intercept("USUBJID", PATIENT)], reml=True)
+        fit_statsmodels(balanced(), ONE, [intercept("USUBJID", PATIENT)], reml=True)

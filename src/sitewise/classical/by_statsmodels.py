@@ -7,11 +7,12 @@ likelihood, its derivatives, the optimum and the covariance are statsmodels' own
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sitewise.classical.second_fit import SecondFit, Term
 from sitewise.errors import ModelError
 
 if TYPE_CHECKING:
@@ -20,43 +21,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-ENGINE = "statsmodels MixedLM"
+ENGINE = "statsmodels"
 # Gradient methods first; powell needs no gradient, and finds its way where they stop.
 METHODS: tuple[tuple[str, dict[str, float]], ...] = (
     ("lbfgs", {}),
     ("bfgs", {"gtol": 1e-8}),
     ("powell", {}),
 )
-
-
-@dataclass(frozen=True)
-class Term:
-    """One term `(columns | group)`.
-
-    code: shape (n,), the level of each row, 0..levels-1. Z: shape (n, q), one column a name.
-    """
-
-    group: str
-    columns: tuple[str, ...]
-    code: "Ints"
-    Z: "Floats"
-
-
-@dataclass(frozen=True)
-class SecondFit:
-    """What statsmodels found.
-
-    fixef, se: shape (p,), order of the columns of X. variances: (group, column) -> variance,
-    covariances between columns left out. method: the optimiser that reached the best likelihood.
-    """
-
-    loglik: float
-    fixef: tuple[float, ...]
-    se: tuple[float, ...]
-    variances: dict[tuple[str, str], float]
-    sigma2: float
-    converged: bool
-    method: str
 
 
 def not_expressible(terms: Sequence[Term]) -> str:
@@ -84,7 +55,7 @@ def not_expressible(terms: Sequence[Term]) -> str:
     return ""
 
 
-def fit_mixedlm(
+def fit_statsmodels(
     y: "Floats", X: "Floats", terms: Sequence[Term], *, reml: bool, enough: float = math.inf
 ) -> SecondFit:
     """Climb by lbfgs, then bfgs, then powell, each from the best end so far; keep the highest.
@@ -174,15 +145,18 @@ def _variances(
 
 
 def _second_fit(end: tuple[str, Any], variances: dict[tuple[str, str], float], p: int) -> SecondFit:
+    from importlib.metadata import version
+
     method, result = end
     return SecondFit(
+        engine=f"{ENGINE} MixedLM ({method})",
+        version=version(ENGINE),
         loglik=float(result.llf),
         fixef=tuple(float(v) for v in result.fe_params),
         se=tuple(float(v) for v in np.asarray(result.bse)[:p]),
         variances=variances,
         sigma2=float(result.scale),
         converged=bool(result.converged),
-        method=method,
     )
 
 

@@ -1,17 +1,14 @@
-"""The likelihood and its derivatives against dense textbook computations."""
+"""Fits of designs, and the deviance as a function of theta, against n x n matrices."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sitewise.errors import ModelError
-from sitewise.lmm.derivatives import derive
+from sitewise.lmm.columns import column_values
 from sitewise.lmm.design import Design, build_design
+from sitewise.lmm.designed import deviance_of_theta
 from sitewise.lmm.fit import fit_design, fit_formula
-from sitewise.lmm.optimum import singularity
-from sitewise.lmm.profile import Profile, factors, restricted_deviance
-from sitewise.lmm.satterthwaite import satterthwaite
-from sitewise.lmm.search import Search
 
 LEVELS = {"visit": ["v0", "v1", "v2"], "arm": ["A", "B"]}
 
@@ -36,17 +33,36 @@ FORMULAS = [
     "y ~ visit*arm + (1 | site) + (1 | patient)",
     "y ~ week*arm + (1 | site:visit) + (1 | site) + (1 + week | patient)",
     "y ~ week + (1 + week | site) + (1 + week | patient)",
-    "y ~ arm + (1 | visit) + (1 | site)",
+    "y ~ arm + (1 | visit:site) + (1 | site)",
     "y ~ arm + (1 | patient) + (0 + week | patient)",
 ]
+
+
+def columns(design: Design) -> list[np.ndarray]:
+    return [column_values(term.columns, design.data) for term in design.terms]
+
+
+def factors(design: Design, theta: np.ndarray) -> list[np.ndarray]:
+    """Relative Cholesky factors, term by term, by lme4's order: lower triangles by column."""
+    found, rest = [], list(theta)
+    for term in design.terms:
+        q = len(term.columns)
+        factor = np.zeros((q, q))
+        for j in range(q):
+            for i in range(j, q):
+                factor[i, j] = rest.pop(0)
+        found.append(factor)
+    return found
 
 
 def dense(design: Design, theta: np.ndarray, reml: bool) -> tuple[float, np.ndarray, float]:
     """-2 log-likelihood by the n x n covariance; (X'V^-1X)^-1 and sigma^2."""
     V = np.eye(len(design.y))
-    for block, factor in zip(design.blocks, factors(design.blocks, theta), strict=True):
-        same = block.codes[:, None] == block.codes[None, :]
-        V += same * (block.values @ factor @ factor.T @ block.values.T)
+    for term, values, factor in zip(
+        design.terms, columns(design), factors(design, theta), strict=True
+    ):
+        same = term.codes[:, None] == term.codes[None, :]
+        V += same * (values @ factor @ factor.T @ values.T)
     inverse = np.linalg.inv(V)
     A = design.X.T @ inverse @ design.X
     beta = np.linalg.solve(A, design.X.T @ inverse @ design.y)
@@ -59,7 +75,7 @@ def dense(design: Design, theta: np.ndarray, reml: bool) -> tuple[float, np.ndar
 
 
 def thetas(design: Design) -> list[np.ndarray]:
-    m = sum(len(b.names) * (len(b.names) + 1) // 2 for b in design.blocks)
+    m = sum(len(t.columns) * (len(t.columns) + 1) // 2 for t in design.terms)
     rng = np.random.default_rng(m)
     return [rng.uniform(-0.5, 1, m), np.zeros(m), np.eye(m)[0] * 0.7]
 
@@ -68,7 +84,7 @@ def thetas(design: Design) -> list[np.ndarray]:
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_deviance_is_that_of_the_dense_covariance(formula: str, reml: bool) -> None:
     design = build_design(formula, simulate(1), LEVELS)
-    deviance = restricted_deviance(design, reml)
+    deviance = deviance_of_theta(design, reml)
     for theta in thetas(design):  # the boundary included
         assert deviance(theta) == pytest.approx(dense(design, theta, reml)[0], abs=1e-8)
 
@@ -83,45 +99,21 @@ def test_fit_reports_the_state_at_its_theta(formula: str) -> None:
     np.testing.assert_allclose(np.array(fit.vcov), inverse * sigma2, rtol=1e-7, atol=1e-12)
 
 
-@pytest.mark.parametrize("formula", FORMULAS[:3])
-def test_derivatives_against_other_steps(formula: str) -> None:
-    """Gradient and Hessian by plain central differences of the dense deviance."""
-    design = build_design(formula, simulate(3), LEVELS)
-    profile = Profile(design)
-    external = np.abs(thetas(design)[0]) + 0.2
-    theta = profile.to_internal(external)
-    found = derive(profile, theta, True)
-    m = len(theta)
-
-    def f(move: np.ndarray) -> float:
-        moved = profile.to_external(theta + found.unit * move)
-        return dense(design, moved, True)[0]
-
-    h, unit = 1e-4, np.eye(m)
-    gradient = [(f(h * e) - f(-h * e)) / (2 * h) for e in unit]
-    np.testing.assert_allclose(found.gradient, gradient, rtol=1e-5, atol=1e-4)
-    h = 2e-3
-    hessian = [
-        [(f(h * (a + b)) - f(h * (a - b)) - f(h * (b - a)) + f(-h * (a + b))) / (4 * h * h)
-         for a in unit] for b in unit
-    ]  # fmt: skip
-    np.testing.assert_allclose(found.hessian, hessian, rtol=1e-3, atol=2e-2)
-
-
 def test_blups_and_their_variance_are_henderson() -> None:
     """Mixed-model equations, fixed effects known for the variance (lme4's condVar)."""
     design = build_design(FORMULAS[1], simulate(4), LEVELS)
     fitted = fit_design(design, reml=True, alpha=0.05)
     fit, n = fitted.fit, len(design.y)
     Z, D = [], []
-    for block, factor in zip(design.blocks, factors(design.blocks, np.array(fit.theta)),
-                             strict=True):  # fmt: skip
-        q = len(block.names)
-        wide = np.zeros((n, len(block.levels) * q))
+    for term, values, factor in zip(
+        design.terms, columns(design), factors(design, np.array(fit.theta)), strict=True
+    ):
+        q = len(factor)
+        wide = np.zeros((n, len(term.labels) * q))
         for j in range(q):
-            wide[np.arange(n), block.codes * q + j] = block.values[:, j]
+            wide[np.arange(n), term.codes * q + j] = values[:, j]
         Z.append(wide)
-        D.append(np.kron(np.eye(len(block.levels)), factor @ factor.T))
+        D.append(np.kron(np.eye(len(term.labels)), factor @ factor.T))
     Zall = np.hstack(Z)
     G = np.zeros((Zall.shape[1], Zall.shape[1]))
     start = 0
@@ -138,15 +130,15 @@ def test_blups_and_their_variance_are_henderson() -> None:
     np.testing.assert_allclose(fitted.residuals, design.y - fitted.fitted)
 
 
-def test_satterthwaite_agrees_with_the_engine() -> None:
-    """mixedlm's own df, computed another way, on the same canonical columns."""
+def test_satterthwaite_agrees_with_mixedlm() -> None:
+    """Its own df, computed another way, on the same columns."""
     import mixedlm
 
     design = build_design(FORMULAS[0], simulate(12, sites=20), LEVELS)
     frame = pd.DataFrame(design.X, columns=[f"x{j}" for j in range(design.X.shape[1])])
     frame = frame.assign(y=design.y, one=1.0)
-    for i, block in enumerate(design.blocks):
-        frame[f"g{i}"] = [f"l{c}" for c in block.codes]
+    for i, term in enumerate(design.terms):
+        frame[f"g{i}"] = [f"l{c}" for c in term.codes]
     names = [f"x{j}" for j in range(design.X.shape[1])]
     text = f"y ~ 0 + {' + '.join(names)} + (0 + one | g0) + (0 + one | g1)"
     model = mixedlm.lmer(text, frame)
@@ -173,63 +165,47 @@ def test_hypotheses_are_checked() -> None:
         assert text in str(error.value)
 
 
-def test_search_finds_theta_in_our_order() -> None:
-    """The engine orders triangles by row, the project by column."""
-    data = simulate(7).assign(age=lambda d: d["week"] ** 2 / 10 + d.index % 3)
-    design = build_design("y ~ 1 + (1 + week + age | site) + (1 | patient)", data, LEVELS)
-    profile = Profile(design)
-    found = Search(profile, True).run()
-    state = profile.state(found.theta)
-    assert profile.deviance(state, True) == pytest.approx(found.deviance, abs=1e-6)
-
-
-def test_search_from_a_start() -> None:
-    design = build_design(FORMULAS[2], simulate(8), LEVELS)
-    profile = Profile(design)
-    search = Search(profile, False)
-    starts = [None, np.array([0.1, 0.0, 0.1] * 2), np.array([2.0, 0.5, 1.0] * 2)]
-    ends = [search.run(start).deviance for start in starts]
-    assert max(ends) - min(ends) < 1e-4
-
-
-@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
-def test_singular_verdict_is_free_of_units(scale: float) -> None:
-    data = simulate(9).assign(week=lambda d: d["week"] * scale)
-    design = build_design("y ~ week + (1 + week | patient)", data, LEVELS)
-    profile = Profile(design)
-    inside = singularity(profile, profile.to_internal(np.array([0.8, 0.01 / scale, 0.02 / scale])))
-    assert not inside.singular
-    line = singularity(profile, profile.to_internal(np.array([0.8, 0.05 / scale, 0.0])))
-    assert (line.singular, line.kind, line.where) == (True, "correlation", "1 + week | patient")
-    none = singularity(profile, profile.to_internal(np.zeros(3)))
-    assert (none.singular, none.kind) == (True, "variance 0")
-
-
-def test_warnings_are_data_not_noise() -> None:
+def test_a_variance_of_zero_is_an_estimate() -> None:
     data = simulate(10)
     data["y"] = data["y"] - data.groupby("site")["y"].transform("mean")  # no site variance left
     fit = fit_formula("y ~ arm + (1 | site) + (1 | patient)", data, LEVELS, alpha=0.05).fit
     assert fit.converged
     assert fit.random[0].variances == (0.0,)
     assert fit.singularity.where == "1 | site"
-    assert any("singular" in text for text in fit.warnings)
-    assert fit.optimum.engine == "mixedlm"
+    assert fit.optimum.engine == "sitewise"
 
 
 def test_satterthwaite_of_least_squares_is_n_minus_p() -> None:
     data = simulate(11)
     data["y"] = data["y"] - data.groupby("site")["y"].transform("mean")
-    design = build_design("y ~ 1 + (1 | site)", data, LEVELS)
-    profile = Profile(design)
-    found = derive(profile, np.zeros(1), True)
-    assert satterthwaite(found, np.ones((1, 1)))[0] == pytest.approx(len(data) - 1, rel=1e-6)
+    fit = fit_formula("y ~ 1 + (1 | site)", data, LEVELS, alpha=0.05).fit
+    assert fit.random[0].variances == (0.0,)
+    assert fit.fixef[0].df == pytest.approx(len(data) - 1, rel=1e-6)
 
 
-def test_import_is_light() -> None:
+def test_no_theta_under_a_residual_covariance() -> None:
+    design = build_design("y ~ visit + us(visit | patient)", simulate(5), LEVELS)
+    with pytest.raises(ModelError, match="takes the place of sigma"):
+        deviance_of_theta(design, True)
+
+
+def test_import_and_fit_are_light() -> None:
+    heavy = ("pandas", "scipy", "formulaic", "mixedlm")
+    assert loaded("import sitewise.lmm.fit", heavy) == "[]"
+    code = """
+import numpy as np, pandas as pd
+from sitewise.lmm.fit import fit_formula
+y = np.random.default_rng(1).normal(size=24)
+frame = pd.DataFrame({"y": y, "g": list("abcdef") * 4, "v": ["u"] * 12 + ["w"] * 12})
+fit_formula("y ~ v + (1 | g)", frame, {"v": ["u", "w"]}, alpha=0.05)
+"""
+    assert loaded(code, ("mixedlm", "statsmodels", "scipy.stats", "matplotlib")) == "[]"
+
+
+def loaded(code: str, modules: tuple[str, ...]) -> str:
     import subprocess
     import sys
 
-    heavy = ("pandas", "scipy", "formulaic", "mixedlm")
-    code = f"import sys, sitewise.lmm.fit; print([m for m in {heavy} if m in sys.modules])"
+    code += f"\nimport sys; print([m for m in {modules} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    return found.stdout.strip()

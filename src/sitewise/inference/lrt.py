@@ -1,0 +1,193 @@
+"""`sitewise.lrt(fit0, fit1)`: likelihood-ratio tests of nested mixed models, or why none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sitewise.inference.mixture import likelihood_ratio, mixture_p, mixture_words, naive_p
+from sitewise.inference.placed import Pair, place
+from sitewise.inference.smaller import NotEmbeddedError
+from sitewise.inference.tangent import ChiBar
+from sitewise.lmm.lmmfit import LmmFit
+
+FEW_UNITS = 20
+BOOTSTRAP = 999  # draws where units are few and none are asked for
+CHI2, MIXTURE, CHI_BAR = "chi2", "mixture", "chi-bar"
+
+
+@dataclass(frozen=True)
+class BootstrapTest:
+    """The statistic refitted to outcomes drawn from the smaller model.
+
+    p: (1 + draws with a statistic as large) / (1 + draws); error: its Monte Carlo standard error.
+    statistics: (draws,). failed: draws whose search did not converge; they count as they ended.
+    """
+
+    p: float
+    error: float
+    draws: int
+    failed: int
+    seed: int
+    statistics: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LrtResult:
+    """A likelihood-ratio test.
+
+    null, full: the formulas. method: REML or ML. statistic: 2 (loglik_full - loglik_null), not
+    below 0 beyond rounding. df: difference in parameters; df_fixed: of these, fixed effects.
+    kind: chi2, mixture or chi-bar; rule: the distribution that p is of, in words. p: by that rule;
+    error: its Monte Carlo standard error, 0 where nothing was simulated. p_naive: chi2(df).
+    weights: of chi2(0), chi2(1), ..., where known. units: levels of the grouping with the fewest
+    among those tested, None where no random effect is tested. bootstrap: beside p, or None.
+    cautions: sentences.
+    """
+
+    null: str
+    full: str
+    method: str
+    loglik_null: float
+    loglik_full: float
+    statistic: float
+    df: int
+    df_fixed: int
+    kind: str
+    rule: str
+    p: float
+    error: float
+    p_naive: float
+    weights: tuple[float, ...]
+    units: int | None
+    bootstrap: BootstrapTest | None
+    cautions: tuple[str, ...]
+
+    @property
+    def p_mixture(self) -> float | None:
+        """p where a variance is tested at its boundary, None where chi-squared is the rule."""
+        return None if self.kind == CHI2 else self.p
+
+    @property
+    def p_bootstrap(self) -> float | None:
+        """p of the parametric bootstrap, None where there is none."""
+        return None if self.bootstrap is None else self.bootstrap.p
+
+    def __str__(self) -> str:
+        """The test as text."""
+        lines = [
+            f"Likelihood-ratio test ({self.method})",
+            f"  null  {self.null}: log-likelihood {self.loglik_null:.6f}",
+            f"  full  {self.full}: log-likelihood {self.loglik_full:.6f}",
+            f"  statistic {self.statistic:.6g}, {self.df} parameter(s) more",
+            f"  p = {self.p:.4g}" + (f" (Monte Carlo SE {self.error:.1g})" if self.error else "")
+            + f": {self.rule}",
+        ]  # fmt: skip
+        if self.bootstrap is not None:
+            own = self.bootstrap
+            lines.append(
+                f"  p = {own.p:.4g} (Monte Carlo SE {own.error:.1g}): parametric bootstrap, "
+                f"{own.draws} draws, seed {own.seed}"
+            )
+        return "\n".join([*lines, *(f"  {text}" for text in self.cautions)])
+
+
+def lrt(
+    fit0: LmmFit | str, fit1: LmmFit, *, bootstrap: int | None = None, seed: int = 1
+) -> LrtResult:
+    """Test fit0 within fit1.
+
+    fit0: the smaller model; or, to test all random terms and the residual covariance of fit1 at
+    once, the formula without them (`"y ~ x"`), fitted here by the likelihood of fit1. bootstrap:
+    draws of the parametric bootstrap; None: 999 where a tested grouping has fewer than 20 levels,
+    else none; 0: never. seed: of everything drawn.
+    Raises ComparisonError, with every reason, where the test would be invalid.
+    """
+    pair = place(fit0, fit1)
+    statistic = likelihood_ratio(-pair.small.deviance / 2, fit1.loglik)
+    df = fit1.npar - pair.small.npar
+    kind, rule, p, error, weights = _rule(pair, statistic, df, seed)
+    units = min((fit1.units(one.label) for one in pair.random), default=None)
+    cautions = list(_cautions(pair, units, kind))
+    own: BootstrapTest | None = None
+    asked = BOOTSTRAP if bootstrap is None else bootstrap
+    if (bootstrap is None and units is not None and units < FEW_UNITS) or (bootstrap or 0) > 0:
+        try:
+            own = _bootstrapped(pair, statistic, asked, seed)
+        except NotEmbeddedError as reason:
+            cautions.append(f"No bootstrap: {reason}.")
+    return LrtResult(
+        pair.small.text, fit1.formula, "REML" if fit1.reml else "ML", -pair.small.deviance / 2,
+        fit1.loglik, statistic, df, len(pair.fixed), kind, rule, p, error, naive_p(statistic, df),
+        weights, units, own, tuple(cautions),
+    )  # fmt: skip
+
+
+def _rule(
+    pair: Pair, statistic: float, df: int, seed: int
+) -> tuple[str, str, float, float, tuple[float, ...]]:
+    """(kind, rule in words, p, Monte Carlo error, weights)."""
+    more = len(pair.fixed)
+    if not pair.random and (not pair.null_singular or not pair.widened):
+        return CHI2, f"chi2({df})", naive_p(statistic, df), 0.0, ()
+    single = len(pair.random) == 1 and not pair.covariances and not pair.residual
+    if single and not pair.null_singular:
+        q = len(pair.random[0].partners) + more
+        weights = (*([0.0] * q), 0.5, 0.5)
+        return MIXTURE, mixture_words(q), mixture_p(statistic, q), 0.0, weights
+    try:
+        simulated = pair.chi_bar(seed)
+    except (NotEmbeddedError, np.linalg.LinAlgError) as reason:
+        rule = f"chi2({df}), too large since variances can't be negative (no mixture: {reason})"
+        return CHI2, rule, naive_p(statistic, df), 0.0, ()
+    p, error = simulated.p(statistic, more)
+    return CHI_BAR, _words(pair, simulated, more), p, error, simulated.weights
+
+
+def _words(pair: Pair, simulated: ChiBar, more: int) -> str:
+    tail = f" + chi2({more}) of the fixed effects" if more else ""
+    drawn = f"{len(simulated.shares)} projections on the tangent cone"
+    if pair.null_singular:
+        return (
+            f"the distribution at a null on the boundary ({pair.null_singular}), by {drawn}{tail}"
+        )
+    if not simulated.weights:
+        return f"chi-bar-squared on up to {simulated.J} df, by {drawn}{tail}"
+    mixed = " + ".join(f"{w:.3f} chi2({k})" for k, w in enumerate(simulated.weights) if w > 0)
+    return f"chi-bar-squared {mixed}, weights by {drawn}{tail}"
+
+
+def _bootstrapped(pair: Pair, statistic: float, draws: int, seed: int) -> BootstrapTest:
+    from sitewise.inference.bootstrap import null_statistics
+
+    statistics, failed = null_statistics(pair, draws, seed)
+    # A tie but for rounding is as large: many draws are exactly 0, as the statistic may be.
+    larger = int(np.sum(statistics >= statistic - 1e-6))
+    p = (1 + larger) / (1 + draws)
+    return BootstrapTest(p, float(np.sqrt(p * (1 - p) / draws)), draws, failed, seed, statistics)
+
+
+def _cautions(pair: Pair, units: int | None, kind: str) -> Sequence[str]:
+    found = []
+    if pair.null_singular:
+        found.append(
+            f"The smaller model is itself singular ({pair.null_singular}): the p-value takes that"
+            " variance for 0 exactly."
+        )
+    if pair.larger.singular:
+        found.append(
+            f"The larger model is singular ({pair.larger.singularity.where}): the data support"
+            " fewer random effects than it has."
+        )
+    if units is not None:
+        few = " That is few: the bootstrap stands beside it." if units < FEW_UNITS else ""
+        name = "Chi-squared" if kind == CHI2 else "The mixture"
+        found.append(f"{name} is an approximation for many units; here there are {units}.{few}")
+    if pair.fixed:
+        fewest = min((pair.larger.units(t.label) for t in pair.larger.basis.terms), default=None)
+        if fewest is not None:
+            found.append(
+                "A likelihood-ratio test of fixed effects rejects too often where units are few;"
+                f" here there are {fewest}."
+            )
+    return found

@@ -1,0 +1,94 @@
+"""What a planned fit needs rows for: use of each row, residuals, random effects (rule score)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.inference.cautions import uneven_spread
+from sitewise.inference.planned_fit import PlannedFit, PlannedScore, UseCount
+from sitewise.inference.planned_rows import table_uses
+from sitewise.plan.model import Plan
+from sitewise.terms import AVISIT, USUBJID, Use
+from sitewise.trial.selection import select_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.lmm.formula import Formula
+    from sitewise.lmm.lmmfit import LmmFit
+    from sitewise.lmm.moments import Moments
+    from sitewise.lmm.score import Predicted
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """A score with its tables.
+
+    use: one row an analysis row of the endpoint: SRCFILE, SRCROW, USUBJID, AVISIT, USE, REASON,
+    FITTED, RESIDUAL (conditional on the random effects; null unless used as outcome).
+    ranef: GROUP, LEVEL, TERM, BLUP, SE.
+    """
+
+    score: PlannedScore
+    use: "pd.DataFrame" = field(repr=False)
+    ranef: "pd.DataFrame" = field(repr=False)
+
+
+def score_batches(
+    plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, moments: "Sequence[Moments]"
+) -> ScoredRows:
+    """Score the analysis rows `frame` with the fit `planned`, without a search.
+
+    moments: those of all batches that were fitted, in the same order.
+    """
+    from sitewise.inference.batch import add_moments
+    from sitewise.lmm.record import refit_at
+
+    formula = plan.models[planned.model].formula
+    return score_fit(plan, frame, planned, refit_at(formula, add_moments(moments), planned.fit))
+
+
+def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmFit") -> ScoredRows:
+    """As `score_batches`, with the fit at hand."""
+    from sitewise.lmm.formula import formula_columns
+    from sitewise.lmm.score import score_frame
+
+    selection = select_rows(plan, frame, planned.endpoint, planned.model)
+    rows = selection.candidates
+    scored = score_frame(fit, rows)
+    lacking = {name: rows[name].isna().to_numpy() for name in formula_columns(fit.basis.formula)}
+    use = table_uses(selection, scored, {n: mask for n, mask in lacking.items() if mask.any()})
+    visit = rows[AVISIT].to_numpy(dtype=object)[scored.used]
+    visits = [v.name for v in plan.visits if (visit == v.name).any()]
+    uneven = uneven_spread(planned.fit, {v: scored.residuals[visit == v] for v in visits})
+    score = PlannedScore(planned.endpoint, planned.model, _count_uses(use), tuple(uneven))
+    return ScoredRows(score, use, _ranef_table(fit.basis.formula, scored.ranef))
+
+
+def _count_uses(use: "pd.DataFrame") -> tuple[UseCount, ...]:
+    """Rows and patients by use and reason: outcomes first, then in order of size."""
+    order = [kind.value for kind in (Use.OUTCOME, Use.BASELINE, Use.DROPPED)]
+    counts = [
+        UseCount(str(kind), str(reason), len(rows), int(rows[USUBJID].nunique()))
+        for (kind, reason), rows in use.groupby(["USE", "REASON"], sort=True)
+    ]
+    return tuple(sorted(counts, key=lambda c: (order.index(c.use), -c.rows, c.reason)))
+
+
+def _ranef_table(formula: "Formula", effects: "Iterable[Predicted]") -> "pd.DataFrame":
+    """Term by term in the order of the formula, levels sorted."""
+    import pandas as pd
+
+    rows = []
+    at = {one.label: one for one in effects}
+    for one in (at[str(spec)] for spec in formula.random):
+        order = sorted(range(len(one.labels)), key=lambda k: one.labels[k])
+        rows += [
+            (one.group, one.labels[k], name, one.blup[k, j], one.se[k, j])
+            for k in order
+            for j, name in enumerate(one.terms)
+        ]
+    table = pd.DataFrame(rows, columns=["GROUP", "LEVEL", "TERM", "BLUP", "SE"])
+    return table.astype({"BLUP": np.float64, "SE": np.float64})

@@ -1,0 +1,135 @@
+"""Random effects, fitted values and residuals of a fit, as frames."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.errors import ModelError, Problem
+from sitewise.lmm.estimates import posteriors_of
+from sitewise.lmm.structures import INSIDE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.lmm.basis import FittedTerm
+    from sitewise.lmm.lmmfit import LmmFit
+    from sitewise.lmm.score import Scored
+
+
+def ranef(fit: "LmmFit", group: str, data: "pd.DataFrame | None" = None) -> "pd.DataFrame":
+    """BLUPs of a grouping and their SEs given the data (as lme4's condVar): a row a level.
+
+    Columns: each term, then `se(term)`. Groupings above the patient need no rows; patients of a
+    scheduled trial do (`data`), since their readings are not in the moments.
+    """
+    import pandas as pd
+
+    found = [t for t in fit.basis.terms if t.group == group]
+    if not found:
+        groups = sorted({t.group for t in fit.basis.terms})
+        raise ModelError(
+            "There are no such random effects.",
+            [Problem(f"no random term has the grouping {group!r}", where=fit.formula,
+                     allowed=", ".join(groups) or "none: the model has no random term")],
+        )  # fmt: skip
+    if any(t.level == INSIDE for t in found):
+        scored = _score(fit, data, f"random effects of {group}")
+        own = {p.label: p for p in scored.ranef}
+        tables = [
+            (own[t.label].labels, t.columns, own[t.label].blup, own[t.label].se) for t in found
+        ]
+    else:
+        tables = [_level_table(fit, t) for t in found]
+    frames = []
+    for labels, columns, blup, se in tables:
+        own_frame = pd.DataFrame(blup, index=list(labels), columns=list(columns))
+        for j, name in enumerate(columns):
+            own_frame[f"se({name})"] = se[:, j]
+        frames.append(own_frame)
+    joined = pd.concat(frames, axis=1)
+    joined.index.name = group
+    return joined
+
+
+def _level_table(
+    fit: "LmmFit", term: "FittedTerm"
+) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, np.ndarray]:
+    for basis, _, posterior in posteriors_of(fit.solution):
+        if basis.label != term.label:
+            continue
+        units, q = len(term.labels), len(term.columns)
+        mean = posterior.mean.reshape(units, basis.copies, q)
+        variance = np.einsum("uqq->uq", posterior.variance).reshape(mean.shape)
+        se = np.sqrt(np.maximum(variance, 0.0))
+        if not term.across_labels:
+            return term.labels, term.columns, mean[:, 0], se[:, 0]
+        labels = np.array([f"{u}:{a}" for u in term.labels for a in term.across_labels])
+        seen = occurring(fit, term)
+        return (
+            tuple(labels[seen].tolist()), term.columns,
+            mean.reshape(-1, q)[seen], se.reshape(-1, q)[seen],
+        )  # fmt: skip
+    raise AssertionError(term.label)
+
+
+def occurring(fit: "LmmFit", term: "FittedTerm") -> np.ndarray:
+    """Which pairs of unit and across label have a reading, (units * labels,)."""
+    model = fit.solution.model
+    v = model.parameters.natural(fit.solution.phi)[model.likelihood.split.bottom]
+    at = 0
+    for basis in model.terms:
+        if basis.level == term.level and basis.label == term.label:
+            break
+        at += len(basis.R) * basis.copies if basis.level == term.level else 0
+    size = basis.copies * len(basis.R)
+    row = model.likelihood.bottom.start(v).arrow.rows[term.level]
+    own = np.einsum("uqq->uq", row[:, at : at + size, at : at + size])
+    found: np.ndarray = np.any(own.reshape(-1, len(basis.R)) > 0, axis=1)
+    return found
+
+
+def residuals(fit: "LmmFit", data: "pd.DataFrame", kind: str = "response") -> "pd.Series":
+    """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
+    if kind not in ("response", "pearson"):
+        raise ModelError(
+            "There are no such residuals.",
+            [Problem(f"kind is {kind!r}", where="residuals", allowed="response, pearson")],
+        )
+    found = by_row(fit, data, "residuals")
+    return found if kind == "response" else found / _residual_sds(fit, data)
+
+
+def _residual_sds(fit: "LmmFit", data: "pd.DataFrame") -> "float | np.ndarray":
+    if fit.sigma is not None:
+        return fit.sigma
+    slot = fit.basis.formula.residual.slot  # type: ignore[union-attr]
+    sds = dict(
+        zip(
+            fit.solution.model.slots,
+            np.sqrt(np.diag(np.asarray(fit.estimates.residual))),
+            strict=True,
+        )
+    )
+    return data[slot].astype(str).map(sds).to_numpy(dtype=np.float64)
+
+
+def by_row(fit: "LmmFit", data: "pd.DataFrame", what: str) -> "pd.Series":
+    """`fitted` or `residuals` of `sitewise.lmm.score.Scored`, by row of `data`, NaN if not used."""
+    import pandas as pd
+
+    scored = _score(fit, data, what)
+    values = np.full(len(data), np.nan)
+    values[scored.used] = getattr(scored, what)
+    return pd.Series(values, index=data.index, name=what)
+
+
+def _score(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "Scored":
+    from sitewise.lmm.score import score_frame
+
+    if data is None:
+        raise ModelError(
+            "This needs rows.",
+            [Problem(f"the moments hold no patient's readings, and {what} need them",
+                     where=fit.formula, fix="give the rows that were fitted: data=frame")],
+        )  # fmt: skip
+    return score_frame(fit, data)
