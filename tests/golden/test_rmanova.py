@@ -67,7 +67,7 @@ def test_ghana_degrees_of_freedom(ghana: CrossCheck) -> None:
     # lmerTest 3.1-3: anova(lmer(sbp ~ visit*arm + (1|site) + (1|patient))) on the 552: 28.44.
     (note,) = [note for note in ghana.notes if "Whole sites" in note]
     assert "550 denominator" in note
-    assert "28.4 (satterthwaite)" in note
+    assert "28.4 (Satterthwaite)" in note
     # The same with (1|patient) on all 757 patients: F 0.41566 on 748.83; 375.50202; 5.07968.
     arm, visit, interaction = ghana.mixed_all
     assert (arm.f, arm.df2) == pytest.approx((0.41566, 748.8326), rel=1e-5)

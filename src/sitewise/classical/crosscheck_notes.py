@@ -60,7 +60,8 @@ def site_note(plan: Plan, anova_df: float, site_df: float) -> str:
     )
     if math.isfinite(site_df):
         note += (
-            f"; with a random site intercept the same complete cases give {site_df:.1f} ({plan.df})"
+            f"; with a random site intercept the same complete cases give {site_df:.1f}"
+            f" ({plan.df.capitalize()})"
         )
     return note + (
         ". Its p for the arm is not valid here, nor are those of visit and interaction where sites"
