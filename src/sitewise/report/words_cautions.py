@@ -3,7 +3,7 @@
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
-from sitewise.report.words_models import singular_sentence
+from sitewise.report.words_models import is_linear, linear_misfit, singular_sentence
 from sitewise.report.words_patients import missing_sentence
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
@@ -17,6 +17,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_sites_set_aside(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
+        *_lines(evidence),
         *(missing_sentence(evidence, name) for name in evidence.endpoints),
         *_disagreements(evidence),
         *_singular(evidence),
@@ -71,6 +72,18 @@ def _of_primary(fit: PlannedFit) -> tuple[str, ...]:
         return fit.cautions
     stopped = f"the primary model did not converge ({fit.fit.optimum.message})"
     return (stopped, *fit.cautions)
+
+
+def _lines(evidence: Evidence) -> list[str]:
+    """Means off the straight line that the primary model assumes, one sentence an endpoint."""
+    plan = evidence.plan
+    if not is_linear(plan.models[plan.primary.model].formula):
+        return []
+    return [
+        f"{name}: {text[0].lower()}{text[1:]}"
+        for name in evidence.endpoints
+        if (text := linear_misfit(evidence, name))
+    ]
 
 
 def _disagreements(evidence: Evidence) -> list[str]:
