@@ -4,8 +4,8 @@
 #   make report TRIAL=demo_cluster       the same with whole hospitals randomised
 #   make report TRIAL=ghana DATA=FOLDER  the trial of config/ghana.yaml, its files in FOLDER
 #   make test                            everything that a change must pass
-#   make limits                          what the models estimate on very large demo trials (half
-#                                        an hour): config/demo_limits.json, demo_cluster_limits.json
+#   make limits                          what the models estimate on very large demo trials (some
+#                                        minutes): config/demo_limits.json, demo_cluster_limits.json
 #   make lock                            requirements.lock anew from pyproject.toml
 #   make clean                           forget results/ and logs/; records/ stays
 
