@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sitewise.simulate.draw import Drawn
 
 SEED = 20260701
-TRIALS = 20
+TRIALS = 6
 COPIES = 20
 
 
