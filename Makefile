@@ -1,24 +1,30 @@
 # Two commands: `make report` and `make test`. Each does all the set-up that it needs.
 #
-#   make report                          a small generated trial of three hospitals
+#   make report                          the demo trial: 500 simulated patients in 20 hospitals
+#   make report TRIAL=demo_cluster       the same with whole hospitals randomised
 #   make report TRIAL=ghana DATA=FOLDER  the trial of config/ghana.yaml, its files in FOLDER
 #   make test                            everything that a change must pass
+#   make limits                          what the models estimate on very large demo trials (some
+#                                        minutes): config/demo_limits.json, demo_cluster_limits.json
 #   make lock                            requirements.lock anew from pyproject.toml
 #   make clean                           forget results/ and logs/; records/ stays
 
-TRIAL ?= three
+TRIAL ?= demo
 DATA ?= data/$(TRIAL)
 PYTHON ?=
 BIN := .venv/bin
 SOURCES := src workflow tests
 # For the linter, which must know a plan to read the workflow.
-LINT_CONFIG := plan=config/three.yaml
+LINT_CONFIG := plan=config/demo.yaml
 
 export PYTHON
 
-.PHONY: report test setup lock clean
+.PHONY: report test setup limits lock clean
 
-report: setup $(if $(filter data/three,$(DATA)),data/three)
+# Trials whose hospital files are simulated where they are not there yet.
+SIMULATED := data/demo data/demo_cluster data/three
+
+report: setup $(filter $(SIMULATED),$(DATA))
 	@$(BIN)/sitewise run config/$(TRIAL).yaml --data "$(DATA)"
 
 test: setup
@@ -33,8 +39,18 @@ test: setup
 setup:
 	@tools/setup.sh
 
+data/demo: | setup
+	@$(BIN)/sitewise simulate data/demo
+
+data/demo_cluster: | setup
+	@$(BIN)/sitewise simulate data/demo_cluster --design cluster
+
 data/three: | setup
 	@$(BIN)/python -m sitewise.simulate.three data/three
+
+limits: setup
+	$(BIN)/python -m sitewise.inference.large_sample config/demo.yaml
+	$(BIN)/python -m sitewise.inference.large_sample config/demo_cluster.yaml
 
 lock: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -90,6 +90,7 @@ rule report:
         sheet=param("report", "sheet"),
         digests=param("report", "digests"),
         packages=param("report", "packages"),
+        limits=param("report", "limits"),
         templates=param("report", "templates"),
         code=param("report", "code"),
         lock=param("report", "lock"),

@@ -26,7 +26,8 @@ if __name__ == "__main__":
         main(
             results={name: snakemake.input[name] for name in names},
             params={
-                name: snakemake.params[name] for name in ("plan", "sheet", "digests", "packages")
+                name: snakemake.params[name]
+                for name in ("plan", "sheet", "digests", "packages", "limits")
             },
             html=snakemake.output.html,
             pdf=snakemake.output.pdf,

@@ -1,12 +1,16 @@
-"""The command line: sitewise run | check | verify."""
+"""The command line: sitewise run | check | verify | init | simulate."""
 
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+
+from sitewise.cli.failing import fail
+from sitewise.cli.init import init, note_marks
+from sitewise.cli.simulate import simulate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -91,10 +95,11 @@ def run(
 
     signal.signal(signal.SIGTERM, _as_interrupt)
     request = Request(plan, directory, data, cores, rebuild, dry_run)
+    note_marks(plan)
     try:
         outcome = run_trial(request, Console(soft_wrap=True))
     except SitewiseError as error:
-        _fail(error)
+        fail(error)
     except KeyboardInterrupt:
         typer.echo("\nStopped. What was finished is kept; run again to go on.", err=True)
         raise typer.Exit(130) from None
@@ -132,6 +137,7 @@ def check(
     try:
         if csv is not None:
             refuse_listing(csv)
+        note_marks(plan)
         checked, notes = check_trial(plan, data)
         for note in notes:
             typer.echo(f"Note on the plan: {note}")
@@ -141,9 +147,9 @@ def check(
             show_findings(error.findings, Console(), show_all=show_all, csv=csv)
         except SitewiseError as unwritten:
             typer.echo(str(unwritten), err=True)
-        _fail(error)
+        fail(error)
     except SitewiseError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command()
@@ -163,7 +169,7 @@ def verify(
     try:
         differences = differences_in(results)
     except SitewiseError as error:
-        _fail(error)
+        fail(error)
     for difference in differences:
         typer.echo(str(difference))
     if differences:
@@ -172,10 +178,8 @@ def verify(
     typer.echo(f"OK: all {len(files_in(results)) - 1} files of {results} are as sealed.")
 
 
-def _fail(error: Exception) -> NoReturn:
-    """Print an error as it is, and end with its code."""
-    typer.echo(str(error), err=True)
-    raise typer.Exit(getattr(error, "exit_code", 1))
+app.command()(init)
+app.command()(simulate)
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -99,6 +99,11 @@ class Plan(Section):
     sides: Literal[2] = Field(description="sides of the tests; only 2 is implemented")
     replication: Replication = Field(description="the second engine")
     seeds: Seeds = Field(description="seeds")
+    limits: Text | None = Field(
+        default=None,
+        description="simulated trials only: file beside the plan with what each model estimates on"
+        " a very large trial of the same generator; the appendix says how far this one is from it",
+    )
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Plan":

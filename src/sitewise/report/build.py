@@ -6,7 +6,7 @@ Inputs that `write_report` takes by name: `description` (tables/description.json
 sites.json: one an endpoint), `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
 it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to
-version).
+version), `limits` (of a simulated trial, or none).
 Outputs: `html`, `pdf`, `tables` (the files of `tables.names`).
 """
 
@@ -22,6 +22,7 @@ from sitewise.report.section_data import data
 from sitewise.report.section_end import appendix, methods_section
 from sitewise.report.section_findings import findings as findings_section
 from sitewise.report.section_front import front
+from sitewise.report.section_limits import limits_section
 from sitewise.report.section_models import formulas, models
 from sitewise.report.section_outcomes import outcomes
 from sitewise.report.section_replication import replications as replication_section
@@ -48,6 +49,7 @@ def write_report(
     sheet: Sequence[Mapping[str, Any]],
     digests: Mapping[str, str],
     packages: Mapping[str, str],
+    limits: Mapping[str, Any] | None = None,
     html: str,
     pdf: str,
     tables: Sequence[str],
@@ -68,6 +70,7 @@ def write_report(
         sheet=sheet,
         digests=digests,
         packages=packages,
+        limits=limits,
     )
     drawn = {Path(path).name: data_uri(Path(path)) for path in figures}
     sources = read_templates(templates)
@@ -99,4 +102,5 @@ def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "replications": replication_section(evidence),
         "methods": methods_section(evidence),
         "appendix": appendix(evidence),
+        "limits": limits_section(evidence),
     }

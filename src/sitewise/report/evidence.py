@@ -11,11 +11,12 @@ from sitewise.errors import Problem, RunError
 from sitewise.inference.comparison import Comparisons
 from sitewise.inference.icc_result import Iccs
 from sitewise.inference.planned_fit import PlannedFit, PlannedScore, ScoredFit, with_score
+from sitewise.plan.limits import Limits
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Endpoint
 from sitewise.report import formatting
 from sitewise.sites.result import SiteResults
-from sitewise.store.results import read_result
+from sitewise.store.results import from_plain, read_result
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description
 
@@ -39,7 +40,7 @@ class Evidence:
 
     findings: rows of findings.csv as text. endpoints: by PARAMCD, in the order of the plan.
     sheet: the sites of the site sheet. digests: `plan`, `data`, `code`, `lock`.
-    packages: name to version.
+    packages: name to version. limits: of a simulated trial.
     """
 
     plan: Plan
@@ -50,6 +51,7 @@ class Evidence:
     sheet: tuple[dict[str, Any], ...]
     digests: dict[str, str]
     packages: dict[str, str]
+    limits: Limits | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         """The plan's section of an endpoint."""
@@ -99,6 +101,7 @@ def read_evidence(
     sheet: Sequence[Mapping[str, Any]],
     digests: Mapping[str, str],
     packages: Mapping[str, str],
+    limits: Mapping[str, Any] | None = None,
 ) -> Evidence:
     """Read all results; raises RunError naming each result of the plan that is not there."""
     by_kind: dict[str, dict[str, Any]] = {
@@ -132,6 +135,7 @@ def read_evidence(
         sheet=tuple(dict(site) for site in sheet),
         digests=dict(digests),
         packages=dict(packages),
+        limits=None if limits is None else from_plain(limits, Limits),
     )
 
 

@@ -1,15 +1,19 @@
 """What to know before trusting the answer: sites and patients left out, fits, disagreements."""
 
+from collections.abc import Mapping
+
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
-from sitewise.report.words_models import singular_sentence
+from sitewise.report.words_models import is_linear, linear_misfit, singular_sentence
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
 
 MOST_MESSAGES = 3  # messages of one rule on the first page
+MOST_RULES = 3  # rules that have a sentence of their own there
+BAD_SITE = "bad site"
 
 
 def cautions(evidence: Evidence) -> tuple[str, ...]:
@@ -18,6 +22,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_sites_set_aside(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
+        *_lines(evidence),
         *(missing_sentence(evidence, name) for name in evidence.endpoints),
         *_disagreements(evidence),
         *_singular(evidence),
@@ -39,11 +44,16 @@ def _with_readings(count: int) -> str:
 
 
 def _errors(evidence: Evidence) -> list[str]:
-    """Findings of severity error, those of one rule together; the first few of their messages."""
+    """Findings of severity error: a sentence a rule, or all in one where there are many rules.
+
+    Sites that were set aside have their own sentence.
+    """
     by_rule: dict[str, list[FindingCount]] = {}
     for found in evidence.account.findings:
-        if found.severity == Severity.ERROR:
+        if found.severity == Severity.ERROR and found.rule != BAD_SITE:
             by_rule.setdefault(found.rule, []).append(found)
+    if len(by_rule) > MOST_RULES:
+        return [_all_errors(by_rule)]
     texts = []
     for rule, own in by_rule.items():
         sites = {site for found in own for site in found.sites}
@@ -55,6 +65,19 @@ def _errors(evidence: Evidence) -> list[str]:
             f"{more if len(own) > MOST_MESSAGES else ''}"
         )
     return texts
+
+
+def _all_errors(by_rule: Mapping[str, list[FindingCount]]) -> str:
+    """`131 findings of severity error at 8 sites: ...`, the commonest rules first."""
+    counts = {rule: sum(found.findings for found in own) for rule, own in by_rule.items()}
+    sites = {site for own in by_rule.values() for found in own for site in found.sites}
+    ordered = sorted(counts, key=lambda rule: (-counts[rule], rule))
+    told = listed([f"{rule} ({counts[rule]})" for rule in ordered])
+    return (
+        f"{plural(sum(counts.values()), 'finding')} of severity error at"
+        f" {plural(len(sites), 'site')}: {told}."
+        " Section 2 tells each, and what became of the readings."
+    )
 
 
 def _primary_cautions(evidence: Evidence) -> list[str]:
@@ -72,6 +95,18 @@ def _of_primary(fit: PlannedFit) -> tuple[str, ...]:
         return fit.cautions
     stopped = f"the primary model did not converge ({fit.fit.optimum.message})"
     return (stopped, *fit.cautions)
+
+
+def _lines(evidence: Evidence) -> list[str]:
+    """Means off the straight line that the primary model assumes, one sentence an endpoint."""
+    plan = evidence.plan
+    if not is_linear(plan.models[plan.primary.model].formula):
+        return []
+    return [
+        f"{name}: {text[0].lower()}{text[1:]}"
+        for name in evidence.endpoints
+        if (text := linear_misfit(evidence, name))
+    ]
 
 
 def _disagreements(evidence: Evidence) -> list[str]:

@@ -127,7 +127,7 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
     Said where, in some arm, the chord from the first to the last visit passes outside the interval
     of the mean at a visit between: a choice of words, not a test.
     """
-    linear = [name for name, m in evidence.plan.models.items() if _is_linear(m.formula)]
+    linear = [name for name, m in evidence.plan.models.items() if is_linear(m.formula)]
     bent = []
     d = evidence.decimals(endpoint)
     for arm in evidence.plan.arms.order:
@@ -146,11 +146,21 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
             bent.append(f"{arm.name} {listed(told)}")
     if not linear or not bent:
         return ""
+    primary = evidence.plan.primary.model
+    if primary in linear:
+        place = (
+            f"the primary model {primary} is such a model, so the answer is the difference between"
+            f" two lines at {evidence.plan.primary.visit}, not between the means there."
+        )
+    else:
+        place = (
+            "they stand here to describe patients' courses and for comparison, not for the primary"
+            " answer."
+        )
     return (
         f"The observed means do not lie on a straight line in week ({'; '.join(bent)})."
         f" {_models(linear)} linear in WEEK and so {'misfits' if len(linear) == 1 else 'misfit'}"
-        " these means; they stand here to describe patients' courses and for comparison, not for"
-        " the primary answer."
+        f" these means; {place}"
     )
 
 
@@ -159,7 +169,8 @@ def _fixed_part(formula: str) -> str:
     return re.sub(r"[\s+]*\([^)|]*\|[^)]*\)|\s", "", formula)
 
 
-def _is_linear(formula: str) -> bool:
+def is_linear(formula: str) -> bool:
+    """Whether the fixed part has WEEK and no factor of visits."""
     fixed = _fixed_part(formula)
     return WEEK in fixed and "AVISIT" not in fixed
 

@@ -16,6 +16,7 @@ from sitewise.audit.hashing import (
     text_sha256,
 )
 from sitewise.errors import Problem, RunError
+from sitewise.plan.limits import Limits, limits_of
 from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import Site, SiteSheet, load_sheet
@@ -32,6 +33,7 @@ class Context:
 
     data: the folder with the hospital files. project: the folder with the Snakefile.
     raw: sha256 of each hospital file by its path inside `data`, or `absent`.
+    limits: of a simulated trial.
     """
 
     plan: Plan
@@ -40,6 +42,7 @@ class Context:
     project: Path
     raw: Mapping[str, str]
     code: CodeBase
+    limits: Limits | None = None
 
     @property
     def trial(self) -> str:
@@ -78,8 +81,10 @@ class Context:
         }
 
 
-def load_context(plan: Plan, sheet: SiteSheet, data: Path, project: Path) -> Context:
-    """Read and hash what a run starts from beside its plan and site sheet."""
+def load_context(
+    plan: Plan, sheet: SiteSheet, data: Path, project: Path, limits: Limits | None = None
+) -> Context:
+    """Read and hash what a run starts from beside its plan, site sheet and limits."""
     return Context(
         plan=plan,
         sheet=sheet,
@@ -87,6 +92,7 @@ def load_context(plan: Plan, sheet: SiteSheet, data: Path, project: Path) -> Con
         project=project,
         raw=raw_digests(data, [site.file for site in sheet.sites]),
         code=CodeBase(Path(sitewise.__file__).parent, project / "workflow" / "scripts"),
+        limits=limits,
     )
 
 
@@ -106,7 +112,8 @@ def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
     path = Path(str(config["plan"]))
     plan = load_plan(path)
     data = Path(str(config.get("data") or f"data/{plan.trial}"))
-    return load_context(plan, load_sheet(path.parent / plan.sites.sheet), data, Path(project))
+    sheet = load_sheet(path.parent / plan.sites.sheet)
+    return load_context(plan, sheet, data, Path(project), limits_of(plan, path.parent))
 
 
 def raw_digests(data: Path, files: Iterable[str]) -> dict[str, str]:

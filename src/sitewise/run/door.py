@@ -14,6 +14,7 @@ from sitewise.audit.receipts import FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
 from sitewise.errors import IntegrityError, Problem, RunError
 from sitewise.inference.plan_models import model_notes
+from sitewise.plan.limits import limits_of
 from sitewise.run.accounting import account_lines
 from sitewise.run.context import Context, find_project, load_context
 from sitewise.run.engine import Call, is_locked, other_engines, run_engine, unlock
@@ -65,7 +66,9 @@ def run_trial(request: Request, console: Console) -> Outcome:
     data = data_folder(plan, sheet, request.data)
     directory = request.directory.resolve()
     make_folders(directory, plan.trial)
-    context = load_context(plan, sheet, data, find_project(request.plan))
+    context = load_context(
+        plan, sheet, data, find_project(request.plan), limits_of(plan, request.plan.parent)
+    )
     logs = directory / "logs" / plan.trial
     records = directory / "records" / plan.trial
     tell = _teller(console, logs / "run.log")

@@ -6,6 +6,7 @@ when the workflow engine's own memory is gone.
 
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sitewise.audit.hashing import SHORT, file_sha256
@@ -21,7 +22,8 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
     lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, moments
     `sites` (their names), check_trial `left_out` (stratification factors by model), report and seal
-    have `digests` (plan, data, code, lock), report also `sheet`, `templates`, `packages`.
+    have `digests` (plan, data, code, lock), report also `sheet`, `templates`, `packages`
+    and `limits` (of a simulated trial).
     """
     params: dict[str, Any] = {
         "plan": part_data(
@@ -49,6 +51,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
             f"{name}:{file_sha256(path)[:SHORT]}" for name, path in context.templates.items()
         ]
         params["packages"] = _packages(context)
+        params["limits"] = None if context.limits is None else asdict(context.limits)
     return params
 
 

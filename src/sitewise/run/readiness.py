@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
+from sitewise.plan.limits import limits_of
 from sitewise.plan.load import read_sections, read_yaml
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import SiteSheet, load_sheet
@@ -25,6 +26,11 @@ def read_plan(path: Path) -> tuple[Plan, SiteSheet]:
             sheet = load_sheet(path.parent / plan.sites.sheet)
         except SitewiseError as error:
             problems += error.problems or [Problem(error.title)]
+    if "limits" in plan.model_fields_set:
+        try:
+            limits_of(plan, path.parent)
+        except SitewiseError as error:
+            problems += error.problems
     problems = list(dict.fromkeys([*problems, *check_models(plan)]))
     if problems:
         raise PlanError(f"The plan {path.name} has {len(problems)} problem(s).", problems)

@@ -27,7 +27,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", ["run", "check", "verify"])
+@pytest.mark.parametrize("command", ["run", "check", "verify", "init", "simulate"])
 def test_every_command_explains_itself(command: str) -> None:
     assert command in runner.invoke(app, ["--help"]).output
     shown = runner.invoke(app, [command, "--help"])
@@ -168,3 +168,26 @@ def test_verify_of_what_was_never_sealed(tmp_path: Path) -> None:
     found = runner.invoke(app, ["verify", str(tmp_path)])
     assert found.exit_code == 6
     assert "not sealed" in found.output
+
+
+def test_simulate_then_init_then_check(tmp_path: Path) -> None:
+    """The first minutes of somebody new: files, a first plan of them, what is in them."""
+    data, config = tmp_path / "mine", tmp_path / "config"
+    made = runner.invoke(app, ["simulate", str(data), "--seed", "3"])
+    assert made.exit_code == 0, made.output
+    assert "20 hospital files" in made.output
+    assert "sitewise run config/demo.yaml --data" in made.output
+    again = runner.invoke(app, ["simulate", str(tmp_path)])
+    assert again.exit_code == 5
+    assert "never mix" in again.output
+    drafted = runner.invoke(app, ["init", str(data), "--config", str(config)])
+    assert drafted.exit_code == 0, drafted.output
+    assert "looks like kPa" in drafted.output
+    assert "marked lines of the plan" in drafted.output
+    plan = config / "mine.yaml"
+    checked = runner.invoke(app, ["check", str(plan), "--data", str(data)])
+    assert checked.exit_code == 0, checked.output
+    assert "line(s) are still marked GUESS or WRITE (mine.yaml, lines " in checked.output
+    refused = runner.invoke(app, ["init", str(data), "--config", str(config)])
+    assert refused.exit_code == 5
+    assert "is there already" in refused.output

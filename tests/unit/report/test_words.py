@@ -17,6 +17,7 @@ from sitewise.report import (
     words_sites,
 )
 from sitewise.report.standing import standing
+from sitewise.trial.account import FindingCount
 
 
 def ols(ratio: float) -> OlsBeside:
@@ -328,3 +329,30 @@ def test_place_of_other_treatment_numbers_is_descriptive(evidence_of) -> None:
     assert all(r["place"] for r in terms)
     checks = [r for r in table_lines.crosscheck(e) if r["effect"] == "primary contrast"]
     assert all(r["place"] for r in checks)
+
+
+def test_many_kinds_of_errors_are_one_sentence_on_the_first_page(evidence_of) -> None:
+    e = evidence_of()
+    found = [FindingCount(f"rule {i}", "error", i, ("01", f"0{i}"), "wrong") for i in range(1, 6)]
+    found.append(FindingCount("bad site", "error", 1, ("09",), "most readings"))
+    account = dataclasses.replace(e.account, findings=tuple(found))
+    told = words_cautions.cautions(dataclasses.replace(e, account=account))
+    errors = [text for text in told if "severity error" in text]
+    assert len(errors) == 1
+    assert errors[0].startswith("15 findings of severity error at 5 sites: rule 5 (5), rule 4 (4)")
+    few = dataclasses.replace(e.account, findings=tuple(found[:3]))
+    told = words_cautions.cautions(dataclasses.replace(e, account=few))
+    assert sum("severity error" in text for text in told) == 3
+
+
+def test_a_primary_model_that_is_a_line_is_held_against_the_means(evidence_of) -> None:
+    e = evidence_of()
+    assert not [text for text in words_cautions.cautions(e) if "straight line" in text]
+    primary = e.plan.primary.model_copy(update={"model": "slope"})
+    linear = dataclasses.replace(e, plan=e.plan.model_copy(update={"primary": primary}))
+    said = words_models.linear_misfit(linear, "SYSBP")
+    assert "the primary model slope is such a model" in said
+    assert "not for the primary answer" not in said
+    told = [text for text in words_cautions.cautions(linear) if "straight line" in text]
+    assert told
+    assert told[0].startswith("SYSBP: the observed means do not lie on a straight line")

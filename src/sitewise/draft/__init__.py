@@ -1,0 +1,1 @@
+"""A first plan from hospital files: guesses, each marked as one."""

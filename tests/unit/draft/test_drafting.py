@@ -1,0 +1,173 @@
+"""`sitewise init`: what it guesses of trials whose plans are known, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from sitewise.draft.drafting import draft_plan, unsettled
+from sitewise.draft.guesses import Guesses, guess
+from sitewise.draft.reading import read_folder
+from sitewise.draft.roles import guess_roles
+from sitewise.draft.writing import quoted
+from sitewise.errors import DataError, RunError
+from sitewise.plan.model import Plan
+from sitewise.plan.sheet import SiteSheet
+from sitewise.run.readiness import read_plan
+from sitewise.simulate.demo import write_demo
+from sitewise.simulate.generator import Design
+from sitewise.trial.pipeline import check_data
+
+DATE = "2026-06-01"
+
+
+def drafted(folder: Path, config: Path, trial: str = "mine") -> tuple[Plan, SiteSheet, Guesses]:
+    draft = draft_plan(folder, config, trial, DATE)
+    plan, sheet = read_plan(draft.plan)
+    return plan, sheet, draft.guesses
+
+
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_bytes(text.encode("cp1252"))
+    return folder
+
+
+@pytest.mark.parametrize("design", ["individual", "cluster"])
+def test_the_demo_is_understood(root: Path, tmp_path: Path, design: Design) -> None:
+    """The draft reads what the demo's own plan reads, but for the unit, which it asks about."""
+    write_demo(tmp_path / "data", design)
+    plan, sheet, found = drafted(tmp_path / "data", tmp_path / "config")
+    name = {"individual": "demo", "cluster": "demo_cluster"}[design]
+    known, known_sheet = read_plan(root / "config" / f"{name}.yaml")
+    assert plan.design == known.design
+    assert plan.columns == known.columns
+    assert plan.visits == known.visits
+    assert plan.arms.reference == known.arms.reference
+    assert {a.name for a in plan.arms.order} == {a.name for a in known.arms.order}
+    assert {k: e.column for k, e in plan.endpoints.items()} == {"SYSBP": "sbp", "DIABP": "dbp"}
+    assert set(plan.covariates) == set(known.covariates)
+    written = [(s.siteid, s.file, s.delimiter, s.decimal) for s in sheet.sites]
+    assert written == [(s.siteid, s.file, s.delimiter, s.decimal) for s in known_sheet.sites]
+    assert all(site.unit == "" for site in sheet.sites)  # a unit is never declared by a guess
+    told = " | ".join(found.remarks)
+    assert "hospital_004.csv: the median systolic pressure is" in told
+    assert "visit 'Wek 8' stands in 1 row(s) and is not in the plan; 'Week 8' misspelt?" in told
+
+
+def test_the_draft_can_be_checked_as_it_is(tmp_path: Path) -> None:
+    write_demo(tmp_path / "data")
+    plan, sheet, _ = drafted(tmp_path / "data", tmp_path / "config")
+    checked = check_data(plan, sheet, tmp_path / "data")
+    aside = {file.site for file in checked.account.files if file.status != "used"}
+    assert aside == {"004", "013"}  # kPa that nobody declared, and the troubled hospital
+
+
+def test_real_trials_are_understood(root: Path, shared: Path, tmp_path: Path) -> None:
+    plan, sheet, _ = drafted(shared / "data" / "ghana" / "sites", tmp_path, "ghana")
+    known, known_sheet = read_plan(root / "config" / "ghana.yaml")
+    assert (plan.design, plan.columns, plan.arms.reference) == ("cluster", known.columns, "HIC")
+    assert [visit.week for visit in plan.visits] == [0, 26, 52]
+    assert [s.siteid for s in sheet.sites] == [s.siteid for s in known_sheet.sites]
+    plan, sheet, found = drafted(shared / "data" / "cdiscpilot", tmp_path, "cdiscpilot")
+    known, known_sheet = read_plan(root / "config" / "cdiscpilot.yaml")
+    assert (plan.design, plan.columns, plan.replicates) == (
+        "individual", known.columns, "mean",
+    )  # fmt: skip
+    assert [visit.week for visit in plan.visits] == [visit.week for visit in known.visits]
+    assert set(plan.other_visits) == set(known.other_visits)
+    assert sheet == known_sheet
+    assert "analysis_bp.csv is left out" in found.remarks[0]
+
+
+def test_every_guess_is_marked(tmp_path: Path) -> None:
+    write_demo(tmp_path / "data")
+    draft = draft_plan(tmp_path / "data", tmp_path, "mine", DATE)
+    lines = draft.plan.read_text().splitlines()
+    marked = {line.split(":")[0].strip(" -{") for line in lines if "# GUESS" in line}
+    assert {"design", "layout", "patient", "arm", "visit", "reference", "favours", "handling",
+            "other_visits", "replicates", "unit", "soft", "hard", "role", "requires", "formula",
+            "alpha", "data_cut", "stratification", "missing_values"} <= marked  # fmt: skip
+    written = [line.split(":")[0].strip() for line in lines if "# WRITE" in line]
+    assert written == ["title", "question", "population", "treatment", "variable",
+                       "intercurrent_events", "summary"]  # fmt: skip
+    assert len(unsettled(draft.plan)) == sum("# GUESS:" in x or "# WRITE:" in x for x in lines)
+    assert unsettled(tmp_path / "absent.yaml") == []
+
+
+def test_other_shapes(tmp_path: Path) -> None:
+    """Semicolons, decimal commas, Latin-1, odd names, another outcome, weeks from study days."""
+    rows = [
+        (p, arm, visit, day, f"{50 + i + 3 * p + day / 9:.1f}".replace(".", ","), "ja" if p else "")
+        for i, arm in enumerate(("Kontrolle", "Prüfung"))
+        for p in range(10 * i, 10 * i + 10)
+        for visit, day in (("V1", 1), ("V2", 29), ("V3", 57))
+    ]
+    head = "Patient ID;Treatment;Visit;Study day;Gewicht;raucht\n"
+    body = "".join(";".join(map(str, row)) + "\n" for row in rows)
+    folder = write(tmp_path / "data", köln_bp=head + body, aachen_bp=head + body)
+    plan, sheet, found = drafted(folder, tmp_path)
+    assert [(s.siteid, s.encoding, s.delimiter, s.decimal) for s in sheet.sites] == [
+        ("aachen", "cp1252", ";", ","), ("köln", "cp1252", ";", ","),
+    ]  # fmt: skip
+    assert plan.columns.patient == "Patient ID"
+    assert plan.columns.patient_ids == "site"
+    assert plan.arms.reference == "Kontrolle"
+    assert [(v.name, v.week) for v in plan.visits] == [("V1", 0), ("V2", 4), ("V3", 8)]
+    assert {v.why for v in found.visits} == {"from its study days"}
+    assert plan.endpoints["GEWICHT"].column == "Gewicht"
+
+
+def test_columns_without_known_names(tmp_path: Path) -> None:
+    rows = "".join(
+        f"x{p},{'A' if p % 2 else 'B'},{when},{100 + p + k}\n"
+        for p in range(30)
+        for k, when in enumerate(("start", "later"))
+    )
+    folder = write(tmp_path / "data", one="who,what,when,how\n" + rows)
+    roles = guess_roles(read_folder(folder))
+    assert roles.columns == {"patient": "who", "arm": "what", "visit": "when"}
+    assert roles.outcomes == {"HOW": "how"}
+    found = guess(read_folder(folder), roles)
+    assert {v.why for v in found.visits} == {"NO IDEA: only the order of rows"}
+
+
+def test_nothing_is_replaced(tmp_path: Path) -> None:
+    write_demo(tmp_path / "data")
+    (tmp_path / "mine.yaml").write_text("mine")
+    with pytest.raises(RunError, match="is there already"):
+        draft_plan(tmp_path / "data", tmp_path, "mine", DATE)
+    assert (tmp_path / "mine.yaml").read_text() == "mine"
+    assert not (tmp_path / "mine_sites.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "no .csv or .parquet file"),
+        ({"a": "subject,arm,visit,sbp\n"}, "no rows"),
+        ({"a": "x,y\n1,2\n3,4\n"}, "no column looks like the patient"),
+        ({"a": "subject,arm,visit,sbp\n1,A,w 0,120\n1,A,w 4,121\n"}, "only 1 arm found"),
+        ({"a": "subject,arm,visit,sbp\n1,A,w 0,120\n2,B,w 0,121\n"}, "only 1 visit found"),
+        ({"a": "subject,arm,visit\n1,A,w 0\n2,B,w 0\n1,A,w 4\n"}, "none can be an outcome"),
+    ],
+)
+def test_what_can_not_be_understood(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    folder = write(tmp_path / "data", **files)
+    with pytest.raises(DataError, match=said):
+        draft_plan(folder, tmp_path / "config", "mine", DATE)
+    assert not (tmp_path / "config").exists()
+
+
+def test_a_name_that_no_trial_can_have(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="small letters"):
+        draft_plan(tmp_path, tmp_path, "Trial 1", DATE)
+    with pytest.raises(DataError, match="no such folder"):
+        draft_plan(tmp_path / "absent", tmp_path, "mine", DATE)
+
+
+@pytest.mark.parametrize("text", ["007", "1001E3", "yes", "a: b", "#1", "Prüfung", "", " x", "-"])
+def test_text_is_read_back_as_it_was(text: str) -> None:
+    import yaml
+
+    assert yaml.safe_load(f"key: {quoted(text)}") == {"key": text}
