@@ -20,8 +20,9 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
 
     plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
     lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch,
-    check_trial `left_out` (stratification factors by model), report and seal have `digests` (plan,
-    data, code, lock), report also `sheet`, `templates`, `packages`.
+    check_trial `left_out` (stratification factors by model) and `unlisted` (files that no line of
+    the site sheet names), report and seal have `digests` (plan, data, code, lock), report also
+    `sheet`, `templates`, `packages`.
     """
     params: dict[str, Any] = {
         "plan": part_data(
@@ -39,6 +40,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         params["raw"] = [f"{site.file}:{context.raw[site.file]}" for site in sites]
     if rule == "check_trial":
         params["left_out"] = factors_left_out(context.plan)
+        params["unlisted"] = list(context.unlisted)
     if rule in ("report", "seal"):
         params["digests"] = context.digests
     if rule == "report":
