@@ -1,7 +1,9 @@
 """The command line: sitewise run | check | verify."""
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -84,20 +86,14 @@ def run(
     What is already there is held against its receipts first: what is stale or missing is computed
     again, what was altered stops the run.
     """
-    from rich.console import Console
+    with _plainly("What was finished is kept; run again to go on."):
+        from rich.console import Console
 
-    from sitewise.errors import SitewiseError
-    from sitewise.run.door import Request, run_trial
+        from sitewise.run.door import Request, run_trial
 
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    request = Request(plan, directory, data, cores, rebuild, dry_run)
-    try:
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        request = Request(plan, directory, data, cores, rebuild, dry_run)
         outcome = run_trial(request, Console(soft_wrap=True))
-    except SitewiseError as error:
-        _fail(error)
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. What was finished is kept; run again to go on.", err=True)
-        raise typer.Exit(130) from None
     for line in outcome.account:
         typer.echo(line)
     for page in outcome.pages:
@@ -122,28 +118,27 @@ def check(
 
     Ends with 0 when the trial can be run, also where the plan has readings set aside.
     """
-    from rich.console import Console
+    with _plainly("Nothing was written."):
+        from rich.console import Console
 
-    from sitewise.cli.findings import refuse_listing, show_check, show_findings
-    from sitewise.errors import SitewiseError
-    from sitewise.run.checking import check_trial
-    from sitewise.trial.stopped import StoppedError
+        from sitewise.cli.findings import refuse_listing, show_check, show_findings
+        from sitewise.errors import SitewiseError
+        from sitewise.run.checking import check_trial
+        from sitewise.trial.stopped import StoppedError
 
-    try:
-        if csv is not None:
-            refuse_listing(csv)
-        checked, notes = check_trial(plan, data)
-        for note in notes:
-            typer.echo(f"Note on the plan: {note}")
-        show_check(checked, Console(), show_all=show_all, csv=csv)
-    except StoppedError as error:
         try:
-            show_findings(error.findings, Console(), show_all=show_all, csv=csv)
-        except SitewiseError as unwritten:
-            typer.echo(str(unwritten), err=True)
-        _fail(error)
-    except SitewiseError as error:
-        _fail(error)
+            if csv is not None:
+                refuse_listing(csv)
+            checked, notes = check_trial(plan, data)
+            for note in notes:
+                typer.echo(f"Note on the plan: {note}")
+            show_check(checked, Console(), show_all=show_all, csv=csv)
+        except StoppedError as error:
+            try:
+                show_findings(error.findings, Console(), show_all=show_all, csv=csv)
+            except SitewiseError as unwritten:
+                typer.echo(str(unwritten), err=True)
+            raise
 
 
 @app.command()
@@ -170,6 +165,26 @@ def verify(
         typer.echo(f"{len(differences)} file(s) of {results} are not as sealed.", err=True)
         raise typer.Exit(IntegrityError.exit_code)
     typer.echo(f"OK: all {len(files_in(results)) - 1} files of {results} are as sealed.")
+
+
+@contextlib.contextmanager
+def _plainly(stopped: str) -> Iterator[None]:
+    """Say errors as they are, without a traceback; stopped: what Ctrl-C leaves."""
+    from sitewise.errors import SitewiseError
+    from sitewise.store.trouble import storage_error
+
+    try:
+        yield
+    except SitewiseError as error:
+        _fail(error)
+    except OSError as error:
+        told = storage_error(error)
+        if told is None:
+            raise
+        _fail(told)
+    except KeyboardInterrupt:
+        typer.echo(f"\nStopped. {stopped}", err=True)
+        raise typer.Exit(130) from None
 
 
 def _fail(error: Exception) -> NoReturn:

@@ -6,7 +6,7 @@ from sitewise.terms import AVISITN, SITEID, SRCFILE, SRCROW, USUBJID, Severity
 from sitewise.trial.findings import Found, shown
 from sitewise.trial.likeness import near_miss
 from sitewise.trial.numbers import is_missing_number, parse_cells
-from sitewise.trial.rows import DECIMAL, REASON, SITE_DISAGREES
+from sitewise.trial.rows import DECIMAL, REASON, SITE_DISAGREES, TOTALS
 from sitewise.trial.unread import MISSING_NUMBERS, why_no_number
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def settle_covariates(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     found = []
     for name, covariate in plan.covariates.items():
         values, unread = _parsed(covariate, rows[name], rows[DECIMAL])
+        unread &= rows[REASON] != TOTALS
         found.append(_unread(covariate, rows[unread], rows.loc[unread, name]))
         if covariate.type == "number":
             coded = values.isin(MISSING_NUMBERS)

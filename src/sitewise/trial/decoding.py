@@ -36,7 +36,7 @@ def decode(data: bytes, site: Site) -> str | Fault:
         line = data[: error.start].count(b"\n") + 1
         return Fault(
             "encoding",
-            f"the file is not written in {site.encoding}: byte {data[error.start]:#04x} at line"
+            f"the file is not written in {_name(site)}: byte {data[error.start]:#04x} at line"
             f" {line} does not belong to it",
             _advice(data),
             allowed=", ".join(ENCODINGS),
@@ -45,7 +45,7 @@ def decode(data: bytes, site: Site) -> str | Fault:
     except UnicodeError as error:  # utf-16 without its byte-order mark
         return Fault(
             "encoding",
-            f"the file is not written in {site.encoding}: {error}",
+            f"the file is not written in {_name(site)}: {error}",
             _advice(data),
             allowed=", ".join(ENCODINGS),
         )
@@ -53,7 +53,7 @@ def decode(data: bytes, site: Site) -> str | Fault:
         line = text[: text.index("\0")].count("\n") + 1
         return Fault(
             "encoding",
-            f"the file has a NUL character at line {line}: it is no text in {site.encoding}",
+            f"the file has a NUL character at line {line}: it is no text in {_name(site)}",
             _advice(data),
             allowed=", ".join(ENCODINGS),
             row=line,
@@ -93,7 +93,7 @@ def doubts(data: bytes, text: str, site: Site) -> tuple[Fault, ...]:
 
 def describe_text(data: bytes, text: str, site: Site) -> str:
     """How the file is written, for people: encoding, mark, line ends, delimiter, decimal mark."""
-    encoding = "utf-8" if site.encoding == "utf-8-sig" else site.encoding
+    encoding = _name(site)
     if data.startswith(b"\xef\xbb\xbf") or site.encoding == "utf-16":
         encoding += " with byte-order mark"
     ends = dict.fromkeys(_ENDS[end] for end in _LINE_END.findall(text))
@@ -107,6 +107,11 @@ def describe_text(data: bytes, text: str, site: Site) -> str:
 def without_mark(text: str) -> str:
     """Text without a byte-order mark at its start."""
     return text.removeprefix(_MARK)
+
+
+def _name(site: Site) -> str:
+    """The encoding as people name it; `utf-8-sig` is utf-8 that may have a mark."""
+    return "utf-8" if site.encoding == "utf-8-sig" else site.encoding
 
 
 def _advice(data: bytes) -> str:

@@ -75,8 +75,8 @@ def _told(name: str, others: list[tuple[str, str]]) -> str:
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     how = difference(name, other) or "how the same number is written"
     return (
-        f"the patient {shown(name)!r} looks like {shown(other)!r} ({place}){more}: only {how}"
-        f" {'differ' if ' and ' in how or how.startswith('blanks') else 'differs'}"
+        f"the patient {shown(name)!r} looks like {shown(other)!r} ({place}){more}: they differ only"
+        f" in {how}"
     )
 
 

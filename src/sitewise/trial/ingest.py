@@ -143,8 +143,9 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
     records += [
         file_finding(
             site.siteid, site.file, RAGGED,
-            f"the row has {count} cells, the header has {width}: its cells can't be told apart",
-            row=line, value=f"{count} cells", allowed=f"{width} cells", action="row set aside",
+            f"the row has {count} cell(s), the header has {width}: its cells can't be told apart",
+            row=line, value=f"{count} cell(s)", allowed=f"{width} cell(s), as the header",
+            action="row set aside",
             advice="correct the row (a delimiter within a cell needs quotes around the cell)",
         )
         for line, count in table.ragged

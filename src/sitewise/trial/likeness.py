@@ -54,7 +54,7 @@ def near_miss(cell: str, known: Iterable[str]) -> str:
     names = list(known)
     for name in names:
         if told := difference(cell, name):
-            return f"; did you mean {name!r}? Only {told} {'differ' if ' ' in told else 'differs'}"
+            return f"; did you mean {name!r}? They differ only in {told}"
     folded = {name.casefold(): name for name in names}
     near = get_close_matches(cell.casefold(), folded, n=1)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""

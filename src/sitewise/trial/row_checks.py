@@ -14,6 +14,7 @@ from sitewise.trial.rows import (
     PARAMCELL,
     SITE_DISAGREES,
     SITECELL,
+    TOTALS,
     VISIT,
     set_fate,
 )
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sitewise.plan.model import Plan
 
 UNKNOWN_ARM, UNKNOWN_VISIT = "unknown arm", "unknown visit"
-TOTALS = "totals row"
 # What stands in a totals row where a patient, a visit or a site should be.
 _TOTALS_WORDS = (
     *("total", "totals", "totaux", "totale", "gesamt", "insgesamt", "summe", "sum", "sums"),
@@ -90,8 +90,6 @@ def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | No
     patient = subject
     if columns.patient_ids == "site":
         patient = subject.removeprefix(f"{site}-")
-    if not (patient or arm or visit):
-        return columns.patient, ""
     if known_arm and known_visit:
         return None
     cells = ((columns.site, sitecell), (columns.patient, patient), (columns.arm, arm),
@@ -99,7 +97,7 @@ def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | No
     for column, cell in cells:
         if column and cell.strip(" :").casefold() in _TOTALS_WORDS:
             return column, cell
-    return None
+    return None if patient or arm or visit else (columns.patient, "")
 
 
 def check_rows_known(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:

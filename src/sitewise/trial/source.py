@@ -19,6 +19,11 @@ from sitewise.trial.raw import Fault, RawTable
 # A measured cell is short; this only keeps a file without line ends from being one giant cell.
 csv.field_size_limit(131072)
 TRIES = 3
+# What the reader of CSV says, in other words.
+_QUOTES = {
+    "unexpected end of data": "a quote is opened there and never closed",
+    "',' expected after '\"'": "something stands between a closing quote and the next comma",
+}
 
 
 @dataclass(frozen=True)
@@ -147,10 +152,11 @@ def _near_file(path: Path, folder: Path, listed: Sequence[str] | None) -> str:
     if not path.parent.is_dir():
         return ""
     names = sorted(entry.name for entry in path.parent.iterdir())
-    if listed is None:
-        return next((name for name in names if _bare(name) == _bare(path.name)), "")
-    taken = {folder / name for name in listed}
+    taken = {folder / name for name in listed or ()}
     names = [name for name in names if path.parent / name not in taken]
+    alike = [name for name in names if _bare(name) == _bare(path.name)]
+    if alike or listed is None:
+        return next(iter(alike), "")
     return next(iter(get_close_matches(path.name, names, n=1)), "")
 
 
@@ -192,7 +198,8 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
     except csv.Error as error:
         return Fault(
             "quotes",
-            f"the record that starts at line {start} can't be read: {error}",
+            f"the record that starts at line {start} can't be read:"
+            f" {_QUOTES.get(str(error), error)}",
             'mend the quotes there: a cell is quoted as a whole, and a quote in it is doubled ("")',
             allowed="cells without quotes, or quoted as a whole",
             row=start,

@@ -155,7 +155,8 @@ def _same_file(files: list[FileRow]) -> "pd.DataFrame":
                 file.site, file.file, "same file twice",
                 "the file is byte for byte that of site "
                 + ", ".join(other.site for other in twins if other is not file),
-                severity=Severity.WARNING, action="kept; its rows are judged one by one",
+                severity=Severity.WARNING, allowed="a file of its own for each hospital",
+                action="kept; its rows are judged one by one",
                 advice="ask both hospitals; one of them has probably sent the other's file",
             )
             for twins in shared.values() if len(twins) > 1
