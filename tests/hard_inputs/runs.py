@@ -58,8 +58,8 @@ CHANGED = Run(
     "A hospital file that changes while a run is in progress",
     "another program adds rows to `hospital_1.csv` from the start of the run to its end",
     """ingest NAME: Hospital files changed while they were read.
-  1. hospital_1.csv: the file of site H1 changed after the run began: its sha256 was NAME, when it"""
-    """ was read it was NAME
+  1. hospital_1.csv: the file of site H1 changed after the run began: its sha256 was NAME,"""
+    """ when it was read it was NAME
          allowed: files that stay as they are while a run is in progress
          to do:   wait until the file is complete, then run again: what was finished is kept""",
 )

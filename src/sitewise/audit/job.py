@@ -100,7 +100,7 @@ def _tell(job: Any, error: Exception, log: Path, handle: TextIO) -> None:
     """Say what went wrong: legibly on the terminal and in the log, as data for the door."""
     name = name_of(job.rule, _wildcards(job))
     if isinstance(error, OSError):
-        error = storage_error(error) or error
+        error = storage_error(error, job.output[0]) or error
     if isinstance(error, SitewiseError):
         title, problems, code = error.title, error.problems, error.exit_code
     else:

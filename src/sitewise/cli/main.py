@@ -86,7 +86,7 @@ def run(
     What is already there is held against its receipts first: what is stale or missing is computed
     again, what was altered stops the run.
     """
-    with _plainly("What was finished is kept; run again to go on."):
+    with _plainly("What was finished is kept; run again to go on.", directory):
         from rich.console import Console
 
         from sitewise.run.door import Request, run_trial
@@ -118,7 +118,7 @@ def check(
 
     Ends with 0 when the trial can be run, also where the plan has readings set aside.
     """
-    with _plainly("Nothing was written."):
+    with _plainly("Nothing was written.", csv):
         from rich.console import Console
 
         from sitewise.cli.findings import refuse_listing, show_check, show_findings
@@ -168,8 +168,11 @@ def verify(
 
 
 @contextlib.contextmanager
-def _plainly(stopped: str) -> Iterator[None]:
-    """Say errors as they are, without a traceback; stopped: what Ctrl-C leaves."""
+def _plainly(stopped: str, place: Path | None = None) -> Iterator[None]:
+    """Say errors as they are, without a traceback; stopped: what Ctrl-C leaves.
+
+    place: where the command writes.
+    """
     from sitewise.errors import SitewiseError
     from sitewise.store.trouble import storage_error
 
@@ -178,11 +181,12 @@ def _plainly(stopped: str) -> Iterator[None]:
     except SitewiseError as error:
         _fail(error)
     except OSError as error:
-        told = storage_error(error)
+        told = storage_error(error, str(place.resolve()) if place else "")
         if told is None:
             raise
         _fail(told)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would cut this line short
         typer.echo(f"\nStopped. {stopped}", err=True)
         raise typer.Exit(130) from None
 

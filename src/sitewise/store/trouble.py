@@ -43,12 +43,15 @@ _TROUBLES[errno.EPERM] = _TROUBLES[errno.EACCES]
 FULL = "No space left on device"
 
 
-def storage_error(error: OSError) -> RunError | None:
-    """Return the error in words where the disk or a folder refused; None for any other."""
+def storage_error(error: OSError, place: str = "") -> RunError | None:
+    """Return the error in words where the disk or a folder refused; None for any other.
+
+    place: what is named where the system names no file.
+    """
     if error.errno not in _TROUBLES:
         return None
     what, allowed, fix = _TROUBLES[error.errno]
-    where = str(error.filename or "")
+    where = str(error.filename or place)
     return RunError(
         "The run can't write what it makes.", [Problem(what, where=where, allowed=allowed, fix=fix)]
     )

@@ -50,7 +50,11 @@ def check_data(plan: "Plan", sheet: SiteSheet, folder: Path) -> CheckedTrial:
         findings += [ingested.findings, checked.findings]
         files += ingested.files
     readings, said, account = check_trial(
-        part["check_trial"], rows, files, findings, factors_left_out(plan),
+        part["check_trial"],
+        rows,
+        files,
+        findings,
+        factors_left_out(plan),
         unlisted_files(folder, listed),
     )
     return CheckedTrial(readings, said, account, derive_rows(part["derive"], readings))
