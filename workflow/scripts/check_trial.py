@@ -19,7 +19,7 @@ def main(*, plan, left_out, rows, files, found, readings, findings, account, sto
     said = [read_findings(path) for path in found]
     try:
         frames = [read_frame(path) for path in rows]
-        result = check_trial(read_part(plan), frames, read_files, said, left_out, unlisted)
+        result = check_trial(read_part(plan), frames, read_files, said, left_out, unlisted=unlisted)
     except StoppedError as error:
         raise error.keep_findings(stopped) from None
     write_frame(readings, result[0])

@@ -55,6 +55,6 @@ def check_data(plan: "Plan", sheet: SiteSheet, folder: Path) -> CheckedTrial:
         files,
         findings,
         factors_left_out(plan),
-        unlisted_files(folder, listed),
+        unlisted=unlisted_files(folder, listed),
     )
     return CheckedTrial(readings, said, account, derive_rows(part["derive"], readings))

@@ -44,6 +44,7 @@ def check_trial(
     files: Iterable[FileRow],
     findings: Sequence["pd.DataFrame"],
     left_out: Mapping[str, Sequence[str]],
+    *,
     unlisted: Sequence[str] = (),
 ) -> "tuple[pd.DataFrame, pd.DataFrame, Account]":
     """Check what only the whole trial shows, and give every reading its fate.
