@@ -213,6 +213,17 @@ def test_a_hospital_file_that_changes_while_a_run_is_in_progress(trial: Trial) -
     assert trial.sitewise("verify", "results/three").returncode == 0
 
 
+def test_a_file_that_no_sheet_lists_is_a_finding_of_the_run(trial: Trial) -> None:
+    (trial.folder / "data" / "three" / "hospital_4.csv").write_text("subject\nH4-001\n")
+    done = trial.run()
+    ran = jobs(done)
+    assert not [job for job in ran if job.startswith(("Reading", "Checking batch"))]
+    assert "the list of files that the site sheet does not name" in done.stdout
+    findings = (trial.results / "findings" / "findings.csv").read_text(encoding="utf-8")
+    assert "hospital_4.csv" in findings
+    assert "no line of the site sheet names it" in findings
+
+
 def test_ten_thousand_findings_are_summarised(trial: Trial) -> None:
     """The terminal has a few of each kind, the CSV and the results have every one."""
     file = trial.folder / "data" / "three" / "hospital_1.csv"

@@ -19,7 +19,7 @@ _DATES = (
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.'\u2019 \u00a0\u2009\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
 _TWO = re.compile(rf"({_NUMBER})\s*/\s*({_NUMBER})")
 _LIMIT = re.compile(rf"[<>\u2264\u2265~]=?\s*{_NUMBER}")
-_WITH_UNIT = re.compile(rf"({_NUMBER})\s*([^\d\s.,:;/+-].*)")
+_WITH_UNIT = re.compile(rf"({_NUMBER})\s*(?![eE]\d|_)([^\d\s.,:;/+-].*)")
 _MARKS = {".": "point", ",": "comma"}
 
 CORRECT = "correct the cell from the source document"
