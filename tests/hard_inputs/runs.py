@@ -63,9 +63,17 @@ CHANGED = Run(
          allowed: files that stay as they are while a run is in progress
          to do:   wait until the file is complete, then run again: what was finished is kept""",
 )
+CHANGED_AT_START = Run(
+    "A hospital file that changes just after a run has begun",
+    "another program adds a row to `hospital_1.csv` between the first look at it and its reading",
+    """The run ended, but its results are not what they should be.
+  1. results/three: NAME: hospital_1.csv changed
+         allowed: files, plan and code that stay as they are while a run is in progress
+         to do:   run again when nothing changes any more: what is current is kept""",
+)
 MANY = Run(
     "10 000 findings, on the terminal",
     "`sitewise check` of the trial with 10 000 findings of one kind",
     "9997 more findings of the kinds shown: --all shows them, --csv FILE writes all.",
 )
-RUNS = (DISK_FULL, TOO_LARGE, READ_ONLY, CHANGED, CTRL_C, CTRL_C_CHECK, MANY)
+RUNS = (DISK_FULL, TOO_LARGE, READ_ONLY, CHANGED, CHANGED_AT_START, CTRL_C, CTRL_C_CHECK, MANY)

@@ -2,6 +2,7 @@
 
 import csv
 import ctypes
+import html
 import re
 import resource
 import shutil
@@ -12,8 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
+import yaml
 
 from tests.hard_inputs import runs
 from tests.workflow.conftest import ENDLESS, Trial, jobs
@@ -213,6 +216,28 @@ def test_a_hospital_file_that_changes_while_a_run_is_in_progress(trial: Trial) -
     assert trial.sitewise("verify", "results/three").returncode == 0
 
 
+def test_a_hospital_file_that_changes_just_after_a_run_has_begun(trial: Trial) -> None:
+    file = trial.folder / "data" / "three" / "hospital_1.csv"
+    row = file.read_bytes().splitlines(keepends=True)[-1]
+    file.write_bytes(file.read_bytes() + row)
+    log = trial.logs / "snakemake.log"  # begun anew when the files were looked at
+    log.unlink()
+
+    def grow() -> None:
+        wait_for(log.exists)
+        with file.open("ab") as handle:
+            handle.write(row)
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    done = trial.run()
+    writer.join()
+    plain(done)
+    assert says(runs.CHANGED_AT_START, done.stderr), done.stderr
+    assert jobs(trial.run()), "the next run makes what is wanting"
+    assert trial.sitewise("verify", "results/three").returncode == 0
+
+
 def test_a_file_that_no_sheet_lists_is_a_finding_of_the_run(trial: Trial) -> None:
     (trial.folder / "data" / "three" / "hospital_4.csv").write_text("subject\nH4-001\n")
     done = trial.run()
@@ -222,6 +247,39 @@ def test_a_file_that_no_sheet_lists_is_a_finding_of_the_run(trial: Trial) -> Non
     findings = (trial.results / "findings" / "findings.csv").read_text(encoding="utf-8")
     assert "hospital_4.csv" in findings
     assert "no line of the site sheet names it" in findings
+
+
+def test_names_with_spaces_accents_and_markup(trial: Trial) -> None:
+    """From the hospital's cells to the pages: nothing is lost, nothing is obeyed."""
+    visit, arm, site = (
+        "Semaine 12 \u2014 <b>fin</b>",
+        'Actif & "1"',
+        "H\u00f4pital g\u00e9n\u00e9ral",
+    )
+    patient = "Zo\u00eb <script>alert(1)</script>"
+    text = trial.plan.read_text(encoding="utf-8")
+    plan = yaml.safe_load(text)
+    plan["visits"][3]["name"] = plan["primary"]["visit"] = visit
+    plan["arms"]["order"][0] |= {"name": arm, "codes": ["Active"]}
+    plan["primary"]["arm"] = arm
+    trial.plan.write_text(yaml.safe_dump(plan, sort_keys=False, allow_unicode=True), "utf-8")
+    sheet = trial.plan.with_name("three_sites.csv")
+    lines = sheet.read_text(encoding="utf-8")
+    named = lines.replace("H1,hospital_1.csv", f"{site},h\u00f4pital 1.csv")
+    sheet.write_text(named, encoding="utf-8")
+    data = trial.folder / "data" / "three"
+    rows = (data / "hospital_1.csv").read_text(encoding="utf-8").replace("H1-001", patient)
+    (data / "hospital_1.csv").unlink()
+    last = rows.splitlines()[-1].replace("week 12", "<img src=x>")
+    (data / "h\u00f4pital 1.csv").write_text(f"{rows}{last}\n", encoding="utf-8")
+    assert jobs(trial.run())
+    page = (trial.results / "report.html").read_text(encoding="utf-8")
+    for name in (visit, arm, site, "<img src=x>"):
+        assert name in html.unescape(page), name
+    for markup in ("<script>alert", "<img src=x>", "<b>fin"):
+        assert markup not in page
+    read = pd.read_parquet(trial.results / "data" / "adbp.parquet")
+    assert patient in set(read["USUBJID"])
 
 
 def test_ten_thousand_findings_are_summarised(trial: Trial) -> None:
@@ -246,3 +304,13 @@ def test_ten_thousand_findings_are_summarised(trial: Trial) -> None:
     number = re.search(r"(\d+) more findings of the kinds shown: --all", done.stdout)
     assert number is not None, done.stdout
     assert says(runs.MANY, done.stdout.replace(number.group(1), "9997"))
+
+    pages = len((trial.results / "report.html").read_bytes())
+    done = trial.run()
+    assert jobs(done)
+    assert "every one is in" in done.stdout
+    findings = (trial.results / "findings" / "findings.csv").read_text(encoding="utf-8")
+    assert findings.count("'lost' is not a number") == 10_000
+    page = (trial.results / "report.html").read_bytes()
+    assert len(page) < 1.2 * pages
+    assert b"findings/findings.csv" in page, "the page says where the others are"
