@@ -52,10 +52,18 @@ def page() -> str:
 
 
 def _contents() -> Iterator[str]:
-    for group, cases in GROUPS.items():
-        yield f"- {group}: {', '.join(case.name for case in cases)}"
-    yield f"- When a run can't go on: {', '.join(run.name for run in RUNS)}"
+    names = {group: [case.name for case in cases] for group, cases in GROUPS.items()}
+    names["When a run can't go on"] = [run.name for run in RUNS]
+    for group, entries in names.items():
+        yield f"- {group}"
+        yield from (f"  - [{name}](#{_anchor(name)})" for name in entries)
     yield ""
+
+
+def _anchor(name: str) -> str:
+    """The heading's own link, as Markdown pages make it."""
+    kept = "".join(c for c in name.lower() if c.isalnum() or c in " -")
+    return kept.replace(" ", "-")
 
 
 def _cases() -> Iterator[str]:
