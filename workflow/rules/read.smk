@@ -68,6 +68,7 @@ rule check_trial:
     params:
         plan=param("check_trial", "plan"),
         left_out=param("check_trial", "left_out"),
+        unlisted=param("check_trial", "unlisted"),
         code=param("check_trial", "code"),
         lock=param("check_trial", "lock"),
     message:

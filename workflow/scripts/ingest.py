@@ -7,12 +7,14 @@ from sitewise.plan.parts import read_part
 from sitewise.plan.sheet import Site
 from sitewise.store.frames import write_csv, write_frame
 from sitewise.store.results import write_result
-from sitewise.trial.ingest import ingest_batch
+from sitewise.trial.ingest import hold_against, ingest_batch
 
 
-def main(*, plan, sites, data, rows, files, findings):
-    """plan: part data; sites: fields of `Site`, one dict each; data: the folder of raw files."""
+def main(*, plan, sites, data, rows, files, findings, raw=()):
+    """plan: part data; sites: fields of `Site`, one dict each; data: the folder of raw files;
+    raw: what they were when the run began, `file:sha256` each."""
     read = ingest_batch(read_part(plan), [Site(**site) for site in sites], Path(data))
+    hold_against(read.files, raw)
     write_frame(rows, read.rows)
     write_result(files, read.files)
     write_csv(findings, read.findings)
@@ -23,6 +25,7 @@ if __name__ == "__main__":
         main(
             plan=snakemake.params.plan,
             sites=snakemake.params.sites,
+            raw=snakemake.params.raw,
             data=snakemake.config["data"],
             rows=snakemake.output.rows,
             files=snakemake.output.files,

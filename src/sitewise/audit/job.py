@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from sitewise.audit.hashing import file_sha256, params_digests
 from sitewise.audit.receipts import DONE, STARTED, Receipt, receipt_path, write_receipt
 from sitewise.errors import Problem, SitewiseError
+from sitewise.store.trouble import storage_error
 
 
 @contextlib.contextmanager
@@ -98,10 +99,12 @@ def _input_digests(job: Any, results: Path) -> dict[str, str]:
 def _tell(job: Any, error: Exception, log: Path, handle: TextIO) -> None:
     """Say what went wrong: legibly on the terminal and in the log, as data for the door."""
     name = name_of(job.rule, _wildcards(job))
+    if isinstance(error, OSError):
+        error = storage_error(error, job.output[0]) or error
     if isinstance(error, SitewiseError):
         title, problems, code = error.title, error.problems, error.exit_code
     else:
-        traceback.print_exc(file=handle)
+        traceback.print_exception(error, file=handle)
         fix = f"this is a fault of the program: please report it, with the log {log.as_posix()}"
         title = f"The job `{name}` broke down."
         problems = (Problem(f"{type(error).__name__}: {error}", where=name, fix=fix),)

@@ -100,12 +100,25 @@ def account_lines(account: "Account") -> Iterator[str]:
             by_endpoint[count.endpoint] = by_endpoint.get(count.endpoint, 0) + count.readings
         parts = ", ".join(f"{endpoint} {n}" for endpoint, n in sorted(by_endpoint.items()))
         yield f"  {sum(by_endpoint.values()):6d} {fate} ({parts})"
+    yield from _written(account)
     aside = [file for file in account.files if file.status != "used"]
     for file in aside:
         yield f"  site {file.site} is {file.status}: {file.reason}"
     errors = sum(found.findings for found in account.findings if found.severity == "error")
     warnings = sum(found.findings for found in account.findings if found.severity == "warning")
     yield f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}; nothing that stops a run."
+
+
+def _written(account: "Account") -> Iterator[str]:
+    """How the hospital files were read, a line for each way of writing them."""
+    ways: dict[str, list[str]] = {}
+    for file in account.files:
+        if file.written:
+            ways.setdefault(file.written, []).append(file.file)
+    for way, files in ways.items():
+        more = len(files) - _PER_RULE
+        names = ", ".join(files[:_PER_RULE]) + (f" and {more} more" if more > 0 else "")
+        yield f"  read as {way}: {names}"
 
 
 def _first_of_each(rows: list[dict[Any, Any]]) -> Iterator[dict[Any, Any]]:
@@ -153,4 +166,6 @@ def _what(row: dict[Any, Any]) -> str:
 def _cell(value: Any) -> str:
     """A cell as text; missing ones (None, NaN, NA) are empty."""
     text = "" if value is None else str(value)
+    if not text.isprintable():  # an identifier may hold what a terminal would obey
+        text = text.encode("unicode_escape").decode("ascii")
     return "" if text in ("nan", "<NA>", "NaT", "None") else text.removesuffix(".0")

@@ -1,7 +1,9 @@
 """The command line: sitewise run | check | verify | init | simulate."""
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -88,21 +90,15 @@ def run(
     What is already there is held against its receipts first: what is stale or missing is computed
     again, what was altered stops the run.
     """
-    from rich.console import Console
+    with _plainly("What was finished is kept; run again to go on.", directory):
+        from rich.console import Console
 
-    from sitewise.errors import SitewiseError
-    from sitewise.run.door import Request, run_trial
+        from sitewise.run.door import Request, run_trial
 
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    request = Request(plan, directory, data, cores, rebuild, dry_run)
-    note_marks(plan)
-    try:
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        request = Request(plan, directory, data, cores, rebuild, dry_run)
+        note_marks(plan)
         outcome = run_trial(request, Console(soft_wrap=True))
-    except SitewiseError as error:
-        fail(error)
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. What was finished is kept; run again to go on.", err=True)
-        raise typer.Exit(130) from None
     for line in outcome.account:
         typer.echo(line)
     for page in outcome.pages:
@@ -127,29 +123,28 @@ def check(
 
     Ends with 0 when the trial can be run, also where the plan has readings set aside.
     """
-    from rich.console import Console
+    with _plainly("Nothing was written.", csv):
+        from rich.console import Console
 
-    from sitewise.cli.findings import refuse_listing, show_check, show_findings
-    from sitewise.errors import SitewiseError
-    from sitewise.run.checking import check_trial
-    from sitewise.trial.stopped import StoppedError
+        from sitewise.cli.findings import refuse_listing, show_check, show_findings
+        from sitewise.errors import SitewiseError
+        from sitewise.run.checking import check_trial
+        from sitewise.trial.stopped import StoppedError
 
-    try:
-        if csv is not None:
-            refuse_listing(csv)
-        note_marks(plan)
-        checked, notes = check_trial(plan, data)
-        for note in notes:
-            typer.echo(f"Note on the plan: {note}")
-        show_check(checked, Console(), show_all=show_all, csv=csv)
-    except StoppedError as error:
         try:
-            show_findings(error.findings, Console(), show_all=show_all, csv=csv)
-        except SitewiseError as unwritten:
-            typer.echo(str(unwritten), err=True)
-        fail(error)
-    except SitewiseError as error:
-        fail(error)
+            if csv is not None:
+                refuse_listing(csv)
+            note_marks(plan)
+            checked, notes = check_trial(plan, data)
+            for note in notes:
+                typer.echo(f"Note on the plan: {note}")
+            show_check(checked, Console(), show_all=show_all, csv=csv)
+        except StoppedError as error:
+            try:
+                show_findings(error.findings, Console(), show_all=show_all, csv=csv)
+            except SitewiseError as unwritten:
+                typer.echo(str(unwritten), err=True)
+            raise
 
 
 @app.command()
@@ -180,6 +175,30 @@ def verify(
 
 app.command()(init)
 app.command()(simulate)
+
+
+@contextlib.contextmanager
+def _plainly(stopped: str, place: Path | None = None) -> Iterator[None]:
+    """Say errors as they are, without a traceback; stopped: what Ctrl-C leaves.
+
+    place: where the command writes.
+    """
+    from sitewise.errors import SitewiseError
+    from sitewise.store.trouble import storage_error
+
+    try:
+        yield
+    except SitewiseError as error:
+        fail(error)
+    except OSError as error:
+        told = storage_error(error, str(place.resolve()) if place else "")
+        if told is None:
+            raise
+        fail(told)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would cut this line short
+        typer.echo(f"\nStopped. {stopped}", err=True)
+        raise typer.Exit(130) from None
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -32,7 +32,11 @@ def split_tokens(text: str) -> list[str]:
         match = _TOKEN.match(text, position)
         if match is None:
             found = text[position:].strip()[0]
-            raise refusal(text, f"the character {found!r} has no meaning in a formula")
+            raise refusal(
+                text,
+                f"the character {found!r} has no meaning in a formula",
+                fix="name columns only: nothing in a formula is executed",
+            )
         tokens.append(match.group(match.lastindex or 0))
         position = match.end()
     return tokens

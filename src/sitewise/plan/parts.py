@@ -27,9 +27,9 @@ MODELLING = (*ARMS, "visits", "covariates.*.type", "covariates.*.codes", "baseli
 KEYS: dict[str, tuple[str, ...]] = {
     "ingest": (*CODES, *READINGS, "trial", "missing_values", "covariates.*.column"),
     "check_batch": (*CODES, *READINGS, *LIMITS, "arms.reference", "other_visits", "covariates",
-                    "pairs", "replicates", "time", "rules.duplicate_equal"),
-    "check_trial": (*ARMS, *READINGS, *LIMITS, "columns", "visits", "covariates.*.type", "time",
-                    "replicates", "design", "rules"),
+                    "pairs", "replicates", "time", "rules.duplicate_equal", "missing_values"),
+    "check_trial": (*ARMS, "arms.order.*.codes", *READINGS, *LIMITS, "columns", "visits",
+                    "covariates.*.type", "time", "replicates", "design", "rules"),
     "derive": ("endpoints.*.unit", "covariates.*.type", "visits", "time",
                "analysis_sets.*.requires"),
     "describe": ("arms.order.*.name", "visits", "endpoints.*.label", "endpoints.*.unit",

@@ -16,6 +16,10 @@ Cells = Annotated[tuple[str, ...], Field(strict=False)]
 Limits = Annotated[tuple[float, float], Field(strict=False)]
 
 
+# More are no trial but a mistake, as patient identifiers taken for arms.
+MOST_ARMS = 20
+
+
 class Section(BaseModel):
     """Base of every section: strict types, no unknown keys, frozen."""
 
@@ -143,6 +147,11 @@ class Arms(Section):
     @model_validator(mode="after")
     def _reference_is_an_arm(self) -> "Arms":
         names = [arm.name for arm in self.order]
+        if len(names) > MOST_ARMS:
+            raise ValueError(
+                f"{len(names)} arms are listed ({', '.join(names[:5])}, ...), at most {MOST_ARMS}"
+                " are analysed; were the codes taken from another column than that of the arm?"
+            )
         if len(set(names)) != len(names):
             raise ValueError(f"arm names are not unique: {', '.join(names)}")
         if self.reference not in names:

@@ -19,10 +19,11 @@ from sitewise.errors import Problem, RunError
 from sitewise.plan.limits import Limits, limits_of
 from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
-from sitewise.plan.sheet import Site, SiteSheet, load_sheet
+from sitewise.plan.sheet import Site, SiteSheet, load_sheet, unlisted_files
 from sitewise.run.environment_check import departures
 
 ABSENT = "absent"
+UNREADABLE = "unreadable"
 LOCK = "requirements.lock"
 TEMPLATES = Path("reports", "templates")
 
@@ -32,7 +33,7 @@ class Context:
     """What a run starts from.
 
     data: the folder with the hospital files. project: the folder with the Snakefile.
-    raw: sha256 of each hospital file by its path inside `data`, or `absent`.
+    raw: sha256 of each hospital file by its path inside `data`, or `absent`, or `unreadable`.
     limits: of a simulated trial.
     """
 
@@ -53,6 +54,11 @@ class Context:
     def batches(self) -> dict[str, tuple[Site, ...]]:
         """Hospitals by batch."""
         return self.sheet.batches(self.plan.sites.batches)
+
+    @cached_property
+    def unlisted(self) -> tuple[str, ...]:
+        """Files beside the hospitals' that no line of the site sheet names."""
+        return tuple(unlisted_files(self.data, [site.file for site in self.sheet.sites]))
 
     @cached_property
     def lock(self) -> str:
@@ -121,7 +127,10 @@ def raw_digests(data: Path, files: Iterable[str]) -> dict[str, str]:
     found = {}
     for file in sorted(files):
         path = data / file
-        found[file] = file_sha256(path) if path.is_file() else ABSENT
+        try:
+            found[file] = file_sha256(path) if path.is_file() else ABSENT
+        except OSError:  # ingest tries again, and says why it can't be read
+            found[file] = UNREADABLE
     return found
 
 

@@ -179,9 +179,19 @@ class _Run:
         """After the engine: every result is there, and is what it should be."""
         odd = [s for s in examine(self.results, expected) if s.verdict is not Verdict.CURRENT]
         if odd:
+            told = summary(job_reasons(odd)) or [f"{s.file}: {s.verdict}" for s in odd[:_SHOWN]]
             raise RunError(
                 "The run ended, but its results are not what they should be.",
-                [Problem(f"{s.verdict}: {s.detail}", where=s.file) for s in odd[:_SHOWN]],
+                [
+                    Problem(
+                        line,
+                        where=f"results/{self.context.trial}",
+                        allowed="files, plan and code that stay as they are while a run is in"
+                        " progress",
+                        fix="run again when nothing changes any more: what is current is kept",
+                    )
+                    for line in told
+                ],
             )
 
 

@@ -1,10 +1,12 @@
 """The workflow engine as a child process: started, followed, ended."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,13 +143,27 @@ def _progress(child: "subprocess.Popen[str]", log: IO[str]) -> Iterator[Progress
             yield Progress(done, total, match.group(1).strip())
 
 
+@contextlib.contextmanager
+def _unhurried() -> Iterator[None]:
+    """A second Ctrl-C does not cut the ending short: jobs would be left running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _end(child: "subprocess.Popen[str]", run_id: str) -> None:
     """End the engine as Ctrl-C would, then whatever is left of the run."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGINT)
-        try:
-            child.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    end_processes(run_id)
+    with _unhurried():
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        end_processes(run_id)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sitewise.errors import Problem, RunError, SitewiseError
+from sitewise.store.trouble import FULL, full_disk
 
 _FOLDER = "errors"
 _TAIL = 30
@@ -22,8 +23,9 @@ def engine_failure(code: int, logs: Path, directory: Path) -> SitewiseError:
     logs: logs/<trial>. directory: what the paths of logs are relative to.
     """
     records = [
-        json.loads(path.read_text(encoding="utf-8"))
+        record
         for path in sorted((logs / _FOLDER).glob("*.json"))
+        if (record := _record(path)) is not None
     ]
     if not records:
         return _unexplained(code, logs)
@@ -37,6 +39,15 @@ def engine_failure(code: int, logs: Path, directory: Path) -> SitewiseError:
     return error
 
 
+def _record(path: Path) -> dict[str, Any] | None:
+    """What a job said; None where the disk was too full to keep it whole."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return record
+
+
 def _block(record: dict[str, Any], directory: Path) -> str:
     problems = [Problem(**problem) for problem in record["problems"]]
     text = str(SitewiseError(f"{record['job']}: {record['title']}", problems))
@@ -48,6 +59,8 @@ def _unexplained(code: int, logs: Path) -> RunError:
     log = logs / "snakemake.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     last = "\n".join(f"  | {line}" for line in lines[-_TAIL:])
+    if any(FULL in line for line in lines):
+        return RunError("The run can't write what it makes.", [full_disk(str(log))])
     if code < 0:
         what, fix = f"it was killed (signal {-code})", "run again: what was finished is kept"
     elif any("SIGKILL" in line for line in lines):

@@ -21,9 +21,9 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
 
     plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
     lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, moments
-    `sites` (their names), check_trial `left_out` (stratification factors by model), report and seal
-    have `digests` (plan, data, code, lock), report also `sheet`, `templates`, `packages`
-    and `limits` (of a simulated trial).
+    `sites` (their names), check_trial `left_out` (stratification factors by model) and `unlisted`
+    (files that no line of the site sheet names), report and seal have `digests` (plan, data, code,
+    lock), report also `sheet`, `templates`, `packages` and `limits` (of a simulated trial).
     """
     params: dict[str, Any] = {
         "plan": part_data(
@@ -43,6 +43,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         params["sites"] = [site.siteid for site in context.batches[wildcards["batch"]]]
     if rule == "check_trial":
         params["left_out"] = factors_left_out(context.plan)
+        params["unlisted"] = list(context.unlisted)
     if rule in ("report", "seal"):
         params["digests"] = context.digests
     if rule == "report":

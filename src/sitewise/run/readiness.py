@@ -84,6 +84,7 @@ def make_folders(directory: Path, trial: str) -> None:
                 Problem(
                     f"the folder can't be written: {error.strerror or error}",
                     where=str(error.filename or folder),
+                    allowed="folders for results/, records/ and logs/ that you may write",
                     fix="give yourself write permission there, or choose another place with"
                     " --directory",
                 )

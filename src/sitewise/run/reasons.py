@@ -83,6 +83,7 @@ def _param_in_words(name: str) -> str:
         "lock": "the locked environment",
         "sites": "the site sheet",
         "sheet": "the site sheet",
+        "unlisted": "the list of files that the site sheet does not name",
         "templates": f"template {rest}",
         "digests": f"the digest of the {rest}",
         "packages": f"package {rest}",

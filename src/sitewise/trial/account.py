@@ -16,7 +16,10 @@ class FateCount:
 
 @dataclass(frozen=True)
 class FileRow:
-    """One hospital file. status: `used`, or `set aside` with the reason."""
+    """One hospital file. status: `used`, or `set aside` with the reason.
+
+    written: how it is written, for people; "" where that could not be told.
+    """
 
     site: str
     file: str
@@ -25,6 +28,7 @@ class FileRow:
     readings: int
     status: str
     reason: str
+    written: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sitewise.trial.covariate_checks import settle_covariates
 from sitewise.trial.findings import Found, apply_found, findings_frame
 from sitewise.trial.record_checks import check_duplicates, check_pairs, check_visit_days
-from sitewise.trial.row_checks import check_rows_known, settle_unasked
+from sitewise.trial.row_checks import check_rows_known, check_totals, settle_unasked
 from sitewise.trial.rows import INTERNAL, arrange
+from sitewise.trial.site_checks import check_constant_sites, check_suspected_units
 from sitewise.trial.value_checks import (
     check_days,
     check_limits,
     check_numbers,
-    check_suspected_units,
     check_units,
     convert_units,
 )
@@ -40,6 +40,7 @@ def check_batch(plan: "Plan", rows: "pd.DataFrame") -> Checked:
     """Check the readings of `ingest_batch`; what stops the run is said by `check_trial`."""
     rows = arrange(plan, rows, INTERNAL)
     every: list[Found] = []
+    _run(check_totals(plan, rows), rows, every)
     settle_unasked(plan, rows)
     every += settle_covariates(plan, rows)
     known = check_rows_known(plan, rows)
@@ -55,6 +56,7 @@ def check_batch(plan: "Plan", rows: "pd.DataFrame") -> Checked:
     _run(check_pairs(plan, rows), rows, every)
     _run(check_duplicates(plan, rows), rows, every)
     every += check_visit_days(plan, rows)
+    every += check_constant_sites(plan, rows)
     return Checked(arrange(plan, rows), findings_frame(every))
 
 

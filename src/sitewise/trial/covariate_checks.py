@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from sitewise.terms import AVISITN, SITEID, SRCFILE, SRCROW, USUBJID, Severity
 from sitewise.trial.findings import Found, shown
+from sitewise.trial.likeness import near_miss
 from sitewise.trial.numbers import is_missing_number, parse_cells
-from sitewise.trial.row_checks import near_miss
-from sitewise.trial.rows import DECIMAL, REASON, SITE_DISAGREES
+from sitewise.trial.rows import DECIMAL, REASON, SITE_DISAGREES, TOTALS
+from sitewise.trial.unread import MISSING_NUMBERS, why_no_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,11 @@ def settle_covariates(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     found = []
     for name, covariate in plan.covariates.items():
         values, unread = _parsed(covariate, rows[name], rows[DECIMAL])
+        unread &= rows[REASON] != TOTALS
         found.append(_unread(covariate, rows[unread], rows.loc[unread, name]))
+        if covariate.type == "number":
+            coded = values.isin(MISSING_NUMBERS)
+            found.append(_coded(covariate, rows[coded], rows.loc[coded, name]))
         first, varying = _one_a_patient(rows, values)
         found.append(_varying(covariate, rows[varying], rows.loc[varying, name], first[varying]))
         rows[name] = first
@@ -50,17 +55,44 @@ def _unread(covariate: "Covariate", rows: "pd.DataFrame", cells: "pd.Series[str]
     codes = ", ".join(covariate.codes)
     number = covariate.type == "number"
     what = "is not a number" if number else "is no code of the plan"
-    hint = {c: "" if number else near_miss(c, covariate.codes) for c in cells.unique()}
+    near = {c: "" if number else near_miss(c, covariate.codes) for c in cells.unique()}
+    told = [
+        why_no_number(cell, mark)
+        if number
+        else (near[cell], "correct the cell, or add the code to the plan")
+        for cell, mark in zip(cells, rows[DECIMAL], strict=True)
+    ]
     return Found(
         "covariate unreadable",
         Severity.WARNING,
         rows,
         covariate.column,
-        [f"{covariate.label} {shown(cell)!r} {what}{hint[cell]}" for cell in cells],
+        [
+            f"{covariate.label} {shown(cell)!r} {what}{hint}"
+            for cell, (hint, _) in zip(cells, told, strict=True)
+        ],
         value=cells.tolist(),
         allowed=f"a number in {covariate.unit or 'its unit'}" if number else codes,
         action=f"{covariate.label} treated as missing in this row, readings kept",
-        advice="correct the cell, or add the code to the plan",
+        advice=[advice for _, advice in told],
+        scope="row",
+    )
+
+
+def _coded(covariate: "Covariate", rows: "pd.DataFrame", cells: "pd.Series[str]") -> Found:
+    return Found(
+        "covariate like a missing code",
+        Severity.WARNING,
+        rows,
+        covariate.column,
+        [
+            f"{covariate.label} {shown(cell)!r} looks like a code for a missing value"
+            for cell in cells
+        ],
+        value=cells.tolist(),
+        allowed=f"a number in {covariate.unit or 'its unit'}",
+        action="used as a number, readings kept",
+        advice="if it means missing, add it to the covariate's missing_values in the plan",
         scope="row",
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.errors import Problem
-from sitewise.terms import AVISIT, AVISITN, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
+from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Severity
 from sitewise.trial.account import FileRow
 from sitewise.trial.findings import Found, file_finding, records_frame
-from sitewise.trial.rows import PARAMCD
+from sitewise.trial.rows import FATE, PARAMCD, REASON
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,22 +109,26 @@ def check_factors(left_out: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
 
 
 def check_present(
-    plan: "Plan", analysed: "pd.DataFrame", files: Sequence[FileRow]
+    plan: "Plan", readings: "pd.DataFrame", analysed: "pd.DataFrame", files: Sequence[FileRow]
 ) -> Iterator[Problem]:
-    """What must be there before any model of the plan can be built."""
+    """What must be there before any model of the plan can be built.
+
+    readings: all, with their fates; analysed: those that reach the analysis.
+    """
+    bad = [f"{file.site} ({file.reason})" for file in files if file.status != "used"]
+    aside = f"; sites set aside: {_few(bad, '; ')}" if bad else ""
     if analysed.empty:
-        bad = [f"{file.site} ({file.reason})" for file in files if file.status != "used"]
         yield Problem(
-            "no reading is left to analyse"
-            + (f"; sites set aside: {'; '.join(bad[:FIRST])}" if bad else ""),
+            "no reading is left to analyse" + _reasons(readings) + aside,
             where=f"{len(files)} hospital file(s)",
+            allowed="readings of two arms at two sites or more",
             fix="see the findings: every reading has its reason there",
         )
         return
     sites = sorted(analysed[SITEID].unique())
     if len(sites) == 1:
         yield Problem(
-            f"only one site has readings to analyse: {sites[0]}",
+            f"only one site has readings to analyse: {sites[0]}{aside}",
             where="sites",
             allowed="two sites or more: with one there is no variance between sites to estimate",
             fix="add the other hospitals to the site sheet, or see why they were set aside",
@@ -134,12 +138,56 @@ def check_present(
     if absent:
         only = f" (only one arm is left: {', '.join(sorted(here))})" if len(here) == 1 else ""
         yield Problem(
-            f"no reading in the arm(s) {', '.join(absent)}{only}",
+            f"no reading in the arm(s) {_few(absent)}{only}",
             where="arms",
-            allowed="readings in each arm of the plan: " + ", ".join(plan.arms.levels),
+            allowed="readings in each arm of the plan: " + _few(plan.arms.levels),
             fix="check the arms' codes in the plan; take an arm that was never given out of it",
         )
     yield from _absent_visits(plan, analysed)
+    if len(sites) > 1:
+        yield from _lonely_endpoints(plan, analysed)
+
+
+def _few(texts: Sequence[str], mark: str = ", ") -> str:
+    """The first few, and how many more."""
+    more = len(texts) - FIRST
+    return mark.join(texts[:FIRST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _reasons(readings: "pd.DataFrame") -> str:
+    """`: 72 set aside (unknown arm)`, the most frequent reasons first."""
+    counts = readings.groupby([FATE, REASON]).size().sort_values(ascending=False, kind="stable")
+    told = [
+        f"{n} {fate} ({reason})"
+        for (fate, reason), n in zip(counts.index.tolist(), counts, strict=True)
+    ]
+    return f": {_few(told)}" if told else ""
+
+
+def _lonely_endpoints(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
+    """Endpoints with readings at one site only, or without any in an arm that others have."""
+    for name, endpoint in plan.endpoints.items():
+        part = analysed[analysed[PARAMCD] == name]
+        sites = sorted(part[SITEID].unique())
+        column = endpoint.column or endpoint.code
+        if len(sites) == 1:
+            yield Problem(
+                f"{name} has readings at one site only: {sites[0]}",
+                where=f"endpoints.{name}",
+                allowed="two sites or more: with one there is no variance between sites to"
+                " estimate",
+                fix=f"ask the other hospitals for {column!r}, or take the endpoint out of the plan",
+            )
+            continue
+        here = set(part[TRT01P])
+        absent = [arm for arm in plan.arms.levels if arm not in here and not part.empty]
+        if absent and len(set(analysed[TRT01P])) > len(here):
+            yield Problem(
+                f"{name} has no reading in the arm(s) {_few(absent)}, other endpoints have",
+                where=f"endpoints.{name}",
+                allowed="readings in each arm: " + _few(plan.arms.levels),
+                fix=f"see why {column!r} is missing there, or take the endpoint out of the plan",
+            )
 
 
 def _absent_visits(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
@@ -152,73 +200,14 @@ def _absent_visits(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
                 f"no reading of {name} is left to analyse: all its outcomes are missing or set"
                 " aside",
                 where=f"endpoints.{name}",
+                allowed=f"{name} readings of two arms at two sites or more",
                 fix="check the endpoint's column or code and its limits; see the findings",
             )
         elif empty:
             yield Problem(
-                f"no reading of {name} at {', '.join(empty)}, at any site",
+                f"no reading of {name} at {_few(empty)}, at any site",
                 where="visits",
                 allowed="readings at each visit of the plan: " + ", ".join(visits),
                 fix="check the visits' codes in the plan; take a visit that did not take place yet"
                 " out of it",
             )
-
-
-def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
-    """Patients without baseline, sites with one patient, arms without readings at a visit."""
-    keys = [SITEID, USUBJID]
-    baseline = plan.baseline_visit.name
-    for name, endpoint in plan.endpoints.items():
-        part = analysed[analysed[PARAMCD] == name]
-        has = part[AVISIT].eq(baseline).groupby([part[k] for k in keys]).transform("any")
-        yield Found(
-            "missing baseline",
-            Severity.NOTE,
-            # found in no row: the patient's first reading says where to look
-            part[~has]
-            .sort_values([*keys, AVISITN, SRCFILE, SRCROW], kind="stable")
-            .drop_duplicates(keys)
-            .assign(**{AVISIT: baseline}),
-            endpoint.column or plan.columns.value or "",
-            f"the patient has {name} readings, but none at {baseline}",
-            allowed="a reading at baseline",
-            action="readings kept; the plan's baseline.missing says what each model does",
-            advice="see whether the baseline reading can be found in the source documents",
-            scope="baseline",
-        )
-        yield from _empty_cells(plan, name, part)
-    patients = analysed[keys].drop_duplicates()
-    lonely = patients[~patients.duplicated(SITEID, keep=False)][SITEID]
-    yield Found(
-        "site with one patient",
-        Severity.NOTE,
-        analysed[analysed[SITEID].isin(lonely)].drop_duplicates(SITEID),
-        "",
-        "the site has a single patient: it says nothing about differences within the site",
-        action="readings kept",
-        scope="site",
-    )
-
-
-def _empty_cells(plan: "Plan", name: str, part: "pd.DataFrame") -> Iterator[Found]:
-    """Arms without a reading at a visit at which others have some."""
-    cells = set(part[[AVISIT, TRT01P]].drop_duplicates().itertuples(index=False, name=None))
-    held = {visit for visit, _ in cells}
-    empty = [
-        f"{arm} at {visit.name}"
-        for visit in plan.visits
-        for arm in plan.arms.levels
-        if visit.name in held and (visit.name, arm) not in cells
-    ]
-    if empty:
-        yield Found(
-            "arm without readings",
-            Severity.WARNING,
-            part.iloc[:1],
-            "",
-            f"no {name} reading: {', '.join(empty)}; a contrast there can't be estimated",
-            allowed="readings of each arm at each visit",
-            action="none",
-            advice="check the codes of arms and visits",
-            scope="trial",
-        )

@@ -35,7 +35,7 @@ class Found:
     """What one check found in the rows.
 
     rows: the readings concerned (a slice of the rows, index kept).
-    column, value, message: one text for all, or one a reading (same length as rows).
+    column, value, message, advice: one text for all, or one a reading (same length as rows).
     action: what happened to the readings; "run stops" is said by the caller.
     fate, reason: what the readings become, where the check decides that.
     scope: whether there is one finding a reading, row, visit, patient or site.
@@ -49,7 +49,7 @@ class Found:
     value: "str | Sequence[str]" = ""
     allowed: str = ""
     action: str = "kept"
-    advice: str = ""
+    advice: "str | Sequence[str]" = ""
     fate: Fate | None = None
     reason: str = ""
     scope: str = "reading"
@@ -129,7 +129,7 @@ def lost_readings(
     *,
     value: "str | Sequence[str]",
     allowed: str,
-    advice: str,
+    advice: "str | Sequence[str]",
     action: str = "reading set aside",
 ) -> Found:
     """An error that costs each of `rows` its place in the analysis."""
@@ -155,12 +155,13 @@ def _one(found: Found) -> "pd.DataFrame":
     cells: dict[str, object] = dict.fromkeys(COLUMNS, "")
     cells |= {
         "RULE": found.rule, "SEVERITY": found.severity.value, "ALLOWED": found.allowed,
-        "ACTION": found.action, "ADVICE": found.advice, SRCROW: None,
+        "ACTION": found.action, SRCROW: None,
     }  # fmt: skip
     cells |= {name: found.rows[name].to_numpy() for name in keys}
-    cells["COLUMN"] = found.column if isinstance(found.column, str) else list(found.column)
+    for name, text in (("COLUMN", found.column), ("MESSAGE", found.message),
+                       ("ADVICE", found.advice)):  # fmt: skip
+        cells[name] = text if isinstance(text, str) else list(text)
     cells["VALUE"] = _each(found.value)
-    cells["MESSAGE"] = found.message if isinstance(found.message, str) else list(found.message)
     frame = _typed(pd.DataFrame(cells, columns=list(COLUMNS), index=found.rows.index))
     return frame.drop_duplicates([*keys, "VALUE", "MESSAGE"] if keys else None)
 

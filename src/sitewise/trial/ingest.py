@@ -1,7 +1,7 @@
 """Hospital files to canonical readings, still unchecked (rule ingest)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,18 @@ from sitewise.terms import SITEID, Severity
 from sitewise.trial.account import FileRow
 from sitewise.trial.findings import file_finding, records_frame
 from sitewise.trial.mapping import RawRows, canonical_rows, needed_columns
+from sitewise.trial.raw import Fault
 from sitewise.trial.rows import RAGGED, SITE_SET_ASIDE
-from sitewise.trial.source import Fault, Source, read_source
+from sitewise.trial.source import Source, read_source
 from sitewise.trial.units import sheet_units
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.plan.model import Plan
+
+DIGEST = 64  # hexadecimal digits of a sha256
+SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def ingest_batch(
     for site in sorted(sites, key=lambda site: site.siteid):
         source = read_source(folder, site, columns, listed)
         faults = (*source.faults, *_unit_fault(plan, site))
-        source = read[site.siteid] = Source(source.sha256, source.table, faults)
+        source = read[site.siteid] = replace(source, faults=faults)
         reason = f"{SITE_SET_ASIDE}: {faults[0].rule}" if faults else ""
         if source.table is not None:
             raw.add(site, source.table, reason)
@@ -67,6 +71,37 @@ def ingest_batch(
         for site in sorted(sites, key=lambda site: site.siteid)
     )
     return Ingested(rows, files, records_frame(records))
+
+
+def hold_against(files: Sequence[FileRow], raw: Sequence[str]) -> None:
+    """Hold the files as read against what the run began with.
+
+    raw: `file:sha256` each, or `file:` and a word where there was no such file. Raises DataError
+    where a file has changed since: results would be recorded under the digest of another content.
+    """
+    began = dict(text.rsplit(":", 1) for text in raw)
+    changed = [
+        Problem(
+            f"the file of site {file.site} changed after the run began: its sha256 was"
+            f" {_short(began[file.file])}, when it was read it was {_short(file.sha256)}",
+            where=file.file,
+            allowed="files that stay as they are while a run is in progress",
+            fix="wait until the file is complete, then run again: what was finished is kept",
+        )
+        for file in files
+        if file.file in began and file.sha256 != _digest(began[file.file])
+    ]
+    if changed:
+        raise DataError("Hospital files changed while they were read.", changed)
+
+
+def _digest(text: str) -> str:
+    """The digest, or "" where there was none, as `Source` has it."""
+    return text if len(text) == DIGEST else ""
+
+
+def _short(digest: str) -> str:
+    return f"{digest[:SHOWN]}..." if len(digest) == DIGEST else "none: it could not be read"
 
 
 def _unit_fault(plan: "Plan", site: Site) -> tuple[Fault, ...]:
@@ -94,6 +129,13 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
         )
         for fault in source.faults
     ]  # fmt: skip
+    records += [
+        file_finding(
+            site.siteid, site.file, doubt.rule, doubt.message, severity=Severity.WARNING,
+            row=doubt.row, allowed=doubt.allowed, action="kept as it was read", advice=doubt.advice,
+        )
+        for doubt in source.doubts
+    ]  # fmt: skip
     table = source.table
     if table is None:
         return records
@@ -101,8 +143,9 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
     records += [
         file_finding(
             site.siteid, site.file, RAGGED,
-            f"the row has {count} cells, the header has {width}: its cells can't be told apart",
-            row=line, value=f"{count} cells", allowed=f"{width} cells", action="row set aside",
+            f"the row has {count} cell(s), the header has {width}: its cells can't be told apart",
+            row=line, value=f"{count} cell(s)", allowed=f"{width} cell(s), as the header",
+            action="row set aside",
             advice="correct the row (a delimiter within a cell needs quotes around the cell)",
         )
         for line, count in table.ragged
@@ -113,6 +156,7 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
                 site.siteid, site.file, "blank lines",
                 f"{table.blank} line(s) without any content were skipped",
                 severity=Severity.NOTE, action="skipped: no reading in them",
+                advice="nothing to do, unless a row is missing there",
             )
         )  # fmt: skip
     return records
@@ -128,4 +172,5 @@ def _file_row(site: Site, source: Source, readings: int) -> FileRow:
         readings=readings,
         status="set aside" if source.faults else "used",
         reason="; ".join(fault.message for fault in source.faults),
+        written=source.written,
     )

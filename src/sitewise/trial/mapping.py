@@ -17,6 +17,7 @@ from sitewise.terms import (
     Fate,
 )
 from sitewise.trial.numbers import parse_cells
+from sitewise.trial.raw import RawTable
 from sitewise.trial.rows import (
     ARM,
     ATPT,
@@ -35,7 +36,6 @@ from sitewise.trial.rows import (
     VISIT,
     arrange,
 )
-from sitewise.trial.source import RawTable
 from sitewise.trial.units import sheet_units, unit_factor
 
 if TYPE_CHECKING:

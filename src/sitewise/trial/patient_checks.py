@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Fate, Severity
 from sitewise.trial.findings import Found
-from sitewise.trial.rows import REASON, SITE_DISAGREES, SITE_SET_ASIDE
+from sitewise.trial.rows import REASON, SITE_DISAGREES, SITE_SET_ASIDE, TOTALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 TWO_SITES, TWO_ARMS = "patient at two sites", "arm changes"
 
 
-def check_patients(plan: "Plan", readings: "pd.DataFrame") -> list[Found]:
-    """Patients seen at two sites, and patients with two arms: every reading set aside."""
-    # A row that claims another site, or a site that was set aside, is no witness against others.
-    doubtful = readings[REASON].eq(SITE_DISAGREES) | readings[REASON].str.startswith(
+def witnesses(readings: "pd.DataFrame") -> "pd.DataFrame":
+    """Readings that may speak against others of their patient.
+
+    None of no patient, of a row that claims another site, or of a site that was set aside.
+    """
+    doubtful = readings[REASON].isin([SITE_DISAGREES, TOTALS]) | readings[REASON].str.startswith(
         SITE_SET_ASIDE, na=False
     )
-    seen = readings[readings[USUBJID].notna() & ~doubtful]
+    return readings[readings[USUBJID].notna() & ~doubtful]
+
+
+def check_patients(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
+    """Patients seen at two sites, and patients with two arms: every reading set aside.
+
+    seen: the `witnesses` of all readings.
+    """
     found = []
     if plan.columns.patient_ids == "trial":
         sites = _conflicts(seen, [USUBJID], SITEID)

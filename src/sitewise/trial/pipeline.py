@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sitewise.plan.factors import factors_left_out
 from sitewise.plan.parts import part_data, read_part
-from sitewise.plan.sheet import SiteSheet
+from sitewise.plan.sheet import SiteSheet, unlisted_files
 from sitewise.trial.account import Account, FileRow
 from sitewise.trial.checks import check_batch
 from sitewise.trial.derive import derive_rows
@@ -50,6 +50,11 @@ def check_data(plan: "Plan", sheet: SiteSheet, folder: Path) -> CheckedTrial:
         findings += [ingested.findings, checked.findings]
         files += ingested.files
     readings, said, account = check_trial(
-        part["check_trial"], rows, files, findings, factors_left_out(plan)
+        part["check_trial"],
+        rows,
+        files,
+        findings,
+        factors_left_out(plan),
+        unlisted=unlisted_files(folder, listed),
     )
     return CheckedTrial(readings, said, account, derive_rows(part["derive"], readings))

@@ -1,11 +1,11 @@
 """Checks of whole rows: who, at which site, in which arm, at which visit."""
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Fate, Severity
 from sitewise.trial.findings import Found, shown
+from sitewise.trial.likeness import near_miss
 from sitewise.trial.rows import (
     ARM,
     AVALC,
@@ -14,6 +14,7 @@ from sitewise.trial.rows import (
     PARAMCELL,
     SITE_DISAGREES,
     SITECELL,
+    TOTALS,
     VISIT,
     set_fate,
 )
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from sitewise.plan.model import Plan
 
 UNKNOWN_ARM, UNKNOWN_VISIT = "unknown arm", "unknown visit"
+# What stands in a totals row where a patient, a visit or a site should be.
+_TOTALS_WORDS = (
+    *("total", "totals", "totaux", "totale", "gesamt", "insgesamt", "summe", "sum", "sums"),
+    *("somme", "suma", "mean", "means", "average", "moyenne", "mittelwert", "media", "median"),
+    *("std", "sd", "n", "count", "min", "max"),
+)
 
 
 def settle_unasked(plan: "Plan", rows: "pd.DataFrame") -> None:
@@ -37,6 +44,60 @@ def settle_unasked(plan: "Plan", rows: "pd.DataFrame") -> None:
         set_fate(rows, index, Fate.OUTSIDE_PLAN, f"visit {visit} is not analysed")
     empty = rows.index[rows[AVALC].isna() & rows[PARAMCD].notna()]
     set_fate(rows, empty, Fate.NOT_MEASURED, "no value in the file")
+
+
+def check_totals(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
+    """Rows that are no patient's: a word like `Total`, or neither patient nor arm nor visit."""
+    left = rows[rows[FATE].isna()]
+    lines = left[[SITEID, SITECELL, USUBJID, ARM, VISIT, TRT01P, AVISIT]].drop_duplicates()
+    signs = {
+        line: sign
+        for line in lines.itertuples(index=False, name=None)
+        if (sign := _totals_sign(plan, line))
+    }
+    if not signs:
+        return []
+    own = [signs.get(line) for line in left[lines.columns].itertuples(index=False, name=None)]
+    part = left[[sign is not None for sign in own]]
+    told = [sign for sign in own if sign is not None]
+    found = Found(
+        TOTALS,
+        Severity.ERROR,
+        part,
+        [column for column, _ in told],
+        [
+            f"the row has {shown(cell)!r} in the column {column!r}: it looks like a row of totals"
+            if cell
+            else "the row has neither patient nor arm nor visit: it looks like totals or a remark"
+            for column, cell in told
+        ],
+        value=[cell for _, cell in told],
+        allowed="a patient's visit in every row",
+        action="row set aside",
+        advice="nothing to do if it is no patient's row; else fill in patient, arm and visit",
+        fate=Fate.SET_ASIDE,
+        scope="row",
+    )
+    return [found]
+
+
+def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | None:
+    """The column and the word that give a row of totals away, ("", "") for one without names."""
+    site, sitecell, subject, arm, visit, known_arm, known_visit = (
+        cell if isinstance(cell, str) else "" for cell in line
+    )
+    columns = plan.columns
+    patient = subject
+    if columns.patient_ids == "site":
+        patient = subject.removeprefix(f"{site}-")
+    if known_arm and known_visit:
+        return None
+    cells = ((columns.site, sitecell), (columns.patient, patient), (columns.arm, arm),
+             (columns.visit, visit))  # fmt: skip
+    for column, cell in cells:
+        if column and cell.strip(" :").casefold() in _TOTALS_WORDS:
+            return column, cell
+    return None if patient or arm or visit else (columns.patient, "")
 
 
 def check_rows_known(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
@@ -71,12 +132,18 @@ def _missing(plan: "Plan", asked: "pd.DataFrame", wrong: "dict[str, pd.Index]") 
             part,
             column,
             f"the {what} is missing",
-            allowed=f"a {what} in every row",
+            allowed=f"a {what} in every row" + _means_missing(plan),
             action="row set aside",
             advice="fill in the cell from the source document",
             fate=Fate.SET_ASIDE,
             scope="row",
         )
+
+
+def _means_missing(plan: "Plan") -> str:
+    """What else counts as empty, since it may be a name that only looks like a code."""
+    codes = [repr(code) for code in plan.missing_values if code]
+    return f"; {', '.join(codes)} count as missing (missing_values)" if codes else ""
 
 
 def _unknown_codes(
@@ -114,13 +181,6 @@ def _told(cells: "pd.Series[str]", codes: list[str], what: str) -> list[str]:
     told = {cell: f"the plan knows no {what} {shown(cell)!r}{near_miss(cell, codes)}"
             for cell in cells.unique()}  # fmt: skip
     return [told[cell] for cell in cells]
-
-
-def near_miss(cell: str, codes: Iterable[str]) -> str:
-    """`; did you mean ...?`, or nothing; upper and lower case don't count as a difference."""
-    folded = {code.casefold(): code for code in codes}
-    near = get_close_matches(cell.casefold(), folded, n=1)
-    return f"; did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def _other_site(column: str, rows: "pd.DataFrame") -> Found:

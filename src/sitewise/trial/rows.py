@@ -45,6 +45,7 @@ FLOATS = (AVISITN, ADY, AVAL)
 SITE_SET_ASIDE = "site set aside"
 SITE_DISAGREES = "site column disagrees with the site sheet"
 RAGGED = "ragged row"
+TOTALS = "totals row"
 
 
 def reading_columns(plan: "Plan") -> tuple[str, ...]:

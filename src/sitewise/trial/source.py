@@ -3,57 +3,42 @@
 import csv
 import hashlib
 import io
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from sitewise.plan.sheet import DELIMITERS, ENCODINGS, Site
+from sitewise.errors import DataError, Problem
+from sitewise.plan.sheet import Site
+from sitewise.trial.decoding import decode, describe_text, doubts, without_mark
+from sitewise.trial.header import header_faults
+from sitewise.trial.likeness import plain
+from sitewise.trial.parquet_source import read_parquet
+from sitewise.trial.raw import Fault, RawTable
 
 # A measured cell is short; this only keeps a file without line ends from being one giant cell.
 csv.field_size_limit(131072)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a hospital file can't be used. row: line in the file, if it lies in one."""
-
-    rule: str
-    message: str
-    advice: str
-    allowed: str = ""
-    row: int | None = None
-    column: str = ""
-    value: str = ""
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """The records of one file as text.
-
-    lines: physical line at which each record starts (the header is line 1). cells: one list a
-    record, as long as the header. ragged: (line, number of cells) of records of another length,
-    whose cells can't be told apart and are not in `cells`. blank: records without any content.
-    """
-
-    header: tuple[str, ...]
-    lines: list[int] = field(default_factory=list)
-    cells: list[list[str]] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
-    blank: int = 0
+TRIES = 3
+# What the reader of CSV says, in other words.
+_QUOTES = {
+    "unexpected end of data": "a quote is opened there and never closed",
+    "',' expected after '\"'": "something stands between a closing quote and the next comma",
+}
 
 
 @dataclass(frozen=True)
 class Source:
     """One file: the digest of its bytes ("" if there is none), its table, and what is wrong.
 
-    table is None where the records could not be told apart at all.
+    table is None where the records could not be told apart at all. faults: each sets the site
+    aside. doubts: said, the file is used. written: how the file is written, for people.
     """
 
     sha256: str
     table: RawTable | None
     faults: tuple[Fault, ...]
+    doubts: tuple[Fault, ...] = ()
+    written: str = ""
 
 
 def read_source(
@@ -62,29 +47,29 @@ def read_source(
     """Read the file of one site; `columns` must be in it. Never raises for a bad file.
 
     listed: the files of all sites; where one is missing, none of the others' is suggested.
+    Raises DataError where the file is being written to: what is in it is not known yet.
     """
     path = folder / site.file
     try:
-        data = path.read_bytes()
+        data = _bytes_at_rest(path, site)
     except OSError as error:
         return Source("", None, (_unreadable(path, folder, error, listed),))
     digest = hashlib.sha256(data).hexdigest()
-    faults = []
-    if site.sha256 and site.sha256 != digest:
-        faults.append(
-            Fault(
-                "file digest",
-                f"the file is not the one that the site sheet expects: its sha256 is {digest}",
-                "ask the hospital which delivery is right, then correct the file or the sheet",
-                allowed=site.sha256,
-                column="sha256",
-                value=digest,
-            )
-        )
-    read = _parquet(data, site) if path.suffix.lower() == ".parquet" else _csv(data, site)
+    faults = list(_digest_fault(site, digest))
+    doubted: tuple[Fault, ...] = ()
+    written = "Parquet"
+    read: RawTable | Fault
+    if path.suffix.lower() == ".parquet":
+        read = read_parquet(data, site)
+    else:
+        text = _text(data, site)
+        if isinstance(text, Fault):
+            return Source(digest, None, (*faults, text))
+        doubted, written = doubts(data, text, site), describe_text(data, text, site)
+        read = _records(without_mark(text), site.delimiter)
     if isinstance(read, Fault):
-        return Source(digest, None, (*faults, read))
-    faults += _header_faults(read, site, columns)
+        return Source(digest, None, (*faults, read), doubted, written)
+    faults += header_faults(read, site, columns)
     if not read.lines and not read.ragged:
         faults.append(
             Fault(
@@ -94,7 +79,50 @@ def read_source(
                 allowed="at least one row below the header",
             )
         )
-    return Source(digest, read, tuple(faults))
+    return Source(digest, read, tuple(faults), doubted, written + _padding(read))
+
+
+def _bytes_at_rest(path: Path, site: Site) -> bytes:
+    """The file's bytes, read while nobody wrote to it; raises DataError where somebody does."""
+    for _ in range(TRIES):
+        before = path.stat()
+        data = path.read_bytes()
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            return data
+    raise DataError(
+        "A hospital file is being written to.",
+        [
+            Problem(
+                f"the file of site {site.siteid} changed each of the {TRIES} times that it was"
+                " read, so what it holds is not known yet",
+                where=site.file,
+                allowed="files that stay as they are while they are read",
+                fix="wait until the file is complete, then run again",
+            )
+        ],
+    )
+
+
+def _digest_fault(site: Site, digest: str) -> list[Fault]:
+    if not site.sha256 or site.sha256 == digest:
+        return []
+    return [
+        Fault(
+            "file digest",
+            f"the file is not the one that the site sheet expects: its sha256 is {digest}",
+            "ask the hospital which delivery is right, then correct the file or the sheet",
+            allowed=site.sha256,
+            column="sha256",
+            value=digest,
+        )
+    ]
+
+
+def _padding(table: RawTable) -> str:
+    """What is said of cells with blanks around them: they don't count, but that is no secret."""
+    padded = sum(cell != cell.strip() for record in table.cells for cell in record)
+    return f", blanks around {padded} cell(s) not counted" if padded else ""
 
 
 def _unreadable(path: Path, folder: Path, error: OSError, listed: Sequence[str] | None) -> Fault:
@@ -105,11 +133,13 @@ def _unreadable(path: Path, folder: Path, error: OSError, listed: Sequence[str] 
             "file missing",
             f"there is no file {path.name!r} in the data folder{hint}",
             "put the file there, or correct its name in the site sheet",
+            allowed="the file that the site sheet names, inside the data folder",
         )
     return Fault(
         "file unreadable",
         f"the file can't be opened: {error.strerror or type(error).__name__}",
         "check that it is a file and that it may be read",
+        allowed="a file that may be read",
     )
 
 
@@ -117,25 +147,24 @@ def _near_file(path: Path, folder: Path, listed: Sequence[str] | None) -> str:
     """The name of a file that may be the missing one, or nothing.
 
     Where the other sites' files are not known (a batch sees its own sites), only a name that
-    differs in case, spaces and marks alone: anything else may belong to another hospital.
+    differs in case, blanks and marks alone: anything else may belong to another hospital.
     """
     if not path.parent.is_dir():
         return ""
     names = sorted(entry.name for entry in path.parent.iterdir())
-    if listed is None:
-        plain = _plain(path.name)
-        names = [name for name in names if _plain(name) == plain]
-    else:
-        taken = {folder / name for name in listed}
-        names = [name for name in names if path.parent / name not in taken]
+    taken = {folder / name for name in listed or ()}
+    names = [name for name in names if path.parent / name not in taken]
+    alike = [name for name in names if _bare(name) == _bare(path.name)]
+    if alike or listed is None:
+        return next(iter(alike), "")
     return next(iter(get_close_matches(path.name, names, n=1)), "")
 
 
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+def _bare(name: str) -> str:
+    return "".join(letter for letter in plain(name) if letter.isalnum())
 
 
-def _csv(data: bytes, site: Site) -> RawTable | Fault:
+def _text(data: bytes, site: Site) -> str | Fault:
     if not data.strip():
         return Fault(
             "file empty",
@@ -143,57 +172,14 @@ def _csv(data: bytes, site: Site) -> RawTable | Fault:
             "ask the hospital to send it again",
             allowed="a header line and rows",
         )
-    try:
-        text = data.decode(site.encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return Fault(
-            "encoding",
-            f"the file is not written in {site.encoding}: byte {data[error.start]:#04x} at line"
-            f" {line} does not belong to it",
-            _encoding_advice(data),
-            allowed=", ".join(ENCODINGS),
-            row=line,
-        )
-    except UnicodeError as error:  # utf-16 without its byte-order mark
-        return Fault(
-            "encoding",
-            f"the file is not written in {site.encoding}: {error}",
-            _encoding_advice(data),
-            allowed=", ".join(ENCODINGS),
-        )
-    return _records(text.removeprefix("\ufeff"), site.delimiter)
-
-
-def _encoding_advice(data: bytes) -> str:
-    """The encodings to try first; the bytes alone can't tell the one-byte encodings apart."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        likely = "`utf-16`, as the file's first two bytes say"
-    elif b"\0" not in data and _decodes(data, "utf-8"):
-        likely = "`utf-8`, in which the file can be read"
-    else:
-        likely = (
-            "`cp1252` (usual for files from Excel)" if _decodes(data, "cp1252") else "`latin-1`"
-        )
-    return (
-        f"set the site's `encoding` in the site sheet to {likely}, and see whether its names and"
-        " marks then read right; or ask for the file in UTF-8"
-    )
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return decode(data, site)
 
 
 def _records(text: str, delimiter: str) -> RawTable | Fault:
     # strict: a quote that is never closed would otherwise swallow the rows behind it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    table: RawTable | None = None
-    start, blank = 1, 0
+    header: tuple[str, ...] | None = None
+    start, blank, first = 1, 0, 1
     lines: list[int] = []
     cells: list[list[str]] = []
     ragged: list[tuple[int, int]] = []
@@ -202,9 +188,9 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
             line, start = start, reader.line_num + 1
             if not any(cell.strip() for cell in record):
                 blank += 1
-            elif table is None:
-                table = RawTable(tuple(cell.strip() for cell in record))
-            elif len(record) == len(table.header):
+            elif header is None:
+                header, first = tuple(cell.strip() for cell in record), line
+            elif len(record) == len(header):
                 lines.append(line)
                 cells.append(record)
             else:
@@ -212,89 +198,17 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
     except csv.Error as error:
         return Fault(
             "quotes",
-            f"the record that starts at line {start} can't be read: {error}",
+            f"the record that starts at line {start} can't be read:"
+            f" {_QUOTES.get(str(error), error)}",
             'mend the quotes there: a cell is quoted as a whole, and a quote in it is doubled ("")',
+            allowed="cells without quotes, or quoted as a whole",
             row=start,
         )
-    if table is None:
-        return Fault("file empty", "the file has blank lines only", "ask for it again")
-    return RawTable(table.header, lines, cells, ragged, blank)
-
-
-def _parquet(data: bytes, site: Site) -> RawTable | Fault:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not data:
-        return Fault("file empty", "the file is empty", "ask the hospital to send it again")
-    try:
-        table = pq.read_table(io.BytesIO(data), use_threads=False)
-        columns = [_texts(column.to_pylist(), site.decimal) for column in table.columns]
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if header is None:
         return Fault(
-            "file unreadable",
-            f"the file is not a readable Parquet file: {first}",
-            "ask the hospital to write it again, as Parquet or as CSV",
+            "file empty",
+            "the file has blank lines only",
+            "ask the hospital to send it again",
+            allowed="a header line and rows",
         )
-    header = tuple(str(name).strip() for name in table.column_names)
-    cells = [list(record) for record in zip(*columns, strict=True)]
-    kept = [(i + 2, record) for i, record in enumerate(cells) if any(c.strip() for c in record)]
-    return RawTable(
-        header, [n for n, _ in kept], [c for _, c in kept], blank=len(cells) - len(kept)
-    )
-
-
-def _texts(values: list[object], decimal: str) -> list[str]:
-    """Typed cells as the text that a CSV of this site would have."""
-    return [_text(value, decimal) for value in values]
-
-
-def _text(value: object, decimal: str) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float):
-        # 1001.0 is an identifier or a count that went through a float column
-        text = str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-        return text.replace(".", decimal)
-    return str(value)
-
-
-def _header_faults(table: RawTable, site: Site, columns: Sequence[str]) -> Iterator[Fault]:
-    header = ", ".join(table.header)
-    for name in columns:
-        if name in table.header:
-            if table.header.count(name) > 1:
-                yield Fault(
-                    "column twice",
-                    f"the column {name!r} stands {table.header.count(name)} times in the header",
-                    "ask the hospital which one is meant, and remove the other",
-                    row=1,
-                    column=name,
-                )
-            continue
-        near = get_close_matches(name, table.header, n=1)
-        advice = _delimiter_advice(table, site) or (
-            f"rename the column {near[0]!r} if that is meant" if near else "add the column"
-        )
-        yield Fault(
-            "column missing",
-            f"the column {name!r} is missing; the header has: {header[:200]}",
-            advice,
-            allowed=", ".join(dict.fromkeys(columns)),
-            row=1,
-            column=name,
-        )
-
-
-def _delimiter_advice(table: RawTable, site: Site) -> str:
-    """Said where the whole header ended up in one cell."""
-    if len(table.header) > 1:
-        return ""
-    for name, mark in DELIMITERS.items():
-        if mark != site.delimiter and mark in table.header[0]:
-            return (
-                f"the header looks separated by {name}s: set the site's `delimiter` to `{name}` in"
-                " the site sheet"
-            )
-    return ""
+    return RawTable(header, lines, cells, ragged, blank, first)

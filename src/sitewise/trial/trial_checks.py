@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sitewise.terms import AVISIT, SITEID, USUBJID, Fate, Severity
 from sitewise.trial.account import Account, FileRow
 from sitewise.trial.accounting import make_account
-from sitewise.trial.design_checks import check_design, check_factors, check_present, trial_notes
+from sitewise.trial.design_checks import check_design, check_factors, check_present
 from sitewise.trial.findings import (
     SITE_ASIDE,
     Found,
@@ -17,7 +17,8 @@ from sitewise.trial.findings import (
     join_findings,
     records_frame,
 )
-from sitewise.trial.patient_checks import check_patients
+from sitewise.trial.identity_checks import check_alike_patients, check_many_arms
+from sitewise.trial.patient_checks import check_patients, witnesses
 from sitewise.trial.rows import (
     FATE,
     PARAMCD,
@@ -29,6 +30,7 @@ from sitewise.trial.rows import (
 )
 from sitewise.trial.schema import assert_analysable
 from sitewise.trial.stopped import StoppedError, rule_stops
+from sitewise.trial.trial_notes import trial_notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +44,14 @@ def check_trial(
     files: Iterable[FileRow],
     findings: Sequence["pd.DataFrame"],
     left_out: Mapping[str, Sequence[str]],
+    *,
+    unlisted: Sequence[str] = (),
 ) -> "tuple[pd.DataFrame, pd.DataFrame, Account]":
     """Check what only the whole trial shows, and give every reading its fate.
 
     rows: checked readings, one frame a batch. files: of all batches. findings: those so far.
     left_out: stratification factors by model, of `plan.factors.factors_left_out`.
+    unlisted: files of the data folder that no line of the site sheet names.
     Returns the readings, all findings, and the account. Raises StoppedError, a DataError that has
     the findings, where the data contradict the declared design, where the plan's models can't be
     built from them, or where a rule of the plan says stop to a finding of any stage.
@@ -55,7 +60,9 @@ def check_trial(
 
     sheet = sorted(files, key=lambda file: file.site)
     readings = arrange(plan, pd.concat([frame for frame in rows if len(frame)] or list(rows[:1])))
-    patients = check_patients(plan, readings)
+    seen = witnesses(readings)
+    patients = check_patients(plan, seen)
+    alike = [*check_alike_patients(plan, seen), *check_many_arms(plan, readings)]
     apply_found(readings, patients)
     sites, sheet = _bad_sites(plan, readings, sheet)
     apply_found(readings, sites)
@@ -66,15 +73,16 @@ def check_trial(
     said = join_findings(
         [
             *findings,
-            findings_frame([*patients, *sites, *notes, *trial_notes(plan, analysed)]),
+            findings_frame([*patients, *alike, *sites, *notes, *trial_notes(plan, analysed)]),
             check_factors(left_out),
             _same_file(sheet),
+            _not_listed(unlisted),
         ]
     )
     account = make_account(plan, readings, sheet, said)
     problems = [
         *rule_stops(plan, said),
-        *check_present(plan, analysed, sheet),
+        *check_present(plan, readings, analysed, sheet),
         *contradictions,
     ]
     if problems:
@@ -148,10 +156,29 @@ def _same_file(files: list[FileRow]) -> "pd.DataFrame":
                 file.site, file.file, "same file twice",
                 "the file is byte for byte that of site "
                 + ", ".join(other.site for other in twins if other is not file),
-                severity=Severity.WARNING, action="kept; its rows are judged one by one",
+                severity=Severity.WARNING, allowed="a file of its own for each hospital",
+                action="kept; its rows are judged one by one",
                 advice="ask both hospitals; one of them has probably sent the other's file",
             )
             for twins in shared.values() if len(twins) > 1
             for file in twins
+        ]
+    )  # fmt: skip
+
+
+def _not_listed(files: Sequence[str]) -> "pd.DataFrame":
+    """Files beside the hospitals' that no line of the site sheet names."""
+    return records_frame(
+        [
+            file_finding(
+                "", file, "file not listed",
+                "the file lies in the data folder, and no line of the site sheet names it",
+                severity=Severity.WARNING, action="not read: its readings are in no count",
+                allowed="a line of the site sheet for each .csv and .parquet file beside the"
+                " hospitals' files",
+                advice="if it is a hospital's file, give it a line in the site sheet; else move it"
+                " out of the folder",
+            )
+            for file in sorted(files)
         ]
     )  # fmt: skip

@@ -17,15 +17,13 @@ from sitewise.trial.rows import (
 )
 from sitewise.trial.schema import HARD, SOFT, broken, limit_schema
 from sitewise.trial.units import KPA, MMHG, MMHG_PER_KPA, unit_factor
+from sitewise.trial.unread import MISSING_NUMBERS, date_style, why_no_number
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.plan.model import Plan
     from sitewise.plan.sections import Endpoint
-
-# Nobody lives at a median systolic pressure of 40 mmHg, and 40 kPa is 300 mmHg.
-KPA_MEDIAN = 40.0
 
 
 def value_column(plan: "Plan", endpoint: str) -> str:
@@ -38,26 +36,21 @@ def check_numbers(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
     text = undecided(rows)
     text = text[text[AVAL].isna()]
     for name, part in text.groupby(PARAMCD):
+        told = [
+            why_no_number(cell, mark) for cell, mark in zip(part[AVALC], part[DECIMAL], strict=True)
+        ]
         yield lost_readings(
             "not a number",
             part,
             value_column(plan, str(name)),
             [
-                f"{shown(cell)!r} is not a number{_comma(cell, mark)}"
-                for cell, mark in zip(part[AVALC], part[DECIMAL], strict=True)
+                f"{shown(cell)!r} is not a number{looks}"
+                for cell, (looks, _) in zip(part[AVALC], told, strict=True)
             ],
             value=part[AVALC].tolist(),
             allowed=f"a number in {plan.endpoints[str(name)].unit}, without its unit",
-            advice="correct the cell from the source document; if it means missing, add it to the"
-            " plan's missing_values",
+            advice=[advice for _, advice in told],
         )
-
-
-def _comma(cell: str, decimal: str) -> str:
-    other = "," if decimal == "." else "."
-    if other in cell and decimal not in cell:
-        return f"; the site sheet says that this file's decimal mark is {decimal!r}"
-    return ""
 
 
 def check_units(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
@@ -120,55 +113,6 @@ def convert_units(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     return found
 
 
-def check_suspected_units(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
-    """Whole sites whose values look like the other unit of pressure, by their median."""
-    left = undecided(rows)
-    above = {pair.above for pair in plan.pairs} | {"SYSBP"}
-    for name, endpoint in plan.endpoints.items():
-        if endpoint.unit != MMHG:
-            continue
-        part = left[left[PARAMCD] == name]
-        medians = part.groupby(SITEID)[AVAL].median()
-        for site, median in medians.items():
-            here = part[part[SITEID] == site]
-            declared = bool((here[UNIT] == KPA).any())
-            if not declared and _looks_kpa(median, endpoint, name in above):
-                says = "looks like kPa, and the site sheet does not declare kPa"
-                fix = "put `kPa`"
-            elif (
-                declared and median > endpoint.hard[1] and _inside(median / MMHG_PER_KPA, endpoint)
-            ):
-                says, fix = "looks converted without need", "take `kPa` out and put nothing"
-            else:
-                continue
-            yield Found(
-                "suspected unit",
-                Severity.ERROR,
-                here.iloc[:1],
-                value_column(plan, name),
-                f"the median {name} of this site is {median:.4g} {MMHG}: that {says}",
-                value=f"{median:.4g}",
-                allowed=f"values in {MMHG}, or in kPa where the site sheet declares it",
-                action="each reading judged by its limits",
-                advice=f"ask the site for its unit; if it is so, {fix} into its `unit` in the site"
-                " sheet",
-                scope="site",
-            )
-
-
-def _inside(value: float, endpoint: "Endpoint") -> bool:
-    return endpoint.hard[0] <= value <= endpoint.hard[1]
-
-
-def _looks_kpa(median: float, endpoint: "Endpoint", systolic: bool) -> bool:
-    low = max(endpoint.hard[0], KPA_MEDIAN) if systolic else endpoint.hard[0]
-    return median < low and _inside(median * MMHG_PER_KPA, endpoint)
-
-
-def _looks_mmhg(median: float, endpoint: "Endpoint") -> bool:
-    return median > endpoint.hard[1] and _inside(median / MMHG_PER_KPA, endpoint)
-
-
 def check_limits(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
     """Values outside the hard limits are set aside, outside the soft ones only named."""
     left = undecided(rows)
@@ -187,6 +131,9 @@ def _outside(
 ) -> Found:
     hard = kind == HARD
     low, high = endpoint.hard if hard else endpoint.soft
+    coded = part[AVAL].isin(MISSING_NUMBERS)
+    compare = "compare the cell with the source document"
+    declare = "if it means missing, add it to the plan's missing_values; else "
     return Found(
         f"outside the {kind}",
         Severity.ERROR if hard else Severity.WARNING,
@@ -194,12 +141,13 @@ def _outside(
         column,
         [
             f"{name} of {value:.6g} {endpoint.unit} is {'not possible' if hard else 'unusual'}"
-            for value in part[AVAL]
+            + ("; it looks like a code for a missing value" if code else "")
+            for value, code in zip(part[AVAL], coded, strict=True)
         ],
         value=part[AVALC].tolist(),
         allowed=f"{low:g} to {high:g} {endpoint.unit}",
         action="reading set aside" if hard else "not set aside for this",
-        advice="compare the cell with the source document",
+        advice=[declare + compare if code else compare for code in coded],
         fate=Fate.SET_ASIDE if hard else None,
     )
 
@@ -222,17 +170,26 @@ def check_days(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
             Severity.ERROR if actual else Severity.WARNING,
             part,
             plan.columns.day,
-            [f"the study day {shown(cell)!r} can't be used" for cell in part[DAYCELL]],
+            [
+                f"the study day {shown(cell)!r} can't be used{_day_hint(cell)}"
+                for cell in part[DAYCELL]
+            ],
             value=part[DAYCELL].fillna("").tolist(),
             allowed="a whole number that is not 0: day 1 is the first, day -1 the day before",
             action="row set aside" if actual else "reading kept, the day is treated as missing",
-            advice="correct the day from the source document",
+            advice="write the days since the start of treatment, counted as day 1; or take"
+            " columns.day out of the plan",
             fate=Fate.SET_ASIDE if actual else None,
             scope="row",
         )
         for rule, part in faults
         if len(part)
     ]
+
+
+def _day_hint(cell: object) -> str:
+    style = date_style(cell) if isinstance(cell, str) else ""
+    return f"; it looks like a date ({style}), and a date is not turned into a day" if style else ""
 
 
 def measured(rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from sitewise.audit.hashing import file_sha256
 from sitewise.errors import DataError
 from sitewise.plan.factors import factors_left_out
 from sitewise.plan.parts import part_data
@@ -77,6 +78,51 @@ def test_from_hospital_files_to_description(trial, root: Path, tmp_path: Path) -
     assert told.count("randomisation was stratified by AREA") == len(trial.plan.models)
     assert not written["stopped"].exists()
     assert len(read_result(out / "description.json", Description).flow) == 2 + 4
+
+
+def test_a_batch_without_any_row_is_handed_on(trial, root: Path, tmp_path: Path) -> None:
+    """Also through Parquet, where a column without values has no type of its own."""
+    alone = next(sites for sites in trial.sheet.batches(2).values() if len(sites) < 3)
+    for site in alone:
+        trial.bytes_changed.append((site.file, lambda data: data[: data.index(b"\n") + 1]))
+    trial.data |= {"design": "individual", "randomised_unit": "USUBJID"}
+    for rows in trial.files.values():
+        for row in rows:
+            row["arm"] = "TASSH+HIC" if row["patient"].endswith("1") else "HIC"
+    written = run_checks(trial, root, tmp_path / "out")
+    account = read_result(written["account"], Account)
+    assert account.readings == 72 - 18 * len(alone)
+    aside = {file.site for file in account.files if file.status != "used"}
+    assert aside == {site.siteid for site in alone}
+
+
+def test_a_file_that_changed_since_the_run_began_is_not_used(
+    trial, root: Path, tmp_path: Path
+) -> None:
+    trial.write()
+    paths = {name: tmp_path / name for name in ("rows", "files", "findings")}
+    began = {site.file: file_sha256(trial.folder / site.file) for site in trial.sheet.sites}
+    arguments = {
+        "plan": part_data(trial.plan, "ingest"), "data": trial.folder, **paths,
+        "sites": [dataclasses.asdict(site) for site in trial.sheet.sites],
+    }  # fmt: skip
+    raw = [f"{file}:{digest}" for file, digest in began.items()]
+    script(root, "ingest").main(**arguments, raw=raw)
+    for path in paths.values():
+        path.unlink()
+    with (trial.folder / "B.csv").open("ab") as handle:
+        handle.write(b"B,B3,HIC,baseline,150,90,50,F,22.5,rural\n")
+    with pytest.raises(DataError) as caught:
+        script(root, "ingest").main(**arguments, raw=raw)
+    (problem,) = caught.value.problems
+    assert problem.where == "B.csv"
+    assert f"its sha256 was {began['B.csv'][:12]}..." in problem.what
+    assert not paths["rows"].exists()
+    absent = [
+        f"{file}:absent" if file == "B.csv" else text for file, text in zip(began, raw, strict=True)
+    ]
+    with pytest.raises(DataError, match="none: it could not be read"):
+        script(root, "ingest").main(**arguments, raw=absent)
 
 
 @pytest.mark.parametrize(

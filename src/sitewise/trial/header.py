@@ -1,0 +1,86 @@
+"""The header of a hospital file held against the columns that the plan names."""
+
+from collections.abc import Iterator, Sequence
+
+from sitewise.plan.sheet import DELIMITERS, Site
+from sitewise.trial.likeness import near_miss
+from sitewise.trial.raw import Fault, RawTable
+
+LONGEST_HEADER = 200
+
+
+def header_faults(table: RawTable, site: Site, columns: Sequence[str]) -> Iterator[Fault]:
+    """Columns that stand twice or not at all; one fault where none of them is there."""
+    header = _shown(table.header)
+    missing = [name for name in columns if name not in table.header]
+    if columns and len(missing) == len(columns):
+        yield _other_header(table, site, columns)
+        return
+    for name in columns:
+        number = table.header.count(name)
+        if number > 1:
+            yield Fault(
+                "column twice",
+                f"the column {name!r} stands {number} times in the header: {header}",
+                "ask the hospital which one is meant, and remove the other",
+                allowed="each column of the plan once",
+                row=table.line,
+                column=name,
+                value=f"{number} times",
+            )
+    for name in missing:
+        near = near_miss(name, [found for found in table.header if found not in columns])
+        yield Fault(
+            "column missing",
+            f"the column {name!r} is missing{near}; the header has: {header}",
+            "rename the column in the file, or correct its name in the plan"
+            if near
+            else "ask the hospital for the column, or correct its name in the plan",
+            allowed=", ".join(dict.fromkeys(columns)),
+            row=table.line,
+            column=name,
+        )
+
+
+def _other_header(table: RawTable, site: Site, columns: Sequence[str]) -> Fault:
+    """The fault of a first line that has none of the columns: another delimiter, or no header."""
+    looks = [
+        (name, mark)
+        for name, mark in DELIMITERS.items()
+        if mark != site.delimiter
+        and any(mark in cell for cell in table.header)
+        and any(column in _cells(table.header, mark, site) for column in columns)
+    ]
+    if looks:
+        name, _ = looks[0]
+        return Fault(
+            "delimiter",
+            f"the cells look separated by {name}s, and the site sheet says"
+            f" {_name(site.delimiter)}s; the first line is: {_shown(table.header)}",
+            f"set the site's `delimiter` to `{name}` in the site sheet",
+            allowed=", ".join(DELIMITERS),
+            row=table.line,
+        )
+    return Fault(
+        "column missing",
+        f"none of the plan's columns is in the first line: {_shown(table.header)}",
+        "the first line of the file must name the columns: remove what stands above it, or correct"
+        " the names of the columns in the plan",
+        allowed=", ".join(dict.fromkeys(columns)),
+        row=table.line,
+    )
+
+
+def _cells(header: Sequence[str], mark: str, site: Site) -> list[str]:
+    return [cell.strip().strip('"') for cell in site.delimiter.join(header).split(mark)]
+
+
+def _name(delimiter: str) -> str:
+    return next(name for name, mark in DELIMITERS.items() if mark == delimiter)
+
+
+def _shown(header: Sequence[str]) -> str:
+    text = ", ".join(header)
+    if not text.isprintable():
+        text = text.encode("unicode_escape").decode("ascii")
+    return text if len(text) <= LONGEST_HEADER else text[: LONGEST_HEADER - 3] + "..."

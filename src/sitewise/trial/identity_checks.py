@@ -1,0 +1,106 @@
+"""Names that look alike over the whole trial, and columns that hold too many of them."""
+
+import math
+from typing import TYPE_CHECKING
+
+from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
+from sitewise.trial.findings import Found, shown
+from sitewise.trial.likeness import difference, plain
+from sitewise.trial.numbers import parse_number
+from sitewise.trial.rows import ARM
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.plan.model import Plan
+
+# More unknown codes than this in the column of the arm: it is probably another column.
+MANY_CODES = 10
+FIRST = 5
+
+
+def check_alike_patients(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
+    """Patients whose identifiers differ only by case, blanks, accents, or as written numbers.
+
+    seen: readings that can be witnesses. They stay two patients; nobody but the hospital knows.
+    """
+    patients = (
+        seen[seen[USUBJID].notna()]
+        .sort_values([SITEID, USUBJID, SRCFILE, SRCROW], kind="stable")
+        .drop_duplicates(USUBJID)
+    )
+    prefixed = plan.columns.patient_ids == "site"
+    groups: dict[tuple[str, str], list[int]] = {}
+    names: list[str] = []
+    for place, (site, subject) in enumerate(patients[[SITEID, USUBJID]].itertuples(index=False)):
+        name = subject.removeprefix(f"{site}-") if prefixed else subject
+        names.append(name)
+        groups.setdefault((site if prefixed else "", _key(name)), []).append(place)
+    told = {
+        place: [other for other in group if other != place]
+        for group in groups.values()
+        if len(group) > 1
+        for place in group
+    }
+    if not told:
+        return []
+    places = sorted(told)
+    where = [f"{f} line {n}" for f, n in patients[[SRCFILE, SRCROW]].itertuples(index=False)]
+    part = patients.iloc[places]
+    return [
+        Found(
+            "identifiers look alike",
+            Severity.WARNING,
+            part,
+            plan.columns.patient,
+            [_told(names[place], [(names[o], where[o]) for o in told[place]]) for place in places],
+            value=[names[place] for place in places],
+            allowed="identifiers that differ by more than how they are written",
+            action="kept as different patients",
+            advice="if they are one patient, write the identifier the same way in every row",
+            scope="patient row",
+        )
+    ]
+
+
+def _key(name: str) -> str:
+    """Equal for look-alikes: as text without case, blanks and accents, or as a number."""
+    text = plain(name)
+    number = parse_number(text, ".")
+    return text if math.isnan(number) else repr(number)
+
+
+def _told(name: str, others: list[tuple[str, str]]) -> str:
+    other, place = others[0]
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    how = difference(name, other) or "how the same number is written"
+    return (
+        f"the patient {shown(name)!r} looks like {shown(other)!r} ({place}){more}: they differ only"
+        f" in {how}"
+    )
+
+
+def check_many_arms(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
+    """A column of the arm that holds far more codes than the plan has arms."""
+    part = seen[seen[ARM].notna() & seen[TRT01P].isna()]
+    codes = sorted(part[ARM].unique())
+    if len(codes) <= MANY_CODES:
+        return []
+    first = ", ".join(shown(code) for code in codes[:FIRST])
+    known = [c for arm in plan.arms.order for c in (arm.codes or (arm.name,))]
+    return [
+        Found(
+            "too many arms",
+            Severity.ERROR,
+            part.iloc[:1],
+            plan.columns.arm,
+            f"the column {plan.columns.arm!r} holds {len(codes)} codes that the plan does not know:"
+            f" {first}, ...",
+            value=f"{len(codes)} codes",
+            allowed=", ".join(known),
+            action="their rows set aside",
+            advice="see whether this is the column of the arm at all, and correct columns.arm in"
+            " the plan",
+            scope="trial",
+        )
+    ]
