@@ -1,12 +1,15 @@
-"""The command line: sitewise run | check | verify."""
+"""The command line: sitewise run | check | verify | lock | sign."""
 
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+
+from sitewise.cli.ending import fail
+from sitewise.cli.records import lock, sign, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 2 the plan is wrong, 3 the data, 4 a model, 5 the run itself,"
-    " 6 files were altered, 1 anything else, 130 stopped by Ctrl-C.",
+    " 6 files were altered, 7 no ledger to verify against, 1 anything else, 130 stopped by Ctrl-C.",
 )
 
 PlanFile = Annotated[
@@ -78,6 +81,14 @@ def run(
         bool,
         typer.Option("--dry-run", help="Say which jobs would run and why; change nothing."),
     ] = False,
+    reason: Annotated[
+        str,
+        typer.Option(
+            help="Why the run goes on although plan or data are not what was locked; the report"
+            " lists it as a deviation, with who and when.",
+            metavar="TEXT",
+        ),
+    ] = "",
 ) -> None:
     """Run a trial, from its hospital files to the sealed report in results/<trial>.
 
@@ -90,16 +101,18 @@ def run(
     from sitewise.run.door import Request, run_trial
 
     signal.signal(signal.SIGTERM, _as_interrupt)
-    request = Request(plan, directory, data, cores, rebuild, dry_run)
+    request = Request(plan, directory, data, cores, rebuild, dry_run, reason.strip())
     try:
         outcome = run_trial(request, Console(soft_wrap=True))
     except SitewiseError as error:
-        _fail(error)
+        fail(error)
     except KeyboardInterrupt:
         typer.echo("\nStopped. What was finished is kept; run again to go on.", err=True)
         raise typer.Exit(130) from None
     for line in outcome.account:
         typer.echo(line)
+    if outcome.ledger:
+        typer.echo(outcome.ledger)
     for page in outcome.pages:
         typer.echo(str(page))
     if outcome.headline:
@@ -141,41 +154,13 @@ def check(
             show_findings(error.findings, Console(), show_all=show_all, csv=csv)
         except SitewiseError as unwritten:
             typer.echo(str(unwritten), err=True)
-        _fail(error)
+        fail(error)
     except SitewiseError as error:
-        _fail(error)
+        fail(error)
 
 
-@app.command()
-def verify(
-    results: Annotated[
-        Path, typer.Argument(help="Folder of a finished run, results/<trial>.", metavar="RESULTS")
-    ],
-) -> None:
-    """Hold a results folder against its seal: names each file that changed, is missing or is extra.
-
-    Ends with 0 when every file is as sealed, else with 6.
-    """
-    from sitewise.audit.manifest import files_in
-    from sitewise.audit.manifest import verify as differences_in
-    from sitewise.errors import IntegrityError, SitewiseError
-
-    try:
-        differences = differences_in(results)
-    except SitewiseError as error:
-        _fail(error)
-    for difference in differences:
-        typer.echo(str(difference))
-    if differences:
-        typer.echo(f"{len(differences)} file(s) of {results} are not as sealed.", err=True)
-        raise typer.Exit(IntegrityError.exit_code)
-    typer.echo(f"OK: all {len(files_in(results)) - 1} files of {results} are as sealed.")
-
-
-def _fail(error: Exception) -> NoReturn:
-    """Print an error as it is, and end with its code."""
-    typer.echo(str(error), err=True)
-    raise typer.Exit(getattr(error, "exit_code", 1))
+for command in (verify, lock, sign):
+    app.command()(command)
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ from sitewise.plan.sections import (
     Name,
     Pair,
     Primary,
+    Records,
     Replication,
     Rules,
     Section,
@@ -99,6 +100,7 @@ class Plan(Section):
     sides: Literal[2] = Field(description="sides of the tests; only 2 is implemented")
     replication: Replication = Field(description="the second engine")
     seeds: Seeds = Field(description="seeds")
+    records: Records = Field(default=Records(), description="what is kept beside the ledger")
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Plan":

@@ -18,6 +18,7 @@ from sitewise.sites.result import SiteResults
 from sitewise.store.results import read_result
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description
+from sitewise.trial.deviations import Deviations
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Evidence:
     plan: Plan
     description: Description
     account: Account
+    deviations: Deviations
     findings: tuple[dict[str, str], ...]
     endpoints: dict[str, EndpointEvidence]
     sheet: tuple[dict[str, Any], ...]
@@ -88,6 +90,7 @@ def read_evidence(
     *,
     description: str,
     account: str,
+    deviations: str,
     findings: str,
     iccs: Sequence[str],
     comparisons: Sequence[str],
@@ -128,6 +131,7 @@ def read_evidence(
         plan=plan,
         description=read_result(description, Description),
         account=read_result(account, Account),
+        deviations=read_result(deviations, Deviations),
         findings=_read_findings(findings),
         endpoints=endpoints,
         sheet=tuple(dict(site) for site in sheet),

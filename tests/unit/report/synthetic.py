@@ -51,6 +51,7 @@ from sitewise.trial.description import (
     SetRow,
     SiteArmRow,
 )
+from sitewise.trial.deviations import Deviations
 
 NAN = float("nan")
 ARMS = ("Active", "Placebo", "Low dose", "Middle dose")
@@ -416,6 +417,7 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
 
     put("description", "description.json", description(trial, rng))
     put("account", "account.json", account(trial))
+    put("deviations", "deviations.json", Deviations(locked=False, changed=(), entries=()))
     for name, _, _, _, level in ENDPOINTS:
         put("iccs", f"{name}-icc.json", iccs(trial, name))
         put("comparisons", f"{name}-comparisons.json", comparisons(name))
