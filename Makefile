@@ -2,24 +2,27 @@
 #
 #   make report                          a small generated trial of three hospitals
 #   make report TRIAL=ghana DATA=FOLDER  the trial of config/ghana.yaml, its files in FOLDER
+#   make report REASON="..."             the same, where plan or data are not what was locked
 #   make test                            everything that a change must pass
+#   make test-kills                      40 runs killed at random moments, each then completed
 #   make lock                            requirements.lock anew from pyproject.toml
 #   make clean                           forget results/ and logs/; records/ stays
 
 TRIAL ?= three
 DATA ?= data/$(TRIAL)
 PYTHON ?=
+REASON ?=
 BIN := .venv/bin
 SOURCES := src workflow tests
 # For the linter, which must know a plan to read the workflow.
 LINT_CONFIG := plan=config/three.yaml
 
-export PYTHON
+export PYTHON REASON
 
-.PHONY: report test setup lock clean
+.PHONY: report test test-kills setup lock clean
 
 report: setup $(if $(filter data/three,$(DATA)),data/three)
-	@$(BIN)/sitewise run config/$(TRIAL).yaml --data "$(DATA)"
+	@$(BIN)/sitewise run config/$(TRIAL).yaml --data "$(DATA)" $(if $(REASON),--reason "$$REASON")
 
 test: setup
 	$(BIN)/ruff check $(SOURCES)
@@ -29,6 +32,9 @@ test: setup
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+test-kills: setup
+	SITEWISE_KILLS=40 $(BIN)/pytest tests/workflow/test_kills.py
 
 setup:
 	@tools/setup.sh

@@ -1,4 +1,4 @@
-"""The commands on a trial's records: verify, lock, sign."""
+"""The commands on a trial's records: verify, lock, sign, diff."""
 
 from pathlib import Path
 from typing import Annotated
@@ -149,6 +149,39 @@ def sign(
         f" head {statement.head}"
     )
     typer.echo(f"Ledger: record {entry.seq}, head {entry.sha256}")
+
+
+def diff(
+    results: Results,
+    before: Annotated[
+        str, typer.Argument(help="A run's id, or a record's number. [default: the one before]")
+    ] = "",
+    after: Annotated[
+        str, typer.Argument(help="A run's id, or a record's number. [default: the last]")
+    ] = "",
+    *,
+    records: Records = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+) -> None:
+    """Tell what differs between two sealed runs, estimate by estimate, and what it is due to.
+
+    Killed and failed runs are never compared with.
+    """
+    from rich.console import Console
+
+    from sitewise.changes.page import as_json as text_of
+    from sitewise.cli.differences import show_changes
+    from sitewise.errors import SitewiseError
+    from sitewise.run.differing import diff_runs
+
+    try:
+        changes = diff_runs((records or records_of(results)).resolve(), before, after)
+    except SitewiseError as error:
+        fail(error)
+    if as_json:
+        typer.echo(text_of(changes), nl=False)
+    else:
+        show_changes(changes, Console())
 
 
 def records_of(results: Path) -> Path:

@@ -1,6 +1,7 @@
 """The digests that a finished report prints, read back from its pages."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 _DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -12,10 +13,12 @@ def digests_in_html(page: Path) -> set[str]:
     return set(_DIGEST.findall(text))
 
 
-def missing_in_pdf(pdf: Path, wanted: set[str]) -> set[str]:
+@lru_cache(maxsize=8)
+def missing_in_pdf(pdf: Path, sha256: str, wanted: frozenset[str]) -> frozenset[str]:
     """Those of `wanted` that no page of the PDF prints; pages are read from the last, where the
     appendix is.
 
+    sha256: the file's, so that what was read of it is remembered for as long as it stays the same.
     Raises ValueError where the file can't be read as a PDF.
     """
     from pypdf import PdfReader
@@ -31,4 +34,4 @@ def missing_in_pdf(pdf: Path, wanted: set[str]) -> set[str]:
                 break
     except (PyPdfError, OSError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"it can't be read as a PDF: {error}") from error
-    return left
+    return frozenset(left)

@@ -33,6 +33,7 @@ class Record:
 
     jobs: the reason of each job that was to run. notes: what was told on the way.
     set_aside: sha256 of altered files that were moved away. head: the last record written.
+    changed: what differs from the last sealed run, in a line.
     """
 
     records: Path
@@ -42,12 +43,14 @@ class Record:
     notes: list[str] = field(default_factory=list)
     set_aside: dict[str, str] = field(default_factory=dict)
     head: Entry | None = None
+    changed: str = ""
 
     @property
     def line(self) -> str:
-        """How a run names the ledger's head at its end."""
+        """What a run says of its record at its end: changes, and the ledger's head."""
         entry = self.head or self.opened
-        return f"Ledger: record {entry.seq}, head {entry.sha256}"
+        told = f"Ledger: record {entry.seq}, head {entry.sha256}"
+        return f"{self.changed}\n{told}" if self.changed else told
 
 
 @contextlib.contextmanager
@@ -67,13 +70,16 @@ def recorded_run(
         require_reason(stand, reason)
         yield record
         made = _keep(context, records, results)
+        files = _write_changes(record, made)
     except BaseException as error:
         _close_failed(record, error)
         raise
     status = COMPLETED if record.jobs else NOTHING
     try:
         copies = context.plan.records.raw_copies
-        record.head = _close(record, status, {"manifest": made, "raw_copies": copies})
+        record.head = _close(
+            record, status, {"manifest": made, "raw_copies": copies, "files": files}
+        )
     except OSError as error:
         raise _unwritten(
             records, error, "The results are complete and sealed, but not recorded."
@@ -168,6 +174,35 @@ def _keep(context: Context, records: Path, results: Path) -> str:
         title = "The results are complete and sealed, but copies of them could not be kept."
         raise _unwritten(records, error, title) from error
     return manifest
+
+
+def _write_changes(record: Record, manifest: str) -> dict[str, str]:
+    """Tell what differs from the last sealed run, where anything does; gives the pages' sha256."""
+    ledger = read_ledger(record.records)
+    sealed = ledger.sealed()
+    if not sealed or sealed[-1].body["manifest"] == manifest:
+        return {}
+    from sitewise.changes.page import as_html, as_json, summary
+    from sitewise.run.differing import changes_between
+
+    body = {"run": record.run, "manifest": manifest}
+    opened = record.opened
+    this = Entry(opened.seq + 1, CLOSED, opened.time, opened.sha256, body, "")
+    try:
+        changes = changes_between(record.records, ledger, sealed[-1], this)
+        pages = {"changes.html": as_html(changes), "changes.json": as_json(changes)}
+    except (RunError, KeyError, TypeError, ValueError) as error:
+        # Copies that are gone, or of a version that wrote other fields: said, and no failure.
+        record.notes.append(f"the differences from the last sealed run can't be told: {error}")
+        return {}
+    folder = record.records / "runs" / record.run
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        files[f"runs/{record.run}/{name}"] = file_sha256(folder / name)
+    record.changed = f"Since {changes.before.name}: {summary(changes)} ({folder / 'changes.html'})"
+    return files
 
 
 def _set_ledger_aside(records: Path) -> dict[str, str]:

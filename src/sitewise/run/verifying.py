@@ -11,6 +11,7 @@ from sitewise.audit.attest import (
     runs_in_words,
     wanted_objects,
 )
+from sitewise.audit.hashing import file_sha256
 from sitewise.audit.ledger import LEDGER, Entry, Ledger, check_ledger
 from sitewise.audit.manifest import CHANGED, MANIFEST, MISSING, Difference, files_in, verify
 from sitewise.audit.objects import object_flaws
@@ -104,21 +105,16 @@ def _printed(results: Path) -> list[Difference]:
     wanted = {str(digests.get(name)): name for name in DIGESTS}
     found = []
     html, pdf = (results / name for name in PAGES)
-    if html.is_file():
-        for digest in sorted(wanted.keys() - digests_in_html(html)):
-            found.append(
-                Difference(html.name, CHANGED, f"it prints another digest of the {wanted[digest]}")
-            )
-    if pdf.is_file():
-        try:
-            for digest in sorted(missing_in_pdf(pdf, set(wanted))):
-                found.append(
-                    Difference(
-                        pdf.name, CHANGED, f"it prints another digest of the {wanted[digest]}"
-                    )
-                )
-        except ValueError as error:
-            found.append(Difference(pdf.name, CHANGED, str(error)))
+    try:
+        absent = {html: wanted.keys() - digests_in_html(html)} if html.is_file() else {}
+        if pdf.is_file():
+            absent[pdf] = set(missing_in_pdf(pdf, file_sha256(pdf), frozenset(wanted)))
+    except ValueError as error:
+        return [Difference(pdf.name, CHANGED, str(error))]
+    for page, digests_absent in absent.items():
+        for digest in sorted(digests_absent):
+            detail = f"it does not print the digest of the {wanted[digest]}"
+            found.append(Difference(page.name, CHANGED, detail))
     return found
 
 
