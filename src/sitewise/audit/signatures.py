@@ -92,7 +92,7 @@ def check_signatures(
     for path in sorted((records / FOLDER).glob("*.json")):
         name = f"{FOLDER}/{path.name}"
         try:
-            statement = Statement(**json.loads(path.read_bytes()))
+            statement = _statement(path.read_bytes())
         except (ValueError, TypeError) as error:
             found.append(Difference(name, CHANGED, f"it is no statement: {error}"))
             continue
@@ -111,6 +111,15 @@ def check_signatures(
         doubt = "" if allowed else "; by whom is not checked: no allowed signers"
         notes.append(f"signed: {who}{doubt}")
     return found, notes
+
+
+def _statement(content: bytes) -> Statement:
+    """Read a statement; raises ValueError or TypeError where it is none."""
+    statement = Statement(**json.loads(content))
+    for name, value in asdict(statement).items():
+        if not isinstance(value, int if name == "seq" else str):
+            raise TypeError(f"{name} is {value!r}")
+    return statement
 
 
 def _wrong(path: Path, signature: Path, statement: Statement, allowed: Path | None) -> str:

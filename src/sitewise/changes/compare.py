@@ -7,6 +7,7 @@ from typing import Any
 from sitewise.changes.readings import READINGS, reading_changes
 from sitewise.changes.result import Changes, EstimateChange, Side
 
+DEVIATIONS = "findings/deviations.json"
 _Key = tuple[str, str, str]
 
 
@@ -27,6 +28,7 @@ def compare(
     if kept[0] is not None and kept[1] is not None:
         same = digests[0].get(READINGS) == digests[1].get(READINGS)
         readings = () if same else reading_changes(kept[0], kept[1])
+    told = [found.get(DEVIATIONS) for found in digests]
     return Changes(
         before=before,
         after=after,
@@ -37,6 +39,7 @@ def compare(
         plan=plan,
         code=tuple(_code(before, after)),
         environment=tuple(_environment(before.environment, after.environment)),
+        lock=() if told[0] == told[1] else ("the lock, or the reasons given since",),
     )
 
 

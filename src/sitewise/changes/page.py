@@ -34,6 +34,7 @@ def as_json(changes: Changes) -> str:
         "plan": list(changes.plan),
         "code": list(changes.code),
         "environment": list(changes.environment),
+        "lock": list(changes.lock),
     }
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
@@ -58,6 +59,7 @@ def as_html(changes: Changes) -> str:
         ("Plan", changes.plan),
         ("Code", changes.code),
         ("Environment", changes.environment),
+        ("Lock", changes.lock),
     ):
         items = "".join(f"<li>{_text(line)}</li>" for line in lines)
         parts += [f"<h2>{title}</h2>", f"<ul>{items}</ul>" if lines else "<p>The same.</p>"]
@@ -84,7 +86,7 @@ def summary(changes: Changes) -> str:
     """One sentence: whether anything differs, and what for."""
     if changes.same:
         return "Every result of the two runs has the same bytes."
-    due = " and ".join(changes.causes) or "none of data, plan, code and environment"
+    due = " and ".join(changes.causes) or "none of data, plan, code, environment and lock"
     number = len(changes.moved)
     plural = "" if number == 1 else "s"
     return f"{number} estimate{plural} of {len(changes.estimates)} moved; what differs: {due}."

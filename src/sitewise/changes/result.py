@@ -73,11 +73,12 @@ class ReadingChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs, and the four kinds of causes.
+    """What differs, and the kinds of causes.
 
     data: hospital files, in words. readings: None where a run's readings are not kept.
     plan: keys with values, in words. code: parts by the rules that run them. environment: packages,
-    libraries, processor, in words. same: every result of the two runs has the same bytes.
+    libraries, processor, in words. lock: that the report tells another lock, or other reasons; it
+    moves no estimate. same: every result of the two runs has the same bytes.
     """
 
     before: Side
@@ -89,11 +90,12 @@ class Changes:
     plan: tuple[str, ...]
     code: tuple[str, ...]
     environment: tuple[str, ...]
+    lock: tuple[str, ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:
         """The kinds of causes that there are."""
-        kinds = ("data", "plan", "code", "environment")
+        kinds = ("data", "plan", "code", "environment", "lock")
         return tuple(kind for kind in kinds if getattr(self, kind))
 
     @property

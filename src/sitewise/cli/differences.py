@@ -33,6 +33,7 @@ def show_changes(changes: Changes, console: Console) -> None:
         ("Plan", changes.plan),
         ("Code", changes.code),
         ("Environment", changes.environment),
+        ("Lock", changes.lock),
     ):
         say(f"{title}: {'the same' if not lines else ''}".rstrip())
         for line in lines[:_SHOWN]:

@@ -1,4 +1,4 @@
-"""The commands on a trial's records: verify, lock, sign, diff."""
+"""The commands on a trial's records: verify, lock, sign, diff, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -182,6 +182,33 @@ def diff(
         typer.echo(text_of(changes), nl=False)
     else:
         show_changes(changes, Console())
+
+
+def export(
+    results: Results,
+    crate: Annotated[
+        Path, typer.Argument(help="A new folder for the crate.", metavar="FOLDER", file_okay=False)
+    ],
+    *,
+    run: Annotated[
+        str, typer.Option(help="A run's id, or a record's number. [default: the last]")
+    ] = "",
+    records: Records = None,
+) -> None:
+    """Write a sealed run as a Workflow Run RO-Crate: results, data, plan, code, ledger, provenance.
+
+    The crate holds the hospital files, unless the plan says that no copies of them are kept.
+    """
+    from sitewise.errors import SitewiseError
+    from sitewise.run.context import find_project
+    from sitewise.run.crate import export_run
+
+    try:
+        place = (records or records_of(results)).resolve()
+        files = export_run(place, find_project(results), crate, run)
+    except SitewiseError as error:
+        fail(error)
+    typer.echo(f"{crate}: {files} files, explained by ro-crate-metadata.json")
 
 
 def records_of(results: Path) -> Path:

@@ -66,22 +66,34 @@ def verify_trial(
     if chained:
         ledger, flaws = check_ledger(records)
         found += flaws
-        bound, unbound = binding(ledger, results)
-        found += unbound
-        found += object_flaws(records, wanted_objects(records, ledger))
-        found += attached_files(records, ledger)
-        unsigned, told = check_signatures(records, ledger, allowed)
-        found += unsigned
-        notes = [*runs_in_words(ledger), *told]
-        found += _kept_elsewhere(ledger, head, notes)
-        if deep:
-            found += _installed(ledger, bound)
+        if flaws:
+            notes.append(
+                "copies, signatures and the seal's record are not checked: they stand on the ledger"
+            )
+        else:
+            bound, more = _records(results, records, ledger, allowed, notes)
+            found += more
+            found += _kept_elsewhere(ledger, head, notes)
+            if deep:
+                found += _installed(ledger, bound)
     elif head:
         found.append(Difference(LEDGER, MISSING, "there is no ledger to find the head in"))
-    found += _printed(results)
+    found += _printed(results, {difference.file for difference in found})
     unique = tuple(dict.fromkeys(found))
     files = len(files_in(results)) - 1 if results.is_dir() else 0
     return Verified(unique, tuple(notes), files, ledger.head, bound)
+
+
+def _records(
+    results: Path, records: Path, ledger: Ledger, allowed: Path | None, notes: list[str]
+) -> tuple[Entry | None, list[Difference]]:
+    """All that a ledger in order lets one check."""
+    bound, found = binding(ledger, results)
+    found += object_flaws(records, wanted_objects(records, ledger))
+    found += attached_files(records, ledger)
+    unsigned, told = check_signatures(records, ledger, allowed)
+    notes += [*runs_in_words(ledger), *told]
+    return bound, [*found, *unsigned]
 
 
 def _results(results: Path, chained: bool) -> list[Difference]:
@@ -94,8 +106,8 @@ def _results(results: Path, chained: bool) -> list[Difference]:
         return [Difference(MANIFEST, CHANGED, detail)]
 
 
-def _printed(results: Path) -> list[Difference]:
-    """The digests of the manifest are the ones that the pages print."""
+def _printed(results: Path, told: set[str]) -> list[Difference]:
+    """The digests of the manifest are the ones that the pages print; not of pages told already."""
     from sitewise.report.printed import digests_in_html, missing_in_pdf
 
     try:
@@ -106,8 +118,10 @@ def _printed(results: Path) -> list[Difference]:
     found = []
     html, pdf = (results / name for name in PAGES)
     try:
-        absent = {html: wanted.keys() - digests_in_html(html)} if html.is_file() else {}
-        if pdf.is_file():
+        absent = {}
+        if html.is_file() and html.name not in told:
+            absent[html] = wanted.keys() - digests_in_html(html)
+        if pdf.is_file() and pdf.name not in told:
             absent[pdf] = set(missing_in_pdf(pdf, file_sha256(pdf), frozenset(wanted)))
     except ValueError as error:
         return [Difference(pdf.name, CHANGED, str(error))]
