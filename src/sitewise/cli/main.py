@@ -1,4 +1,4 @@
-"""The command line: sitewise run | check | verify | lock | sign | diff | export."""
+"""The command line: sitewise run | check | verify | lock | sign | diff | history | export."""
 
 import signal
 import sys
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sitewise.cli.ending import fail
-from sitewise.cli.records import diff, export, lock, sign, verify
+from sitewise.cli.records import diff, export, history, lock, sign, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -159,7 +159,7 @@ def check(
         fail(error)
 
 
-for command in (verify, lock, sign, diff, export):
+for command in (verify, lock, sign, diff, history, export):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands on a trial's records: verify, lock, sign, diff, export."""
+"""The commands on a trial's records: verify, lock, sign, diff, history, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -182,6 +182,31 @@ def diff(
         typer.echo(text_of(changes), nl=False)
     else:
         show_changes(changes, Console())
+
+
+def history(
+    results: Results,
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A file of it, e.g. models/SYSBP/nested/fit.json: what it was in each sealed run.",
+            metavar="[FILE]",
+        ),
+    ] = "",
+    *,
+    records: Records = None,
+) -> None:
+    """List the trial's records: who did what when and why; or the earlier copies of one file."""
+    from sitewise.errors import SitewiseError
+    from sitewise.run import history as told
+
+    place = (records or records_of(results)).resolve()
+    try:
+        lines = told.history_of_file(place, file) if file else told.history(place)
+    except SitewiseError as error:
+        fail(error)
+    for line in lines:
+        typer.echo(line)
 
 
 def export(

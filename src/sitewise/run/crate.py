@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sitewise
+from sitewise.audit.code import CodeBase
 from sitewise.audit.ledger import LEDGER, Entry, check_ledger
 from sitewise.audit.objects import object_path, read_json
 from sitewise.errors import IntegrityError, Problem, RunError
@@ -64,7 +66,7 @@ def export_run(records: Path, project: Path, target: Path, run: str = "") -> int
     crate = ROCrate(version="1.1")  # the profiles are written for it
     _describe(crate, found)
     target.mkdir(parents=True, exist_ok=True)
-    _sources(crate, project)
+    _sources(crate, project, found)
     workflow = _workflow(crate, project, found)
     actions = _jobs(crate, workflow, found)
     _whole(crate, workflow, actions, found)
@@ -123,7 +125,15 @@ def _describe(crate: "ROCrate", run: _Run) -> None:
             _file(crate, kept, f"data/{name}", f"Hospital file {name}")
 
 
-def _sources(crate: "ROCrate", project: Path) -> None:
+def _sources(crate: "ROCrate", project: Path, run: _Run) -> None:
+    """The code as it stands; where it is not that of the run, the description says so."""
+    code = CodeBase(Path(sitewise.__file__).parent, project / "workflow" / "scripts").digest()
+    if code != run.opened.body["code"]:
+        commit = (run.opened.body.get("project") or {}).get("commit")
+        crate.description += (
+            " The code in this crate is NOT that of the run, but that of the export; the run's is"
+            f" git commit {commit or '(not recorded)'}."
+        )
     for folder in _SOURCES:
         for path in sorted((project / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

@@ -86,7 +86,7 @@ def _param_in_words(name: str) -> str:
         "templates": f"template {rest}",
         "digests": f"the digest of the {rest}",
         "packages": f"package {rest}",
-        "standing": "the lock, or what was said since",
+        "standing": "the standing towards the lock",
     }
     return words.get(kind, name)
 
