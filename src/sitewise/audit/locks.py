@@ -80,7 +80,8 @@ def changes(
         except (OSError, ValueError):
             yield "the plan changed (its earlier text is not kept, so the keys can't be named)"
         else:
-            yield from (f"plan {path}: {_text(a)} -> {_text(b)}" for path, a, b in leaves(*plans))
+            found = [f"plan {path}: {_text(a)} -> {_text(b)}" for path, a, b in leaves(*plans)]
+            yield from found or ["plan: the order of its keys changed"]
     for file in sorted(before[1].keys() | now[1].keys()):
         old, new = before[1].get(file), now[1].get(file)
         if old != new:

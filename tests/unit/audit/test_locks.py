@@ -62,6 +62,13 @@ def test_changes_are_named_by_key_and_file(trial: Trial) -> None:
     )
 
 
+def test_an_order_that_counts_is_a_change(trial: Trial) -> None:
+    texts = ['{"plan":{"F":"Female","M":"Male"}}', '{"plan":{"M":"Male","F":"Female"}}']
+    first, second = (keep_text(trial.records, text) for text in texts)
+    append(trial.records, LOCKED, trial.state(first, RAW))
+    assert trial.stand(second, RAW).changed == ("plan: the order of its keys changed",)
+
+
 def test_a_reason_frees_exactly_this_state(trial: Trial) -> None:
     other = {**RAW, "one.csv": "c" * 64}
     trial.run(trial.plan, other, "site 1 sent a correction")
