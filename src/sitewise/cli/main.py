@@ -1,4 +1,4 @@
-"""The command line: sitewise run | check | verify | lock | sign | diff | history | export."""
+"""The command line: run, check; those on records and on the installation come from beside."""
 
 import signal
 import sys
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sitewise.cli.ending import fail
+from sitewise.cli.qualification import qualify
 from sitewise.cli.records import diff, export, history, lock, sign, verify
 
 app = typer.Typer(
@@ -159,7 +160,7 @@ def check(
         fail(error)
 
 
-for command in (verify, lock, sign, diff, history, export):
+for command in (verify, lock, sign, diff, history, export, qualify):
     app.command()(command)
 
 

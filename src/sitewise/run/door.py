@@ -1,7 +1,9 @@
 """The one door to a run: what is there is held against its receipts, then the engine starts."""
 
 import datetime
+import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -172,6 +174,7 @@ class _Run:
                 for path in _with_receipt(self.results, state.file):
                     path.unlink()
                     _remove_empty(path.parent, self.results)
+        _settle_times(self.results)
         if any(state.verdict is not Verdict.CURRENT for state in states):
             # Results that are about to change are not sealed.
             (self.results / MANIFEST).unlink(missing_ok=True)
@@ -257,6 +260,17 @@ def _remove_empty(folder: Path, top: Path) -> None:
     while folder != top and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _settle_times(results: Path) -> None:
+    """Give files that seem to come from the future, as after the clock was set back, the present.
+
+    The engine refuses to make anything from them. What they are worth their receipts have said.
+    """
+    now = time.time()
+    for path in results.rglob("*"):
+        if path.is_file() and path.stat().st_mtime > now:
+            os.utime(path, (now, now))
 
 
 def _outcome(results: Path, jobs: int) -> Outcome:
