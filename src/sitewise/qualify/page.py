@@ -13,7 +13,7 @@ _STYLE = (
     "@bottom-right{content:counter(page) ' of ' counter(pages)}}"
     "body{font:9pt sans-serif}table{border-collapse:collapse;width:100%}"
     "td,th{border-bottom:.5pt solid #999;padding:2pt 5pt;text-align:left;vertical-align:top;"
-    "overflow-wrap:anywhere}"
+    "overflow-wrap:break-word}"
 )
 
 
