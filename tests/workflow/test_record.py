@@ -260,6 +260,40 @@ def test_another_digest_in_the_pages(trial: Trial) -> None:
     assert [d.file for d in _printed(trial.results, set())] == ["report.html", "report.pdf"]
 
 
+def test_a_difference_attributed_by_reruns(trial: Trial) -> None:
+    """Data and title change together: data alone makes all of the difference, the title nothing."""
+    file = trial.folder / "data" / "three" / "hospital_1.csv"
+    row = file.read_text().splitlines()[1]
+    cells = row.split(",")
+    cells[4] = str(float(cells[4]) + 9)
+    file.write_text(file.read_text().replace(row, ",".join(cells), 1))
+    retitle(trial)
+    assert jobs(trial.run())
+    done = trial.sitewise("diff", "results/three", "--attribute")
+    assert done.returncode == 0, done.stderr
+    assert "can't be exchanged" not in done.stdout
+    head, _, table = done.stdout.partition("Readings:")
+    assert "what differs: data and plan" in head
+    assert "1 differ" in table
+    rows = [line.split("\u2502")[1:-1] for line in table.splitlines() if "\u2502" in line]
+    moved = [[cell.strip() for cell in row[-4:]] for row in rows if row[0].strip()]
+    assert moved
+    for difference, data, plan, together in moved:
+        assert data == difference != "+0"
+        assert plan == together == "+0"
+
+
+def test_what_can_not_be_exchanged_is_said(trial: Trial) -> None:
+    """The code changes, and no commit is known for the one before."""
+    script = trial.project / "workflow" / "scripts" / "report.py"
+    script.write_text(script.read_text().replace("def main", "ROUNDS = 2\n\n\ndef main", 1))
+    assert jobs(trial.run())
+    done = trial.sitewise("diff", "results/three", "--attribute")
+    assert done.returncode == 0, done.stderr
+    assert "what differs: code" in done.stdout
+    assert "No estimate moved" in done.stdout
+
+
 MUTATIONS = 2000
 
 

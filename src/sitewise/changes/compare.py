@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from sitewise.changes.readings import READINGS, reading_changes
@@ -44,7 +45,7 @@ def compare(
 
 
 def _estimates(before: Side, after: Side) -> Iterator[EstimateChange]:
-    old, new = _contrasts(before), _contrasts(after)
+    old, new = (contrasts(s.files, (s.plan or {}).get("plan") or {}) for s in (before, after))
     for key in dict.fromkeys([*new, *old]):
         was, now = old.get(key, {}), new.get(key, {})
         yield EstimateChange(
@@ -57,14 +58,15 @@ def _estimates(before: Side, after: Side) -> Iterator[EstimateChange]:
         )
 
 
-def _contrasts(side: Side) -> dict[_Key, dict[str, Any]]:
+def contrasts(files: Mapping[str, Path], plan: Mapping[str, Any]) -> dict[_Key, dict[str, Any]]:
     """Contrasts of every fit, the primary model's primary contrast first.
 
-    The files are read as plain data: an earlier version of the program wrote other fields.
+    files: results by their path in results/<trial>. plan: as plain data, {} where unknown. The
+    files are read as plain data: an earlier version of the program wrote other fields.
     """
     found: dict[_Key, dict[str, Any]] = {}
-    model = ((side.plan or {}).get("plan") or {}).get("primary", {}).get("model")
-    for name, path in sorted(side.files.items()):
+    model = plan.get("primary", {}).get("model")
+    for name, path in sorted(files.items()):
         if not name.startswith("models/") or not name.endswith("/fit.json"):
             continue
         fit = json.loads(path.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from rich.table import Table
 
 from sitewise.changes.page import numbers, summary
 from sitewise.changes.result import Changes
+from sitewise.run.attributing import Attribution
 
 _SHOWN = 20
 
@@ -50,3 +51,25 @@ def show_changes(changes: Changes, console: Console) -> None:
         say(f"  {r.what} {place}: {values}")
     if len(changes.readings) > _SHOWN:
         say(f"  and {len(changes.readings) - _SHOWN} more: --json")
+
+
+def show_attribution(found: Attribution, console: Console) -> None:
+    """Print what each kind alone makes of the estimates, and what is left."""
+    for kind, why in found.unobtainable.items():
+        console.print(f"{kind} can't be exchanged: {why}", markup=False, soft_wrap=True)
+    if not found.shares:
+        console.print("No estimate moved: there is nothing to attribute.")
+        return
+    kinds = list(found.shares[0].parts)
+    table = Table("Endpoint", "Model", "Contrast")
+    for title in ("Difference", *(f"{kind} alone" for kind in kinds), "together"):
+        table.add_column(title, justify="right")
+    for share in found.shares[:_SHOWN]:
+        e = share.change
+        cells = [e.difference, *(share.parts[kind] for kind in kinds), share.left]
+        table.add_row(e.endpoint, e.model, e.contrast, *map(_signed, cells))
+    console.print(table)
+
+
+def _signed(value: float | None) -> str:
+    return "not told" if value is None else f"{value:+.4g}"

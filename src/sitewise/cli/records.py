@@ -162,6 +162,14 @@ def diff(
     *,
     records: Records = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+    attribute: Annotated[
+        bool,
+        typer.Option(
+            "--attribute",
+            help="Run the older run again with data, plan, code or environment exchanged, one at a"
+            " time, to see what each alone makes of every estimate. Takes a whole run for each.",
+        ),
+    ] = False,
 ) -> None:
     """Tell what differs between two sealed runs, estimate by estimate, and what it is due to.
 
@@ -175,13 +183,21 @@ def diff(
     from sitewise.run.differing import diff_runs
 
     try:
-        changes = diff_runs((records or records_of(results)).resolve(), before, after)
+        place = (records or records_of(results)).resolve()
+        changes = diff_runs(place, before, after)
+        if as_json:
+            typer.echo(text_of(changes), nl=False)
+        else:
+            show_changes(changes, Console())
+        if attribute:
+            from sitewise.cli.differences import show_attribution
+            from sitewise.run.attributing import attribute as attribute_runs
+            from sitewise.run.context import find_project
+
+            runs = changes.before.run, changes.after.run
+            show_attribution(attribute_runs(place, find_project(results), changes, runs), Console())
     except SitewiseError as error:
         fail(error)
-    if as_json:
-        typer.echo(text_of(changes), nl=False)
-    else:
-        show_changes(changes, Console())
 
 
 def history(

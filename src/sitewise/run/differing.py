@@ -106,6 +106,7 @@ def _side(
         plan = None
     return Side(
         name=f"run {str(closed.body['run'])[:8]}, record {closed.seq}",
+        run=str(closed.body["run"]),
         time=closed.time,
         user=str(opened.body.get("user", "")),
         reason=str(opened.body.get("reason") or ""),

@@ -40,7 +40,9 @@ class Runs:
         plan = {"plan": {"primary": {"model": "nested"}}}
         packages = {"numpy": f"2.0 {'a' * 64}"}
         environment = {"python": python, "packages": packages}
-        self.sides.append(Side(f"run {number}", "t", "ann", "", paths, {}, plan, environment, ""))
+        name = f"run {number}"
+        side = Side(name, str(number), "t", "ann", "", paths, {}, plan, environment, "")
+        self.sides.append(side)
 
     def changes(self, plan: tuple[str, ...] = (), data: tuple[str, ...] = ()) -> Changes:
         digests = [{name: path.read_text() for name, path in s.files.items()} for s in self.sides]
