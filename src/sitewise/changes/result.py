@@ -11,9 +11,9 @@ class Side:
     """One run, as its records and kept copies tell.
 
     name: how the run is called; run: its id; time: UTC; reason: as given. files: kept copies by
-    their path in results/<trial>, absent where no copy is kept. raw: sha256 by hospital file. plan: `plan` and
-    `sites` as plain data, None where its text is not kept. environment: as the ledger holds it.
-    commit: git's, "" where unknown.
+    their path in results/<trial>, absent where no copy is kept. raw: sha256 by hospital file.
+    plan: `plan` and `sites` as plain data, None where its text is not kept. environment: as the
+    ledger holds it. commit: git's, "" where unknown.
     """
 
     name: str
