@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sitewise.audit.job import recorded
+from sitewise.audit.job import recorded, require_as_hashed
 from sitewise.plan.parts import read_part
 from sitewise.plan.sheet import Site
 from sitewise.store.frames import write_csv, write_frame
@@ -10,9 +10,10 @@ from sitewise.store.results import write_result
 from sitewise.trial.ingest import ingest_batch
 
 
-def main(*, plan, sites, data, rows, files, findings):
-    """plan: part data; sites: fields of `Site`, one dict each; data: the folder of raw files."""
+def main(*, plan, sites, data, rows, files, findings, raw=()):
+    """plan: part data; sites: fields of `Site`; data: folder of raw files; raw: `file:sha256`."""
     read = ingest_batch(read_part(plan), [Site(**site) for site in sites], Path(data))
+    require_as_hashed({row.file: row.sha256 for row in read.files}, raw)
     write_frame(rows, read.rows)
     write_result(files, read.files)
     write_csv(findings, read.findings)
@@ -27,4 +28,5 @@ if __name__ == "__main__":
             rows=snakemake.output.rows,
             files=snakemake.output.files,
             findings=snakemake.output.findings,
+            raw=snakemake.params.raw,
         )

@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, TextIO
 
@@ -91,9 +91,8 @@ def _in_draft(job: Any, results: Path, outputs: list[str]) -> Iterator[None]:
             (draft / output).replace(results / output)
     finally:
         job.output = final
+        # The folder above stays: another job may be about to use it.
         shutil.rmtree(draft, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            draft.parent.rmdir()  # if it is the last one
 
 
 def _renamed(output: Any, name: Callable[[str], str]) -> Any:
@@ -126,6 +125,22 @@ def _require_same(before: Mapping[str, str], after: Mapping[str, str]) -> None:
     changed = [Problem("it changed", where=name) for name in before if after[name] != before[name]]
     if changed:
         raise IntegrityError("What this job read changed while it worked.", [*changed, _AGAIN])
+
+
+def require_as_hashed(found: Mapping[str, str], params: Iterable[str]) -> None:
+    """Raise IntegrityError where a raw file is not the one that the run began with.
+
+    found: sha256 of what was read, by file ("" where it was absent). params: `file:sha256`.
+    """
+    expected = dict(entry.rsplit(":", 1) for entry in params)
+    changed = [
+        Problem("it changed while the run was going on", where=name)
+        for name, sha256 in sorted(found.items())
+        if sha256 and name in expected and expected[name] != sha256
+    ]
+    if changed:
+        again = Problem("nothing was made of it", fix="run again: it is read anew")
+        raise IntegrityError("Hospital files changed.", [*changed, again])
 
 
 def name_of(rule: str, wildcards: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 import sitewise
 from sitewise.audit.hashing import file_sha256, params_digests
-from sitewise.audit.receipts import FOLDER, receipt_path
+from sitewise.audit.receipts import DRAFTS, FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
 from sitewise.errors import IntegrityError, Problem, RunError
 from sitewise.inference.plan_models import model_notes
@@ -200,6 +200,7 @@ class _Run:
             self.tell("Removed the lock of a workflow that was killed.")
         with shown(self.console, jobs) as follow:
             code = run_engine(self.call, follow)
+        shutil.rmtree(self.results / DRAFTS, ignore_errors=True)
         if code:
             raise engine_failure(code, self.logs, self.call.directory)
 

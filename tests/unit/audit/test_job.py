@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sitewise.audit.hashing import file_sha256
-from sitewise.audit.job import recorded
+from sitewise.audit.job import recorded, require_as_hashed
 from sitewise.audit.receipts import Receipt, read_receipt, receipt_path, write_receipt
-from sitewise.errors import DataError, Problem
+from sitewise.errors import DataError, IntegrityError, Problem
 
 
 @pytest.fixture
@@ -124,14 +124,14 @@ def test_outputs_appear_whole_or_not_at_all(job: Any) -> None:
         assert final.read_text() == "of an earlier run"
     assert final.read_text() == "half"
     assert job.output == [str(final)]
-    assert not Path("results/three/.drafts").exists()
+    assert list(Path("results/three/.drafts").iterdir()) == []
 
 
 def test_a_failed_job_leaves_no_draft(job: Any) -> None:
     with pytest.raises(SystemExit), recorded(job):
         Path(job.output[0]).write_text("half")
         raise ZeroDivisionError
-    assert not Path("results/three/.drafts").exists()
+    assert list(Path("results/three/.drafts").iterdir()) == []
     assert not Path(job.output[0]).exists()
 
 
@@ -158,3 +158,9 @@ def test_an_input_whose_job_did_not_finish_is_refused(job: Any) -> None:
     with pytest.raises(SystemExit), recorded(job):
         raise AssertionError("the script must not begin")
     assert "AssertionError" not in Path(job.log[0]).read_text()
+
+
+def test_a_raw_file_that_changed_since_it_was_hashed() -> None:
+    require_as_hashed({"a.csv": "12", "b.csv": ""}, ["a.csv:12", "b.csv:absent"])
+    with pytest.raises(IntegrityError, match="changed while the run"):
+        require_as_hashed({"a.csv": "13"}, ["a.csv:12"])
