@@ -3,7 +3,9 @@
 #   make report                          the demo trial: 500 simulated patients in 20 hospitals
 #   make report TRIAL=demo_cluster       the same with whole hospitals randomised
 #   make report TRIAL=ghana DATA=FOLDER  the trial of config/ghana.yaml, its files in FOLDER
+#   make report REASON="..."             the same, where plan or data are not what was locked
 #   make test                            everything that a change must pass
+#   make test-kills                      40 runs killed at random moments, each then completed
 #   make limits                          what the models estimate on very large demo trials (some
 #                                        minutes): config/demo_limits.json, demo_cluster_limits.json
 #   make lock                            requirements.lock anew from pyproject.toml
@@ -12,20 +14,21 @@
 TRIAL ?= demo
 DATA ?= data/$(TRIAL)
 PYTHON ?=
+REASON ?=
 BIN := .venv/bin
 SOURCES := src workflow tests
 # For the linter, which must know a plan to read the workflow.
 LINT_CONFIG := plan=config/demo.yaml
 
-export PYTHON
+export PYTHON REASON
 
-.PHONY: report test setup limits lock clean
+.PHONY: report test test-kills setup limits lock clean
 
 # Trials whose hospital files are simulated where they are not there yet.
 SIMULATED := data/demo data/demo_cluster data/three
 
 report: setup $(filter $(SIMULATED),$(DATA))
-	@$(BIN)/sitewise run config/$(TRIAL).yaml --data "$(DATA)"
+	@$(BIN)/sitewise run config/$(TRIAL).yaml --data "$(DATA)" $(if $(REASON),--reason "$$REASON")
 
 test: setup
 	$(BIN)/ruff check $(SOURCES)
@@ -35,6 +38,9 @@ test: setup
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+test-kills: setup
+	SITEWISE_KILLS=40 $(BIN)/pytest tests/workflow/test_kills.py
 
 setup:
 	@tools/setup.sh

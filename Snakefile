@@ -4,15 +4,22 @@
 #   snakemake --config plan=config/ghana.yaml data=FOLDER the same results without them
 #
 # What depends on what is here and in workflow/rules; the work is in the package.
+import os
+
 from snakemake.utils import min_version
 
+from sitewise.audit.parent import announce_engine
 from sitewise.run.context import context_of
 from sitewise.run.environment import settle
 from sitewise.run.jobs import outputs_of
+from sitewise.run.marker import VARIABLE
 from sitewise.run.params import params_of
 
 min_version("9.0")
 settle()
+announce_engine(by_door=VARIABLE in os.environ)
+# A job takes its shell's place: it asks the kernel to die with its parent, which then is the engine.
+shell.prefix("set -euo pipefail; exec ")
 context = context_of(config, workflow.basedir)
 config["data"] = str(context.data)  # the scripts look there for the hospital files
 param = params_of(context)

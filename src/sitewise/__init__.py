@@ -1,15 +1,15 @@
 """sitewise: reproducible analysis of multi-site clinical trials with longitudinal outcomes.
 
 In a notebook: `sitewise.lmm(formula, data)`, `sitewise.moments(formulas, data)`,
-`sitewise.lrt(fit0, fit1)`. Importing this loads nothing heavy.
+`sitewise.lrt(fit0, fit1)`, `sitewise.confint(fit)`. Importing this loads nothing heavy.
 """
 
 from typing import Any
 
 from sitewise import lmm
+from sitewise.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["lmm", "lrt", "moments"]
+__all__ = ["__version__", "confint", "lmm", "lrt", "moments"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from sitewise.inference.lrt import lrt
 
         return lrt
+    if name == "confint":
+        from sitewise.inference.intervals import confint
+
+        return confint
     raise AttributeError(f"module 'sitewise' has no attribute {name!r}")

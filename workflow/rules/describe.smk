@@ -1,7 +1,7 @@
-# Who was observed, before any model.
+# Who was observed, before any model; where the trial stands towards its lock.
 #
-# in:  data/adbp.parquet
-# out: tables/description.json
+# in:  data/adbp.parquet; the ledger, by way of the params
+# out: tables/description.json, findings/deviations.json
 
 
 rule describe:
@@ -21,3 +21,21 @@ rule describe:
         "Describing the patients and their readings"
     script:
         "../scripts/describe.py"
+
+
+rule deviations:
+    output:
+        deviations="<results>/findings/deviations.json",
+    log:
+        "<logs>/deviations.log",
+    conda:
+        "../../environment.yml"
+    params:
+        plan=param("deviations", "plan"),
+        standing=param("deviations", "standing"),
+        code=param("deviations", "code"),
+        lock=param("deviations", "lock"),
+    message:
+        "Listing deviations from the lock"
+    script:
+        "../scripts/deviations.py"

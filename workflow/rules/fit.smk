@@ -76,9 +76,7 @@ rule score:
         ),
         fits=expand("<results>/models/{{endpoint}}/{model}/fit.json", model=MODELS),
     output:
-        scores=expand(
-            "<results>/models/{{endpoint}}/{model}/score.json", model=MODELS
-        ),
+        scores=expand("<results>/models/{{endpoint}}/{model}/score.json", model=MODELS),
         uses=expand("<results>/models/{{endpoint}}/{model}/use.parquet", model=MODELS),
         ranefs=expand(
             "<results>/models/{{endpoint}}/{model}/ranef.parquet", model=MODELS

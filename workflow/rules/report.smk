@@ -43,6 +43,7 @@ rule report:
     input:
         findings="<results>/findings/findings.csv",
         account="<results>/findings/account.json",
+        deviations="<results>/findings/deviations.json",
         description="<results>/tables/description.json",
         iccs=expand("<results>/models/{endpoint}/icc.json", endpoint=ENDPOINTS),
         replications=expand(

@@ -25,9 +25,9 @@ if __name__ == "__main__":
         main(
             plan=snakemake.params.plan,
             sites=snakemake.params.sites,
-            raw=snakemake.params.raw,
             data=snakemake.config["data"],
             rows=snakemake.output.rows,
             files=snakemake.output.files,
             findings=snakemake.output.findings,
+            raw=snakemake.params.raw,
         )

@@ -11,42 +11,121 @@ The workflow's object is taken as it comes; this module does not know the workfl
 import contextlib
 import json
 import os
+import shutil
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, TextIO
 
 from sitewise.audit.hashing import file_sha256, params_digests
-from sitewise.audit.receipts import DONE, STARTED, Receipt, receipt_path, write_receipt
-from sitewise.errors import Problem, SitewiseError
+from sitewise.audit.parent import end_with_parent
+from sitewise.audit.receipts import (
+    DONE,
+    DRAFTS,
+    STARTED,
+    Receipt,
+    read_receipt,
+    receipt_path,
+    write_receipt,
+)
+from sitewise.audit.sealed import BrokenSealError
+from sitewise.errors import IntegrityError, Problem, SitewiseError
 from sitewise.store.trouble import storage_error
+
+_AGAIN = Problem(
+    "nothing was made of it", fix="run again: it is named there, and made again or set aside"
+)
 
 
 @contextlib.contextmanager
 def recorded(job: Any, *, receipts: bool = True) -> Iterator[None]:
     """Run a script's main under its log; on success leave one receipt an output.
 
-    job: what the workflow gives a script: rule, wildcards, input, output, params, log.
+    job: what the workflow gives a script: rule, wildcards, input, output, params, log. While the
+    script works, job.output names files in a folder of its own; they take their places, whole,
+    when it has succeeded and its inputs are still what they were when it began.
     receipts: False for the job that seals the others.
     A failure is told in the log and in logs/<trial>/errors/, and ends the process with code 1.
     """
+    end_with_parent()
     log = Path(job.log[0])
     results = Path(*PurePath(job.output[0]).parts[:2])
     outputs = [PurePath(path).relative_to(results).as_posix() for path in job.output]
     with log.open("w", encoding="utf-8") as handle, _also_to(handle):
         try:
-            if receipts:
-                for output in outputs:
-                    write_receipt(results, _receipt(job, output, STARTED))
-            yield
-            if receipts:
-                _write_receipts(job, results, outputs)
+            with _checked(job, results, outputs) if receipts else contextlib.nullcontext():
+                yield
         except Exception as error:  # noqa: BLE001 - told in full, then the process ends
             _tell(job, error, log, handle)
             for output in outputs:
                 receipt_path(results, output).unlink(missing_ok=True)
             raise SystemExit(1) from None
+
+
+@contextlib.contextmanager
+def _checked(job: Any, results: Path, outputs: list[str]) -> Iterator[None]:
+    """Inputs checked before and after, outputs in their places and receipted at the end."""
+    inputs = _checked_inputs(job, results)
+    with _in_draft(job, results, outputs):
+        for output in outputs:
+            write_receipt(results, _receipt(job, output, STARTED))
+        yield
+        _require_same(inputs, _input_digests(job, results))
+    _write_receipts(job, results, outputs, inputs)
+
+
+@contextlib.contextmanager
+def _in_draft(job: Any, results: Path, outputs: list[str]) -> Iterator[None]:
+    """Let the job write into a folder of its own; move what it wrote when it has succeeded."""
+    draft = (
+        results / DRAFTS / name_of(job.rule, _wildcards(job)).replace(" ", "-").replace("/", "-")
+    )
+    shutil.rmtree(draft, ignore_errors=True)
+    final = job.output
+    for output in outputs:
+        (draft / output).parent.mkdir(parents=True, exist_ok=True)
+    job.output = _renamed(final, lambda path: str(draft / PurePath(path).relative_to(results)))
+    try:
+        yield
+        for output in outputs:
+            (draft / output).replace(results / output)
+    finally:
+        job.output = final
+        # The folder above stays: another job may be about to use it.
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _renamed(output: Any, name: Callable[[str], str]) -> Any:
+    """The workflow's outputs under other names: a list whose entries may have names, too."""
+    if type(output) is list:
+        return [name(path) for path in output]
+    return type(output)(toclone=output, custom_map=name)
+
+
+def _checked_inputs(job: Any, results: Path) -> dict[str, str]:
+    """Digests of the inputs; raises IntegrityError where one is not what its job wrote."""
+    inputs = _input_digests(job, results)
+    problems = []
+    for name, sha256 in inputs.items():
+        if ":" in name:
+            continue
+        try:
+            receipt = read_receipt(receipt_path(results, name))
+        except (OSError, BrokenSealError, TypeError) as error:
+            problems.append(Problem(f"it has no usable receipt: {error}", where=name))
+            continue
+        if receipt.state != DONE or receipt.sha256 != sha256:
+            problems.append(Problem("it is not what its job wrote", where=name))
+    if problems:
+        raise IntegrityError("What this job reads was altered.", [*problems, _AGAIN])
+    return inputs
+
+
+def _require_same(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    changed = [Problem("it changed", where=name) for name in before if after[name] != before[name]]
+    if changed:
+        raise IntegrityError("What this job read changed while it worked.", [*changed, _AGAIN])
 
 
 def name_of(rule: str, wildcards: Mapping[str, str]) -> str:
@@ -62,8 +141,7 @@ def _wildcards(job: Any) -> dict[str, str]:
     return {str(key): str(value) for key, value in job.wildcards.items()}
 
 
-def _write_receipts(job: Any, results: Path, outputs: list[str]) -> None:
-    inputs = _input_digests(job, results)
+def _write_receipts(job: Any, results: Path, outputs: list[str], inputs: Mapping[str, str]) -> None:
     params = params_digests(dict(job.params.items()))
     for output in outputs:
         path = results / output

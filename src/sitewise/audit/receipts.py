@@ -12,6 +12,7 @@ from pathlib import Path
 from sitewise.audit.sealed import read_sealed, write_sealed
 
 FOLDER = "receipts"
+DRAFTS = ".drafts"  # where jobs write what is not whole yet
 STARTED = "started"
 DONE = "done"
 

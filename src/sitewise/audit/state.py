@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sitewise.audit.hashing import file_sha256
 from sitewise.audit.manifest import MANIFEST, files_in, manifest_of
-from sitewise.audit.receipts import FOLDER, STARTED, Receipt, read_receipt, receipt_path
+from sitewise.audit.receipts import DRAFTS, FOLDER, STARTED, Receipt, read_receipt, receipt_path
 from sitewise.audit.sealed import BrokenSealError, read_sealed
 
 
@@ -95,7 +95,9 @@ class _Folder:
         self.receipts: dict[str, Receipt] = {}
         self.broken: list[State] = []
         for file in files:
-            if file.startswith(f"{FOLDER}/"):
+            if file.startswith(f"{DRAFTS}/"):  # left by a job that was killed
+                self.broken.append(State(file, Verdict.UNFINISHED))
+            elif file.startswith(f"{FOLDER}/"):
                 self._read(results, file)
             else:
                 self.sha256[file] = file_sha256(results / file)

@@ -1,4 +1,4 @@
-"""The command line: sitewise run | check | verify | init | simulate."""
+"""The command line: run and check; the other commands come from beside."""
 
 import contextlib
 import signal
@@ -12,6 +12,8 @@ import typer
 
 from sitewise.cli.failing import fail
 from sitewise.cli.init import init, note_marks
+from sitewise.cli.qualification import qualify
+from sitewise.cli.records import diff, export, history, lock, sign, verify
 from sitewise.cli.simulate import simulate
 
 app = typer.Typer(
@@ -20,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 2 the plan is wrong, 3 the data, 4 a model, 5 the run itself,"
-    " 6 files were altered, 1 anything else, 130 stopped by Ctrl-C.",
+    " 6 files were altered, 7 no ledger to verify against, 1 anything else, 130 stopped by Ctrl-C.",
 )
 
 PlanFile = Annotated[
@@ -37,7 +39,7 @@ DataFolder = Annotated[
 def _print_version(wanted: bool) -> None:
     """Print the version and end, before any command is looked for."""
     if wanted:
-        from sitewise import __version__
+        from sitewise.version import __version__
 
         typer.echo(f"sitewise {__version__}")
         raise typer.Exit
@@ -84,6 +86,14 @@ def run(
         bool,
         typer.Option("--dry-run", help="Say which jobs would run and why; change nothing."),
     ] = False,
+    reason: Annotated[
+        str,
+        typer.Option(
+            help="Why the run goes on although plan or data are not what was locked; the report"
+            " lists it as a deviation, with who and when.",
+            metavar="TEXT",
+        ),
+    ] = "",
 ) -> None:
     """Run a trial, from its hospital files to the sealed report in results/<trial>.
 
@@ -96,11 +106,13 @@ def run(
         from sitewise.run.door import Request, run_trial
 
         signal.signal(signal.SIGTERM, _as_interrupt)
-        request = Request(plan, directory, data, cores, rebuild, dry_run)
+        request = Request(plan, directory, data, cores, rebuild, dry_run, reason.strip())
         note_marks(plan)
         outcome = run_trial(request, Console(soft_wrap=True))
     for line in outcome.account:
         typer.echo(line)
+    if outcome.ledger:
+        typer.echo(outcome.ledger)
     for page in outcome.pages:
         typer.echo(str(page))
     if outcome.headline:
@@ -147,34 +159,8 @@ def check(
             raise
 
 
-@app.command()
-def verify(
-    results: Annotated[
-        Path, typer.Argument(help="Folder of a finished run, results/<trial>.", metavar="RESULTS")
-    ],
-) -> None:
-    """Hold a results folder against its seal: names each file that changed, is missing or is extra.
-
-    Ends with 0 when every file is as sealed, else with 6.
-    """
-    from sitewise.audit.manifest import files_in
-    from sitewise.audit.manifest import verify as differences_in
-    from sitewise.errors import IntegrityError, SitewiseError
-
-    try:
-        differences = differences_in(results)
-    except SitewiseError as error:
-        fail(error)
-    for difference in differences:
-        typer.echo(str(difference))
-    if differences:
-        typer.echo(f"{len(differences)} file(s) of {results} are not as sealed.", err=True)
-        raise typer.Exit(IntegrityError.exit_code)
-    typer.echo(f"OK: all {len(files_in(results)) - 1} files of {results} are as sealed.")
-
-
-app.command()(init)
-app.command()(simulate)
+for command in (verify, lock, sign, diff, history, export, qualify, init, simulate):
+    app.command()(command)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sitewise.errors import DataError, Problem
 from sitewise.plan.sheet import DELIMITERS, SUFFIXES, Site
-from sitewise.trial.source import RawTable, read_source
+from sitewise.trial.raw import RawTable
+from sitewise.trial.source import read_source
 
 if TYPE_CHECKING:
     import pandas as pd

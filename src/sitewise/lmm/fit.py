@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise import __version__
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.degrees import satterthwaite
 from sitewise.lmm.design import Design, build_design
@@ -21,6 +20,7 @@ from sitewise.lmm.formula import Formula
 from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
 from sitewise.lmm.score import Scored, score
 from sitewise.lmm.threads import one_thread
+from sitewise.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

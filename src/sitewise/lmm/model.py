@@ -28,9 +28,7 @@ class Model:
     likelihood: Likelihood = field(repr=False)
     slots: tuple[str, ...]
     residual: str | None
-    _last: dict[bytes, Point] = field(
-        init=False, default_factory=dict, repr=False, compare=False
-    )
+    _last: dict[bytes, Point] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     @property
     def constant(self) -> float:

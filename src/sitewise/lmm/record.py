@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sitewise import __version__
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.api import based_part, basis_of_part
 from sitewise.lmm.certificate import certify
@@ -21,6 +20,7 @@ from sitewise.lmm.moments import Moments
 from sitewise.lmm.newton import Minimum, Path
 from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
 from sitewise.lmm.rows import NewRows
+from sitewise.version import __version__
 
 DF_METHODS = ("satterthwaite",)
 APART = 1e-3  # of the deviance at the ends of two searches, from which it is said

@@ -21,6 +21,7 @@ from sitewise.plan.sections import (
     Name,
     Pair,
     Primary,
+    Records,
     Rules,
     Section,
     Seeds,
@@ -99,6 +100,7 @@ class Plan(Section):
     sides: Literal[2] = Field(description="sides of the tests; only 2 is implemented")
     replication: Replication = Field(description="the second engine")
     seeds: Seeds = Field(description="seeds")
+    records: Records = Field(default=Records(), description="what is kept beside the ledger")
     limits: Text | None = Field(
         default=None,
         description="simulated trials only: file beside the plan with what each model estimates on"

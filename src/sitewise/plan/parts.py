@@ -30,6 +30,7 @@ KEYS: dict[str, tuple[str, ...]] = {
                     "pairs", "replicates", "time", "rules.duplicate_equal", "missing_values"),
     "check_trial": (*ARMS, "arms.order.*.codes", *READINGS, *LIMITS, "columns", "visits",
                     "covariates.*.type", "time", "replicates", "design", "rules"),
+    "deviations": ("trial",),
     "derive": ("endpoints.*.unit", "covariates.*.type", "visits", "time",
                "analysis_sets.*.requires"),
     "describe": ("arms.order.*.name", "visits", "endpoints.*.label", "endpoints.*.unit",

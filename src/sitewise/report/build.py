@@ -1,7 +1,8 @@
 """Write the report (rule report).
 
 Inputs that `write_report` takes by name: `description` (tables/description.json), `account`
-(findings/account.json), `findings` (findings/findings.csv), `iccs`, `comparisons`, `replications`,
+(findings/account.json), `deviations` (findings/deviations.json), `findings`
+(findings/findings.csv), `iccs`, `comparisons`, `replications`,
 `crosschecks`, `sites` (models/E/icc.json, comparisons.json, replication.json, crosscheck.json,
 sites.json: one an endpoint), `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
@@ -19,6 +20,7 @@ from sitewise.report.evidence import Evidence, read_evidence
 from sitewise.report.pages import data_uri, read_templates, render, write_pdf
 from sitewise.report.section_checks import crosschecks as crosscheck_section
 from sitewise.report.section_data import data
+from sitewise.report.section_deviations import lock
 from sitewise.report.section_end import appendix, methods_section
 from sitewise.report.section_findings import findings as findings_section
 from sitewise.report.section_front import front
@@ -35,6 +37,7 @@ def write_report(
     *,
     description: str,
     account: str,
+    deviations: str,
     findings: str,
     iccs: Sequence[str],
     comparisons: Sequence[str],
@@ -59,6 +62,7 @@ def write_report(
         read_part(dict(plan)),
         description=description,
         account=account,
+        deviations=deviations,
         findings=findings,
         iccs=iccs,
         comparisons=comparisons,
@@ -93,6 +97,7 @@ def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "front": front(evidence, figures),
         "data": data(evidence),
         "findings": findings_section(evidence),
+        "lock": lock(evidence),
         "outcomes": outcomes(evidence, figures),
         "sites": sites_section(evidence, figures),
         "formulas": formulas(evidence),

@@ -19,6 +19,7 @@ from sitewise.sites.result import SiteResults
 from sitewise.store.results import from_plain, read_result
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description
+from sitewise.trial.deviations import Deviations
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Evidence:
     plan: Plan
     description: Description
     account: Account
+    deviations: Deviations
     findings: tuple[dict[str, str], ...]
     endpoints: dict[str, EndpointEvidence]
     sheet: tuple[dict[str, Any], ...]
@@ -90,6 +92,7 @@ def read_evidence(
     *,
     description: str,
     account: str,
+    deviations: str,
     findings: str,
     iccs: Sequence[str],
     comparisons: Sequence[str],
@@ -130,6 +133,7 @@ def read_evidence(
         plan=plan,
         description=read_result(description, Description),
         account=read_result(account, Account),
+        deviations=read_result(deviations, Deviations),
         findings=_read_findings(findings),
         endpoints=endpoints,
         sheet=tuple(dict(site) for site in sheet),

@@ -19,6 +19,7 @@ BAD_SITE = "bad site"
 def cautions(evidence: Evidence) -> tuple[str, ...]:
     """What a reader must know before trusting the answer, the gravest first."""
     found = (
+        *_departures(evidence),
         *_sites_set_aside(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
@@ -28,6 +29,17 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_singular(evidence),
     )
     return tuple(typeset(text) for text in found if text)
+
+
+def _departures(evidence: Evidence) -> list[str]:
+    """That plan or data are not what was locked."""
+    found = evidence.deviations
+    if not found.changed:
+        return []
+    return [
+        f"Plan or data are not those that were locked ({plural(len(found.changed), 'change')}):"
+        " the reasons are in section 2"
+    ]
 
 
 def _sites_set_aside(evidence: Evidence) -> list[str]:

@@ -35,6 +35,7 @@ class Context:
     data: the folder with the hospital files. project: the folder with the Snakefile.
     raw: sha256 of each hospital file by its path inside `data`, or `absent`, or `unreadable`.
     limits: of a simulated trial.
+    records: folder of the trial's ledger; None where nobody asks for lock and deviations.
     """
 
     plan: Plan
@@ -44,6 +45,7 @@ class Context:
     raw: Mapping[str, str]
     code: CodeBase
     limits: Limits | None = None
+    records: Path | None = None
 
     @property
     def trial(self) -> str:
@@ -74,21 +76,35 @@ class Context:
         return {path.relative_to(folder).as_posix(): path for path in files}
 
     @cached_property
+    def plan_text(self) -> str:
+        """Plan and site sheet as one canonical text, defaults included."""
+        sites = {site.siteid: vars(site) for site in self.sheet.sites}
+        return ordered_json({"plan": self.plan.model_dump(mode="json"), "sites": sites})
+
+    @cached_property
     def digests(self) -> dict[str, str]:
         """What the report prints and the manifest holds: plan, data, code, lock."""
-        plan = ordered_json(
-            [self.plan.model_dump(mode="json"), [vars(site) for site in self.sheet.sites]]
-        )
         return {
-            "plan": text_sha256(plan),
-            "data": text_sha256(canonical_json(dict(self.raw))),
+            "plan": text_sha256(self.plan_text),
+            "data": data_digest(self.raw),
             "code": self.code.digest(),
             "lock": file_sha256(self.project / LOCK),
         }
 
 
+def data_digest(raw: Mapping[str, str]) -> str:
+    """One digest of all hospital files, from theirs."""
+    return text_sha256(canonical_json(dict(raw)))
+
+
 def load_context(
-    plan: Plan, sheet: SiteSheet, data: Path, project: Path, limits: Limits | None = None
+    plan: Plan,
+    sheet: SiteSheet,
+    data: Path,
+    project: Path,
+    *,
+    limits: Limits | None = None,
+    records: Path | None = None,
 ) -> Context:
     """Read and hash what a run starts from beside its plan, site sheet and limits."""
     return Context(
@@ -99,6 +115,7 @@ def load_context(
         raw=raw_digests(data, [site.file for site in sheet.sites]),
         code=CodeBase(Path(sitewise.__file__).parent, project / "workflow" / "scripts"),
         limits=limits,
+        records=records,
     )
 
 
@@ -119,7 +136,14 @@ def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
     plan = load_plan(path)
     data = Path(str(config.get("data") or f"data/{plan.trial}"))
     sheet = load_sheet(path.parent / plan.sites.sheet)
-    return load_context(plan, sheet, data, Path(project), limits_of(plan, path.parent))
+    return load_context(
+        plan,
+        sheet,
+        data,
+        Path(project),
+        limits=limits_of(plan, path.parent),
+        records=Path("records", plan.trial),
+    )
 
 
 def raw_digests(data: Path, files: Iterable[str]) -> dict[str, str]:

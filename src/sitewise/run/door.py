@@ -1,23 +1,25 @@
 """The one door to a run: what is there is held against its receipts, then the engine starts."""
 
 import datetime
+import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 import sitewise
-from sitewise.audit.hashing import params_digests
-from sitewise.audit.receipts import FOLDER, receipt_path
+from sitewise.audit.hashing import file_sha256, params_digests
+from sitewise.audit.receipts import DRAFTS, FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
 from sitewise.errors import IntegrityError, Problem, RunError
 from sitewise.inference.plan_models import model_notes
 from sitewise.plan.limits import limits_of
 from sitewise.run.accounting import account_lines
 from sitewise.run.context import Context, find_project, load_context
-from sitewise.run.engine import Call, is_locked, other_engines, run_engine, unlock
+from sitewise.run.engine import Call, locks_of, other_engines, run_engine
 from sitewise.run.environment_check import departures
 from sitewise.run.failures import clear_failures, engine_failure
 from sitewise.run.jobs import MANIFEST, jobs_of
@@ -26,6 +28,7 @@ from sitewise.run.params import job_params
 from sitewise.run.progress import shown
 from sitewise.run.readiness import data_folder, make_folders, read_plan
 from sitewise.run.reasons import job_reasons, summary
+from sitewise.run.recording import Record, recorded_run
 
 _SHOWN = 20
 Tell = Callable[[str], None]
@@ -35,7 +38,8 @@ Tell = Callable[[str], None]
 class Request:
     """What the user asked for.
 
-    data: None for data/<trial>. directory: where results/, records/ and logs/ lie.
+    data: None for data/<trial>. directory: where results/, records/ and logs/ lie. reason: why the
+    run goes on although plan or data are not what was locked.
     """
 
     plan: Path
@@ -44,6 +48,7 @@ class Request:
     cores: int | None = None
     rebuild: bool = False
     dry_run: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,14 @@ class Outcome:
     """A finished run. jobs: how many were to be run, 0 when all was current. pages: PDF, HTML.
 
     account: what became of hospitals and readings, in lines; what a reader of the headline must
-    not miss.
+    not miss. ledger: the ledger's head after the run, in a line.
     """
 
     jobs: int
     pages: tuple[Path, ...]
     headline: str
     account: tuple[str, ...] = ()
+    ledger: str = ""
 
 
 def run_trial(request: Request, console: Console) -> Outcome:
@@ -66,11 +72,12 @@ def run_trial(request: Request, console: Console) -> Outcome:
     data = data_folder(plan, sheet, request.data)
     directory = request.directory.resolve()
     make_folders(directory, plan.trial)
-    context = load_context(
-        plan, sheet, data, find_project(request.plan), limits_of(plan, request.plan.parent)
-    )
-    logs = directory / "logs" / plan.trial
     records = directory / "records" / plan.trial
+    context = load_context(
+        plan, sheet, data, find_project(request.plan),
+        limits=limits_of(plan, request.plan.parent), records=records,
+    )  # fmt: skip
+    logs = directory / "logs" / plan.trial
     tell = _teller(console, logs / "run.log")
     with only_run(records / "open-run.json", tell) as me:
         (logs / "snakemake.log").write_text("", encoding="utf-8")
@@ -83,7 +90,19 @@ def run_trial(request: Request, console: Console) -> Outcome:
             run_id=me.run_id,
             cores=request.cores,
         )
-        return _Run(request, context, call, console, tell).go()
+        if request.dry_run:
+            return _Run(request, context, call, console, tell, None).go()
+        results = directory / "results" / plan.trial
+        with recorded_run(
+            context,
+            results,
+            run=me.run_id,
+            host=me.host,
+            reason=request.reason,
+            rebuild=request.rebuild,
+        ) as record:
+            outcome = _Run(request, context, call, console, tell, record).go()
+        return replace(outcome, ledger=record.line)
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,7 @@ class _Run:
     call: Call
     console: Console
     tell: Tell
+    record: Record | None
 
     @property
     def results(self) -> Path:
@@ -107,21 +127,28 @@ class _Run:
     def go(self) -> Outcome:
         """Hold what is there against what should be; make what is wanting."""
         for departure in departures(self.context.project / "requirements.lock"):
-            self.tell(f"Note: {departure} is installed; the lock names another version.")
+            self._note(f"{departure} is installed; the lock names another version.")
         for note in model_notes(self.context.plan):
-            self.tell(f"Note: {note.where}: {note.what}")
+            self._note(f"{note.where}: {note.what}")
         expected = expected_of(self.context)
         states = examine(self.results, expected)
         _stop_if_altered(states, self.results, self.request.rebuild)
         reasons = job_reasons(states)
         self._say_why(reasons, states)
-        if self.request.dry_run:
+        if self.record is None:
             return Outcome(len(reasons), (), "")
-        self._clear(states)
+        self.record.jobs.update(reasons)
+        self._clear(states, self.record)
         if reasons:
             self._compute(len(reasons))
             self._hold_against(expected)
         return _outcome(self.results, len(reasons))
+
+    def _note(self, text: str) -> None:
+        """Say what a reader should know, and keep it in the ledger."""
+        self.tell(f"Note: {text}")
+        if self.record is not None:
+            self.record.notes.append(text)
 
     def _say_why(self, reasons: Mapping[str, str], states: list[State]) -> None:
         if not reasons and all(state.verdict is Verdict.CURRENT for state in states):
@@ -134,14 +161,16 @@ class _Run:
         with (self.logs / "run.log").open("a", encoding="utf-8") as log:
             log.writelines(f"    {job}: {reason}\n" for job, reason in reasons.items())
 
-    def _clear(self, states: list[State]) -> None:
+    def _clear(self, states: list[State], record: Record) -> None:
         """Take away what must not be used: altered aside; stale, unfinished and left over gone."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = self.call.directory / "records" / self.context.trial / "set-aside" / now
         for state in states:
             if state.verdict is Verdict.ALTERED:
                 for path in _with_receipt(self.results, state.file):
-                    target = aside / path.relative_to(self.results)
+                    inside = path.relative_to(self.results)
+                    target = aside / inside
+                    record.set_aside[inside.as_posix()] = file_sha256(path)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.move(path, target)
                 self.tell(f"{state.file} is set aside in {aside}")
@@ -149,13 +178,15 @@ class _Run:
                 for path in _with_receipt(self.results, state.file):
                     path.unlink()
                     _remove_empty(path.parent, self.results)
+        _settle_times(self.results)
         if any(state.verdict is not Verdict.CURRENT for state in states):
             # Results that are about to change are not sealed.
             (self.results / MANIFEST).unlink(missing_ok=True)
 
     def _compute(self, jobs: int) -> None:
         clear_failures(self.logs)
-        if is_locked(self.call.directory):
+        locks = locks_of(self.call.directory, self.context.trial)
+        if locks:
             others = other_engines(self.call.directory)
             if others:
                 raise RunError(
@@ -168,10 +199,12 @@ class _Run:
                         )
                     ],
                 )
-            unlock(self.call)
+            for lock in locks:
+                lock.unlink(missing_ok=True)
             self.tell("Removed the lock of a workflow that was killed.")
         with shown(self.console, jobs) as follow:
             code = run_engine(self.call, follow)
+        shutil.rmtree(self.results / DRAFTS, ignore_errors=True)
         if code:
             raise engine_failure(code, self.logs, self.call.directory)
 
@@ -242,6 +275,17 @@ def _remove_empty(folder: Path, top: Path) -> None:
     while folder != top and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _settle_times(results: Path) -> None:
+    """Give files that seem to come from the future, as after the clock was set back, the present.
+
+    The engine refuses to make anything from them. What they are worth their receipts have said.
+    """
+    now = time.time()
+    for path in results.rglob("*"):
+        if path.is_file() and path.stat().st_mtime > now:
+            os.utime(path, (now, now))
 
 
 def _outcome(results: Path, jobs: int) -> Outcome:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sitewise.errors import Problem, RunError
 from sitewise.run.environment import variables
 from sitewise.run.marker import VARIABLE, end_processes
 
@@ -65,30 +64,29 @@ def run_engine(call: Call, follow: Callable[[Progress], None]) -> int:
             raise
 
 
-def unlock(call: Call) -> None:
-    """Remove the lock that a killed engine left."""
-    with call.log.open("a", encoding="utf-8") as log:
-        code = _start(call, ["--unlock"], log).wait()
-    if code:
-        raise RunError(
-            "The lock of an earlier run can't be removed.",
-            [Problem(f"the workflow engine ended with code {code}", where=str(call.log))],
-        )
-
-
-def is_locked(directory: Path) -> bool:
-    """Whether an engine works in `directory`, or was killed there."""
-    return any((directory / ".snakemake" / "locks").glob("*"))
+def locks_of(directory: Path, trial: str) -> list[Path]:
+    """Locks of the engine on files of one trial: it works on them, or was killed there."""
+    mine = f"results/{trial}/"
+    found = []
+    for path in sorted((directory / ".snakemake" / "locks").glob("*")):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue  # another trial's engine has ended just now
+        if any(mine in line for line in text.splitlines()):
+            found.append(path)
+    return found
 
 
 def other_engines(directory: Path) -> list[int]:
-    """Process ids of engines that somebody else runs in `directory`."""
+    """Process ids of engines that somebody runs in `directory` without this door."""
     import psutil
 
     found = []
     for process in psutil.process_iter():
         try:
-            if "snakemake" in " ".join(process.cmdline()) and Path(process.cwd()) == directory:
+            engine = "snakemake" in " ".join(process.cmdline())
+            if engine and Path(process.cwd()) == directory and VARIABLE not in process.environ():
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue  # it has ended, or is another user's

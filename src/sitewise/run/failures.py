@@ -66,6 +66,9 @@ def _unexplained(code: int, logs: Path) -> RunError:
     elif any("SIGKILL" in line for line in lines):
         what = "a job was killed: by somebody, or because memory ran out"
         fix = "run again: what was finished is kept; if memory is short, with --cores 1"
+    elif any("has older modification time" in line for line in lines):
+        what = "a file that it reads seems to come from the future: the clock was set back"
+        fix = "find reports/templates -exec touch {} + ; then run again"
     else:
         what = f"it ended with code {code}"
         fix = "read the last lines above; if they don't help, report them with the log"

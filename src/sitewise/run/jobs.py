@@ -48,6 +48,7 @@ def _reading(batches: list[str]) -> Iterator[Job]:
         yield Job("check_batch", (f"{stem}.checked.parquet", f"{stem}.check.csv"), wildcards)
     made = ("data/readings.parquet", "findings/findings.csv", "findings/account.json")
     yield Job("check_trial", made)
+    yield Job("deviations", ("findings/deviations.json",))
     yield Job("derive", ("data/adbp.parquet",))
     yield Job("describe", ("tables/description.json",))
 

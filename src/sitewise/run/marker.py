@@ -2,10 +2,12 @@
 
 `records/<trial>/open-run.json` stands while a run is open: its id, process and host. The id is
 also in the environment of every process of the run (SITEWISE_RUN_ID), so that the next run can
-find those that a killed one left behind, and nobody else's.
+find those that a killed one left behind, and nobody else's. Beside it the operating system's lock
+on `writer.lock` is held, which ends with its process and which two can't take at once.
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -22,11 +24,11 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class OpenRun:
-    """Who runs: `started` is the process's start in seconds, since process ids come again."""
+    """Who runs. started: when the process did, since process ids come again; see `start_of`."""
 
     run_id: str
     pid: int
-    started: float
+    started: str
     host: str
 
 
@@ -36,16 +38,71 @@ def only_run(marker: Path, tell: Callable[[str], None]) -> Iterator[OpenRun]:
 
     Raises RunError while another run of the trial is in progress.
     """
+    me = OpenRun(uuid.uuid4().hex, os.getpid(), start_of(os.getpid()), _host())
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(marker):
+        while not _claimed(marker, me):
+            _clear_dead(marker, tell)
+        try:
+            yield me
+        finally:
+            marker.unlink(missing_ok=True)
+
+
+def start_of(pid: int) -> str:
+    """When a process started, as a text that stays the same when the clock is set.
+
+    On Linux the boot's id and the clock ticks since; elsewhere the time in whole seconds. Empty
+    where there is no such process, or only its remains.
+    """
     import psutil
 
-    me = OpenRun(uuid.uuid4().hex, os.getpid(), psutil.Process().create_time(), _host())
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    while not _claimed(marker, me):
-        _clear_dead(marker, tell)
     try:
-        yield me
-    finally:
-        marker.unlink(missing_ok=True)
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        boot, stat = Path("/proc/sys/kernel/random/boot_id"), Path(f"/proc/{pid}/stat")
+        if boot.is_file() and stat.is_file():
+            # Field 22, counted after the name, which may hold blanks and parentheses.
+            ticks = stat.read_text(errors="replace").rpartition(")")[2].split()[19]
+            return f"{boot.read_text().strip()} {ticks}"
+        return str(int(process.create_time()))
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+@contextlib.contextmanager
+def _locked(marker: Path) -> Iterator[None]:
+    """Hold the operating system's lock, where the file system has one."""
+    import fcntl
+
+    with marker.with_name("writer.lock").open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_progress(marker) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+        yield
+
+
+def _in_progress(marker: Path) -> RunError:
+    try:
+        other = json.loads(marker.read_text(encoding="utf-8"))
+        who = f"process {other['pid']} on {other['host']} works on it"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "another process has just begun or is about to end"
+    return RunError(
+        "Another run of this trial is in progress.",
+        [
+            Problem(
+                who,
+                where=str(marker),
+                fix="wait until it has finished, or stop it with Ctrl-C where it runs",
+            )
+        ],
+    )
 
 
 def end_processes(run_id: str) -> list[int]:
@@ -70,6 +127,8 @@ def end_processes(run_id: str) -> list[int]:
 
 def _claimed(marker: Path, me: OpenRun) -> bool:
     """Create the marker, whole, unless there is one."""
+    for left in marker.parent.glob(f".{marker.name}.*"):
+        left.unlink(missing_ok=True)  # of a run that was killed right here
     draft = marker.with_name(f".{marker.name}.{me.run_id}")
     draft.write_text(json.dumps(asdict(me), indent=1) + "\n", encoding="utf-8")
     try:
@@ -110,33 +169,12 @@ def _clear_dead(marker: Path, tell: Callable[[str], None]) -> None:
                 )
             ],
         )
-    if _alive(other):
-        raise RunError(
-            "Another run of this trial is in progress.",
-            [
-                Problem(
-                    f"process {other.pid} works on it",
-                    where=str(marker),
-                    fix="wait until it has finished, or stop it with Ctrl-C where it runs",
-                )
-            ],
-        )
+    if other.started and start_of(other.pid) == other.started:
+        raise _in_progress(marker)
     ended = end_processes(other.run_id)
     orphans = f"; ended {len(ended)} process(es) that it left" if ended else ""
     tell(f"An earlier run was killed before its end{orphans}. It is completed now.")
     marker.unlink(missing_ok=True)
-
-
-def _alive(other: OpenRun) -> bool:
-    import psutil
-
-    try:
-        process = psutil.Process(other.pid)
-        started = process.create_time()
-        zombie = process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-    return not zombie and abs(started - other.started) < 1.0
 
 
 def _host() -> str:

@@ -14,6 +14,7 @@ from sitewise.plan.factors import factors_left_out
 from sitewise.plan.parts import part_data
 from sitewise.run.context import LOCK, Context
 from sitewise.run.environment_check import departures, installed_versions
+from sitewise.run.standing import standing_of
 
 
 def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
@@ -21,9 +22,10 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
 
     plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
     lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, moments
-    `sites` (their names), check_trial `left_out` (stratification factors by model) and `unlisted`
-    (files that no line of the site sheet names), report and seal have `digests` (plan, data, code,
-    lock), report also `sheet`, `templates`, `packages` and `limits` (of a simulated trial).
+    `sites` (their names), deviations `standing` (from the ledger), check_trial `left_out`
+    (stratification factors by model) and `unlisted` (files that no line of the site sheet names),
+    report and seal have `digests` (plan, data, code, lock), report also `sheet`, `templates`,
+    `packages` and `limits` (of a simulated trial).
     """
     params: dict[str, Any] = {
         "plan": part_data(
@@ -44,6 +46,8 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     if rule == "check_trial":
         params["left_out"] = factors_left_out(context.plan)
         params["unlisted"] = list(context.unlisted)
+    if rule == "deviations":
+        params["standing"] = standing_of(context)
     if rule in ("report", "seal"):
         params["digests"] = context.digests
     if rule == "report":

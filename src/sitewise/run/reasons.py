@@ -87,6 +87,7 @@ def _param_in_words(name: str) -> str:
         "templates": f"template {rest}",
         "digests": f"the digest of the {rest}",
         "packages": f"package {rest}",
+        "standing": "the standing towards the lock",
     }
     return words.get(kind, name)
 

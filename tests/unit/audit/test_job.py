@@ -10,7 +10,7 @@ import pytest
 
 from sitewise.audit.hashing import file_sha256
 from sitewise.audit.job import recorded
-from sitewise.audit.receipts import read_receipt, receipt_path
+from sitewise.audit.receipts import Receipt, read_receipt, receipt_path, write_receipt
 from sitewise.errors import DataError, Problem
 
 
@@ -20,7 +20,10 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     for folder in ("results/three/models", "logs/three", "templates/parts"):
         Path(folder).mkdir(parents=True)
-    Path("results/three/rows").write_text("rows")
+    rows = Path("results/three/rows")
+    rows.write_text("rows")
+    made = Receipt("rows", "derive", {}, "done", sha256=file_sha256(rows), size=4)
+    write_receipt(Path("results/three"), made)
     Path("templates/a.j2").write_text("a")
     Path("templates/parts/b.j2").write_text("b")
     templates = [str(tmp_path / "templates/a.j2"), str(tmp_path / "templates/parts/b.j2")]
@@ -109,3 +112,49 @@ def test_a_job_that_did_not_write_its_output_has_failed(job: Any) -> None:
     with pytest.raises(SystemExit), recorded(job):
         pass
     assert not RECEIPT.exists()
+
+
+def test_outputs_appear_whole_or_not_at_all(job: Any) -> None:
+    final = Path(job.output[0])
+    final.write_text("of an earlier run")
+    with recorded(job):
+        draft = Path(job.output[0])
+        assert draft != final
+        draft.write_text("half")
+        assert final.read_text() == "of an earlier run"
+    assert final.read_text() == "half"
+    assert job.output == [str(final)]
+    assert list(Path("results/three/.drafts").iterdir()) == []
+
+
+def test_a_failed_job_leaves_no_draft(job: Any) -> None:
+    with pytest.raises(SystemExit), recorded(job):
+        Path(job.output[0]).write_text("half")
+        raise ZeroDivisionError
+    assert list(Path("results/three/.drafts").iterdir()) == []
+    assert not Path(job.output[0]).exists()
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_an_input_that_is_not_what_its_job_wrote_is_refused(
+    job: Any, when: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = Path("results/three/rows")
+    if when == "before":
+        rows.write_text("r0ws")
+    with pytest.raises(SystemExit), recorded(job):
+        Path(job.output[0]).write_text("result")
+        rows.write_text("r0ws")
+    told = json.loads(Path("logs/three/errors/fit-SYSBP-nested.json").read_text())
+    assert told["exit_code"] == 6
+    assert told["problems"][0]["where"] == "rows"
+    assert not RECEIPT.exists()
+    assert "altered" in capsys.readouterr().err or when == "during"
+
+
+def test_an_input_whose_job_did_not_finish_is_refused(job: Any) -> None:
+    receipt = Receipt("rows", "derive", {}, "started", sha256=file_sha256("results/three/rows"))
+    write_receipt(Path("results/three"), receipt)
+    with pytest.raises(SystemExit), recorded(job):
+        raise AssertionError("the script must not begin")
+    assert "AssertionError" not in Path(job.log[0]).read_text()

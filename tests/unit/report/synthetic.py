@@ -57,6 +57,7 @@ from sitewise.trial.description import (
     SetRow,
     SiteArmRow,
 )
+from sitewise.trial.deviations import Deviations
 
 NAN = float("nan")
 ARMS = ("Active", "Placebo", "Low dose", "Middle dose")
@@ -420,7 +421,9 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     names = [e[0] for e in ENDPOINTS]
     plan = trial.plan()
-    lists = ("iccs", "comparisons", "replications", "crosschecks", "sites", "fits", "scores", "uses")
+    lists = (
+        "iccs", "comparisons", "replications", "crosschecks", "sites", "fits", "scores", "uses",
+    )  # fmt: skip
     files: dict[str, Any] = {key: [] for key in lists}
 
     def put(key: str, name: str, value: Any) -> None:
@@ -433,6 +436,7 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
 
     put("description", "description.json", description(trial, rng))
     put("account", "account.json", account(trial))
+    put("deviations", "deviations.json", Deviations(locked=False, changed=(), entries=()))
     for name, _, _, _, level in ENDPOINTS:
         put("iccs", f"{name}-icc.json", iccs(trial, name))
         put("comparisons", f"{name}-comparisons.json", comparisons(name))

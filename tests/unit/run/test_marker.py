@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from sitewise.errors import RunError
-from sitewise.run.marker import VARIABLE, end_processes, only_run
+from sitewise.run.marker import VARIABLE, end_processes, only_run, start_of
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 def left_behind(marker: Path, **changes: object) -> None:
     """The marker of another run."""
     marker.parent.mkdir(parents=True, exist_ok=True)
-    run = {"run_id": "killed-run", "pid": 2**22 + 1, "started": 1.0, "host": socket.gethostname()}
+    run = {"run_id": "killed-run", "pid": 2**22 + 1, "started": "1", "host": socket.gethostname()}
     marker.write_text(json.dumps({**run, **changes}))
 
 
@@ -55,7 +55,7 @@ def test_the_marker_stands_while_a_run_is_open(marker: Path) -> None:
 def test_the_marker_goes_also_after_a_failure(marker: Path) -> None:
     with pytest.raises(ZeroDivisionError), only_run(marker, print):
         raise ZeroDivisionError
-    assert list(marker.parent.iterdir()) == []
+    assert [path.name for path in marker.parent.iterdir()] == ["writer.lock"]
 
 
 def test_a_dead_run_and_its_orphans_are_cleared_away(
@@ -69,7 +69,7 @@ def test_a_dead_run_and_its_orphans_are_cleared_away(
 
 
 def test_a_process_id_that_came_again_is_another_process(marker: Path) -> None:
-    left_behind(marker, pid=os.getpid(), started=psutil.Process().create_time() - 1000)
+    left_behind(marker, pid=os.getpid(), started=f"{start_of(os.getpid())}0")
     with only_run(marker, lambda _: None):
         pass
 
@@ -94,3 +94,44 @@ def test_only_processes_of_the_run_are_ended(sleeper: subprocess.Popen[bytes]) -
     assert end_processes("another-run") == []
     assert sleeper.poll() is None
     assert end_processes("killed-run") == [sleeper.pid]
+
+
+def test_a_live_run_is_known_by_its_marker_alone(
+    marker: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    """As where the file system has no locks."""
+    left_behind(marker, pid=sleeper.pid, started=start_of(sleeper.pid))
+    with pytest.raises(RunError, match="in progress") as stopped, only_run(marker, print):
+        pass
+    assert str(sleeper.pid) in str(stopped.value)
+    assert sleeper.poll() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux tells the start of a process")
+def test_the_start_of_a_process_does_not_depend_on_the_clock(
+    sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = start_of(sleeper.pid)
+    # What psutil adds to the ticks moves when somebody sets the clock.
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert start_of(sleeper.pid) == before != ""
+
+
+def test_two_processes_that_find_the_same_dead_run(marker: Path, tmp_path: Path) -> None:
+    """Both clear it away; only one may go on."""
+    left_behind(marker)
+    code = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from sitewise.run.marker import only_run\n"
+        "with only_run(Path(sys.argv[1]), print):\n"
+        "    print('in', flush=True)\n    time.sleep(1.5)\n"
+    )
+    command = [sys.executable, "-c", code, str(marker)]
+    racers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    said = [racer.communicate(timeout=60) for racer in racers]
+    assert sum("in\n" in out for out, _ in said) == 1, said
+    assert sum("in progress" in err for _, err in said) == 3

@@ -1,0 +1,75 @@
+"""Data and plan of a trial: frozen by a lock, left only for a stated reason."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sitewise.audit.ledger import LOCKED, Entry, append, read_ledger, require_whole
+from sitewise.audit.locks import Standing, standing
+from sitewise.audit.objects import keep_text
+from sitewise.errors import Problem, RunError
+from sitewise.run.context import find_project, load_context
+from sitewise.run.marker import only_run
+from sitewise.run.readiness import data_folder, make_folders, read_plan
+from sitewise.run.surroundings import user
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What `sitewise lock` did. entry: the ledger's record. files: how many raw files it holds."""
+
+    entry: Entry
+    files: int
+
+
+def lock_trial(plan_file: Path, data: Path | None, directory: Path, reason: str) -> Locked:
+    """Freeze plan and data of a trial; later runs on others need a reason.
+
+    Raises RunError where they are locked as they are already, or a hospital file is absent.
+    """
+    plan, sheet = read_plan(plan_file)
+    folder = data_folder(plan, sheet, data)
+    directory = directory.resolve()
+    make_folders(directory, plan.trial)
+    records = directory / "records" / plan.trial
+    context = load_context(plan, sheet, folder, find_project(plan_file), records=records)
+    with only_run(records / "open-run.json", lambda _: None):
+        ledger = read_ledger(records)
+        require_whole(records, ledger)
+        keep_text(records, context.plan_text)
+        stand = standing(ledger, records, context.digests["plan"], context.raw)
+        if stand.lock and not stand.changed:
+            raise RunError(
+                "Plan and data are locked already, as they are.",
+                [Problem(f"by record {stand.lock.seq} of {stand.lock.time}", where=str(records))],
+            )
+        body = {
+            "user": user(),
+            "reason": reason,
+            "plan": context.digests["plan"],
+            "data": context.digests["data"],
+            "raw": ledger.shortened("raw", dict(context.raw)),
+            "changed": list(stand.changed),
+        }
+        entry = append(records, LOCKED, body)
+    return Locked(entry, len(context.raw))
+
+
+def require_reason(stand: Standing, reason: str) -> None:
+    """Raise RunError where plan or data are not as locked and nobody says why."""
+    if stand.free or reason or stand.lock is None:
+        return
+    lock = stand.lock
+    problems = [Problem(change) for change in stand.changed[:_SHOWN]]
+    if len(stand.changed) > _SHOWN:
+        problems.append(Problem(f"and {len(stand.changed) - _SHOWN} more"))
+    problems.append(
+        Problem(
+            f"locked by {lock.body.get('user')} at {lock.time} ({lock.body.get('reason')})",
+            allowed="the plan and the data that were locked",
+            fix="put them back; or state why they changed: run again with --reason '...', which"
+            " the report lists as a deviation",
+        )
+    )
+    raise RunError("Plan or data are not what was locked; nothing was computed.", problems)
