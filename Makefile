@@ -5,6 +5,7 @@
 #   make report TRIAL=ghana DATA=FOLDER  the trial of config/ghana.yaml, its files in FOLDER
 #   make report REASON="..."             the same, where plan or data are not what was locked
 #   make test                            everything that a change must pass
+#   make test-long                       full disks, read-only places, reruns of old versions
 #   make test-kills                      40 runs killed at random moments, each then completed
 #   make limits                          what the models estimate on very large demo trials (some
 #                                        minutes): config/demo_limits.json, demo_cluster_limits.json
@@ -22,7 +23,7 @@ LINT_CONFIG := plan=config/demo.yaml
 
 export PYTHON REASON
 
-.PHONY: report test test-kills setup limits lock clean
+.PHONY: report test test-package test-runs test-long test-kills setup limits lock clean
 
 # Trials whose hospital files are simulated where they are not there yet.
 SIMULATED := data/demo data/demo_cluster data/three
@@ -37,7 +38,17 @@ test: setup
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-package test-runs
+
+# Two halves side by side: what needs no whole run, and whole runs.
+test-package:
+	$(BIN)/pytest --ignore tests/workflow
+
+test-runs:
+	$(BIN)/pytest tests/workflow
+
+test-long: setup
+	$(BIN)/pytest -m long
 
 test-kills: setup
 	SITEWISE_KILLS=40 $(BIN)/pytest tests/workflow/test_kills.py

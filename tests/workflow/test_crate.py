@@ -33,7 +33,7 @@ def test_the_crate_holds_and_names_everything(trial: Trial, crate: Path) -> None
     fit = by_id["#job-fit-SYSBP-nested"]
     assert fit["instrument"] == {"@id": "workflow/scripts/fit.py"}
     assert {"@id": "results/models/SYSBP/nested/fit.json"} in fit["result"]
-    assert {"@id": "results/data/adbp.parquet"} in fit["object"]
+    assert {"@id": "results/models/SYSBP/nested/moments/02.npz"} in fit["object"]
     ingest = by_id["#job-ingest-02"] if "#job-ingest-02" in by_id else by_id["#job-ingest-01"]
     assert any(item["@id"].startswith("data/hospital_") for item in ingest["object"])
     run = next(e for i, e in by_id.items() if i.startswith("#run-"))

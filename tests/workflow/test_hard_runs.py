@@ -22,6 +22,8 @@ from tests.hard_inputs import runs
 from tests.workflow.conftest import ENDLESS, Trial, jobs
 from tests.workflow.test_integrity import fitting, forget, start, wait_for
 
+pytestmark = pytest.mark.long
+
 CAPABILITIES = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: root writes in spite of modes
 DROP = 24  # PR_CAPBSET_DROP
 

@@ -107,7 +107,8 @@ def start(trial: Trial) -> "subprocess.Popen[str]":
 def forget(trial: Trial) -> None:
     """Delete a fit, so that it has to be made again."""
     for path in (trial.results / FIT).parent.iterdir():
-        path.unlink()
+        if path.is_file():
+            path.unlink()
 
 
 def fitting(process: psutil.Process) -> list[psutil.Process]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sitewise.plan.keeping import Records
 from sitewise.plan.second_engine import Replication
 from sitewise.plan.sections import (
     AnalysisSet,
@@ -21,7 +22,6 @@ from sitewise.plan.sections import (
     Name,
     Pair,
     Primary,
-    Records,
     Rules,
     Section,
     Seeds,

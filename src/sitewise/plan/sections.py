@@ -314,13 +314,3 @@ class Seeds(Section):
     """Seeds of everything random."""
 
     figures: int = Field(ge=0, description="which residuals a figure shows when there are too many")
-
-
-class Records(Section):
-    """What is kept beside the ledger."""
-
-    raw_copies: bool = Field(
-        default=True,
-        description="whether records/<trial>/objects keeps copies of the hospital files; without"
-        " them `diff` can't say which readings changed",
-    )
