@@ -40,17 +40,19 @@ rule moments:
 rule fit:
     input:
         moments=expand(
-            "<results>/models/{{endpoint}}/{{model}}/moments/{batch}.npz",
+            "<results>/models/{{endpoint}}/{model}/moments/{batch}.npz",
+            model=MODELS,
             batch=context.batches,
         ),
         tallies=expand(
-            "<results>/models/{{endpoint}}/{{model}}/moments/{batch}.json",
+            "<results>/models/{{endpoint}}/{model}/moments/{batch}.json",
+            model=MODELS,
             batch=context.batches,
         ),
     output:
-        fit="<results>/models/{endpoint}/{model}/fit.json",
+        fits=expand("<results>/models/{{endpoint}}/{model}/fit.json", model=MODELS),
     log:
-        "<logs>/fit/{endpoint}.{model}.log",
+        "<logs>/fit/{endpoint}.log",
     conda:
         "../../environment.yml"
     params:
@@ -58,7 +60,7 @@ rule fit:
         code=param("fit", "code"),
         lock=param("fit", "lock"),
     message:
-        "Fitting {wildcards.model} to {wildcards.endpoint}"
+        "Fitting the models to {wildcards.endpoint}"
     script:
         "../scripts/fit.py"
 

@@ -1,6 +1,6 @@
-"""Fit one model of the plan to one endpoint (rule fit), from moments."""
+"""Fit the models of the plan to one endpoint (rule fit), from moments."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from sitewise.lmm.moments import Moments
     from sitewise.lmm.result import Estimate
 
-__all__ = ["PlannedResult", "check_models", "fit_batches", "fit_planned", "model_notes"]
+__all__ = [
+    "PlannedResult",
+    "check_models",
+    "fit_batches",
+    "fit_endpoint",
+    "fit_planned",
+    "model_notes",
+]
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,28 @@ class PlannedResult:
     planned: ScoredFit
     use: "pd.DataFrame" = field(repr=False)
     ranef: "pd.DataFrame" = field(repr=False)
+
+
+def fit_endpoint(
+    plan: Plan,
+    endpoint: str,
+    batches: "Callable[[str], tuple[Sequence[Tally], Sequence[Moments]]]",
+) -> Iterator[PlannedFit]:
+    """Fit every model of `plan`, in its order; batches: a model's tallies and moments.
+
+    Raises ModelError with what is wrong with all of them, after the last.
+    """
+    failed: list[ModelError] = []
+    for model in plan.models:
+        try:
+            yield fit_batches(plan, endpoint, model, *batches(model))
+        except ModelError as error:
+            failed.append(error)
+    if failed:
+        raise ModelError(
+            " ".join(dict.fromkeys(error.title for error in failed)),
+            [problem for error in failed for problem in error.problems],
+        )
 
 
 def fit_batches(

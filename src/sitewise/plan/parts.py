@@ -53,18 +53,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def part_data(
-    plan: Plan, rule: str, *, endpoint: str | None = None, model: str | None = None
-) -> dict[str, Any]:
-    """The keys that `rule` uses, as plain data for the rule's params.
-
-    endpoint, model: restrict the sections of that name to one entry, so that a new model does not
-    rerun the others.
-    """
+def part_data(plan: Plan, rule: str) -> dict[str, Any]:
+    """The keys that `rule` uses, as plain data for the rule's params."""
     data = plan.model_dump(mode="json")
-    for section, only in (("endpoints", endpoint), ("models", model)):
-        if only is not None:
-            data[section] = {only: data[section][only]}
     part: dict[str, Any] = _granted(data, [grant.split(".") for grant in KEYS[rule]])
     return part
 

@@ -62,11 +62,11 @@ def _moments(batches: list[str], endpoints: list[str], models: list[str]) -> Ite
 
 
 def _fits(endpoint: str, models: list[str]) -> Iterator[Job]:
-    stems = {model: f"models/{endpoint}/{model}" for model in models}
-    for model, stem in stems.items():
-        yield Job("fit", (f"{stem}/fit.json",), {"endpoint": endpoint, "model": model})
+    stems = [f"models/{endpoint}/{model}" for model in models]
+    fits = tuple(f"{stem}/fit.json" for stem in stems)
+    yield Job("fit", fits, {"endpoint": endpoint})
     kinds = ("score.json", "use.parquet", "ranef.parquet")
-    made = tuple(f"{stem}/{kind}" for kind in kinds for stem in stems.values())
+    made = tuple(f"{stem}/{kind}" for kind in kinds for stem in stems)
     yield Job("score", made, {"endpoint": endpoint})
 
 

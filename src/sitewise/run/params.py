@@ -28,12 +28,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     `packages` and `limits` (of a simulated trial).
     """
     params: dict[str, Any] = {
-        "plan": part_data(
-            context.plan,
-            rule,
-            endpoint=wildcards.get("endpoint"),
-            model=wildcards.get("model"),
-        ),
+        "plan": part_data(context.plan, rule),
         "code": context.code.named(rule),
         "lock": context.lock,
     }

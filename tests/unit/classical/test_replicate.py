@@ -137,7 +137,7 @@ def test_warnings_are_data_and_none_escapes(plan, make_trial, facts):
 def test_same_result_from_the_rule_s_part_of_the_plan(plan, make_trial, facts):
     frame = make_trial()
     fit = {"nested": facts(frame)}
-    part = read_part(part_data(plan, "replicate", endpoint="SYSBP"))
+    part = read_part(part_data(plan, "replicate"))
     first = replicate_fits(plan, frame, "SYSBP", fit)
     assert replicate_fits(part, frame, "SYSBP", fit) == first
     assert from_plain(to_plain(first), type(first)) == first

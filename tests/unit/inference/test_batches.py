@@ -86,11 +86,11 @@ def by_files(
         tallies.append(read_result(folder / f"{i}.json", Tally))
         parts.append(Moments.load(folder / f"{i}.npz"))
         wide.append(folder / f"{i}.parquet")
-    part = read_part(part_data(plan, "fit", endpoint="SYSBP", model=model))
+    part = read_part(part_data(plan, "fit"))
     planned = fit_batches(part, "SYSBP", model, tallies, parts)
     write_result(folder / "fit.json", planned)
     back = read_result(folder / "fit.json", PlannedFit)
-    part = read_part(part_data(plan, "score", endpoint="SYSBP"))
+    part = read_part(part_data(plan, "score"))
     return planned, score_batches(part, long_rows(read_frames(wide)), back, parts)
 
 

@@ -66,10 +66,5 @@ def test_the_title_is_for_few(plan: Plan, rule: str) -> None:
             _ = part.title
 
 
-def test_one_model_only(plan: Plan) -> None:
-    part = read_part(part_data(plan, "fit", endpoint="SYSBP", model="nested"))
-    assert list(part.models) == ["nested"]
-
-
 def test_keys_exist(plan: Plan) -> None:
     assert all(at(plan, grant.split(".")) for keys in KEYS.values() for grant in keys)

@@ -19,7 +19,7 @@ all                1
 total              3
 
 [Sun Nov 22 20:08:46 2026]
-Job 3: Fitting nested to SYSBP
+Job 3: Fitting the models to SYSBP
 Reason: Missing output files: results/three/x
 a line of a script
 [Sun Nov 22 20:08:47 2026]
@@ -35,7 +35,7 @@ def test_progress_is_read_and_everything_is_logged() -> None:
     found = list(_progress(child, log))
     assert found == [
         Progress(0, 2),
-        Progress(0, 2, "Fitting nested to SYSBP"),
+        Progress(0, 2, "Fitting the models to SYSBP"),
         Progress(1, 2),
         Progress(2, 2),
     ]

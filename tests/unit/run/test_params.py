@@ -79,14 +79,6 @@ def test_the_title_concerns_the_report_alone(context: Context) -> None:
     }
 
 
-def test_a_change_of_one_model_does_not_fit_the_others(context: Context) -> None:
-    models = dict(context.plan.models)
-    models["slope"] = models["slope"].model_copy(update={"reml": False})
-    after = replace(context, plan=context.plan.model_copy(update={"models": models}))
-    fits = {job for job in changed(context, after) if job.startswith("fit ")}
-    assert fits == {"fit SYSBP/slope", "fit DIABP/slope"}
-
-
 def test_how_a_model_is_fitted_and_called_makes_no_moments_anew(context: Context) -> None:
     models = dict(context.plan.models)
     models["slope"] = models["slope"].model_copy(update={"reml": False, "label": "Slopes"})
@@ -176,9 +168,9 @@ def test_outputs_are_unique_and_the_manifest_is_last(context: Context) -> None:
 
 
 def test_the_rule_files_ask_by_rule_and_name(context: Context) -> None:
-    wildcards = SimpleNamespace(items={"endpoint": "SYSBP", "model": "nested"}.items)
+    wildcards = SimpleNamespace(items={"endpoint": "SYSBP"}.items)
     plan = params_of(context)("fit", "plan")(wildcards)
-    assert list(plan["models"]) == ["nested"]
+    assert list(plan["models"]) == list(context.plan.models)
 
 
 def test_the_configuration_must_name_a_plan(root: Path) -> None:

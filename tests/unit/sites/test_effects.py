@@ -135,7 +135,7 @@ def test_rows_outside_the_analysis_are_left_out(plan):
 
 
 def test_order_of_rows_and_the_rule_s_part_do_not_matter(plan):
-    part = read_part(part_data(plan, "sites", endpoint="SYSBP"))
+    part = read_part(part_data(plan, "sites"))
     first = site_results(plan, MIXED, "SYSBP", FIT, NONE)
     second = site_results(part, MIXED.sample(frac=1, random_state=3), "SYSBP", FIT, NONE)
     one, other = first.effects[1], second.effects[1]
