@@ -7,11 +7,9 @@ from scipy import optimize, stats
 
 import sitewise
 from sitewise.errors import ComparisonError
-from sitewise.inference.compare import compare_pair
 from sitewise.inference.lrt import lrt
 from sitewise.inference.placed import place
 from sitewise.lmm.lmmfit import LmmFit
-from sitewise.lmm.record import record_of
 
 TEXTS = {
     "patient": "y ~ week*arm + (1 | patient)",
@@ -227,20 +225,6 @@ def test_few_units_have_a_bootstrap(data: pd.DataFrame) -> None:
     assert "parametric bootstrap, 99 draws, seed 2" in str(found)
     # Some draws are exactly 0, about half where units are many.
     assert 0.3 < np.mean(found.bootstrap.statistics < 1e-6) < 0.85
-
-
-def test_comparisons_of_the_workflow_follow(fits: dict[str, LmmFit]) -> None:
-    """With the fitted models the records' comparison has the p that names alone do not give."""
-    small, large = (
-        record_of(fits[name], alpha=0.05, df="satterthwaite") for name in ("patient", "slope")
-    )
-    alone = compare_pair("?", "patient", small, "slope", large)
-    models = (fits["patient"], fits["slope"])
-    found = compare_pair("?", "patient", small, "slope", large, models=models)
-    assert alone.p_mixture is None
-    assert found.p_mixture == lrt(*models).p
-    assert "tangent cone" in found.mixture
-    assert found.p_bootstrap is None
 
 
 SIMULATIONS, GROUPS, TIMES = 200, 60, 4
