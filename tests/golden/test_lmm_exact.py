@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sitewise.inference.compare import likelihood_ratio, mixture_p
+from sitewise.inference.mixture import likelihood_ratio, mixture_p
 from sitewise.lmm.fit import Fitted, fit_formula
 from tests.golden.lmm_cases import load as reference
 from tests.golden.lmm_exact_cases import ONE_WAY

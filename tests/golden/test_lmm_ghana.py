@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sitewise.inference.compare import compare_models
+from sitewise.inference.batch import batch_moments
+from sitewise.inference.compare import compare_batches
 from sitewise.inference.fitting import check_models, fit_planned
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.load import load_plan
@@ -114,9 +115,10 @@ def test_cluster_design_is_guarded(fits: dict[str, PlannedFit]) -> None:
     assert any("no site term" in text for text in fits["patient"].cautions)
 
 
-def test_comparisons(root: Path, fits: dict[str, PlannedFit]) -> None:
+def test_comparisons(root: Path, adbp: pd.DataFrame, fits: dict[str, PlannedFit]) -> None:
     plan = load_plan(root / "config" / "ghana.yaml")
-    compared = compare_models(plan.comparisons, fits)
+    moments = {name: [own.moments] for name, own in batch_moments(plan, adbp, "SYSBP").items()}
+    compared = compare_batches(plan, fits, moments)
     sites, visits, slopes, site_slopes = compared.tests
     # references/ghana_sbp_lrt.json
     assert sites.statistic == pytest.approx(12.7731463816344, abs=4e-6)
@@ -124,8 +126,10 @@ def test_comparisons(root: Path, fits: dict[str, PlannedFit]) -> None:
     assert visits.mixture == "0.5 chi2(0) + 0.5 chi2(1)"
     assert slopes.mixture == "0.5 chi2(1) + 0.5 chi2(2)"
     assert site_slopes.refused == ""
-    assert site_slopes.p_mixture is None
-    assert "slope is itself singular" in site_slopes.mixture
+    assert "at a null on the boundary (1 + WEEK | USUBJID)" in site_slopes.mixture
+    assert site_slopes.p_error > 0
+    assert any("slope is itself singular" in text for text in site_slopes.cautions)
+    assert [test.p_bootstrap for test in compared.tests] == [None] * 4  # 32 sites
     bases = [group.basis for group in compared.criteria]
     assert bases == [
         "REML, 2003 rows, fixed part AVISIT * TRT01P",

@@ -1,6 +1,6 @@
 # What follows from the fits of one endpoint.
 #
-# in:  data/adbp.parquet, the fits of the endpoint
+# in:  data/adbp.parquet, the fits of the endpoint and their moments
 # out: models/<endpoint>/icc.json, replication.json, comparisons.json, crosscheck.json, sites.json
 
 
@@ -47,6 +47,11 @@ rule replicate:
 rule compare:
     input:
         fits=expand("<results>/models/{{endpoint}}/{model}/fit.json", model=MODELS),
+        moments=expand(
+            "<results>/models/{{endpoint}}/{model}/moments/{batch}.npz",
+            model=MODELS,
+            batch=context.batches,
+        ),
     output:
         comparisons="<results>/models/{endpoint}/comparisons.json",
     log:

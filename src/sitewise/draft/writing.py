@@ -224,6 +224,8 @@ def _analysis(g: Guesses) -> Iterator[str]:
     for question, smaller, larger in zip(questions, models, models[1:], strict=False):
         yield f'  - {{question: "{question}", smaller: {smaller[0]}, larger: {larger[0]}}}'
     arm = next(arm for arm in g.arms if arm != g.reference)
+    yield "bootstrap:"
+    yield "  draws: 199"
     yield ""
     yield "primary:"
     yield f"  model: {models[-1][0]}  {GUESS}: see the protocol"
@@ -245,3 +247,4 @@ def _analysis(g: Guesses) -> Iterator[str]:
     yield ""
     yield "seeds:"
     yield "  figures: 1"
+    yield "  comparisons: 1"

@@ -21,7 +21,7 @@ def null_statistics(pair: Pair, draws: int, seed: int) -> tuple[np.ndarray, int]
     embedding, psi = pair.embedding
     model = pair.model
     draw = drawer(model, embedding.natural(psi))
-    columns = null_columns(pair.small, pair.larger) if pair.fixed else None
+    columns = null_columns(pair.small, pair.larger, drawn=True) if pair.fixed else None
     near = inner_start(model, embedding.natural(psi))
     statistics, failed = np.empty(draws), 0
     for k, generator in enumerate(generators(seed, draws)):

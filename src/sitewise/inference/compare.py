@@ -1,59 +1,70 @@
 """Likelihood-ratio tests along the plan's order, and information criteria (rule compare).
 
-From the records of fits alone the one boundary mixture that names tell; with the fitted models
-themselves (`sitewise.lmm.record.refit_at`) the rules of `sitewise.inference.lrt`.
+The models are rebuilt from their moments at the parameters of their records, without a search; the
+rules of the tests are those of `sitewise.inference.lrt`.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from sitewise.errors import ComparisonError
+from sitewise.errors import ComparisonError, Problem
+from sitewise.inference.batch import add_moments
 from sitewise.inference.comparison import (
     Comparisons,
     CriterionGroup,
     CriterionRow,
     ModelComparison,
 )
-from sitewise.inference.lrt import CHI2, LrtResult, lrt
-from sitewise.inference.mixture import (
-    ROUNDING,
-    likelihood_ratio,
-    mixture_p,
-    mixture_words,
-    naive_p,
-)
-from sitewise.inference.nesting import Added, Difference, difference, same_fixed
+from sitewise.inference.lrt import CHI2, FEW_UNITS, LrtResult, test_of
+from sitewise.inference.placed import AddedEffect, Pair, place
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.lmmfit import LmmFit
+from sitewise.lmm.moments import Moments
+from sitewise.lmm.record import refit_at
 from sitewise.lmm.result import Fit
-from sitewise.plan.sections import Comparison
+from sitewise.plan.model import Plan
 from sitewise.terms import WEEK
 
-FEW_LEVELS = 20
 GROUP_WORDS = {"SITEID": "sites", "USUBJID": "patients"}
 
 
+def compare_batches(
+    plan: Plan, fits: Mapping[str, PlannedFit], moments: Mapping[str, Sequence[Moments]]
+) -> Comparisons:
+    """`compare_models`, the models rebuilt.
+
+    fits: of one endpoint, by name of the model. moments: of all batches, by name of the model.
+    """
+    named = {name for one in plan.comparisons for name in (one.smaller, one.larger)}
+    models = {
+        name: refit_at(plan.models[name].formula, add_moments(moments[name]), planned.fit)
+        for name, planned in fits.items()
+        if name in named
+    }
+    return compare_models(plan, fits, models)
+
+
 def compare_models(
-    comparisons: Sequence[Comparison],
-    fits: Mapping[str, PlannedFit],
-    models: Mapping[str, LmmFit] | None = None,
+    plan: Plan, fits: Mapping[str, PlannedFit], models: Mapping[str, LmmFit]
 ) -> Comparisons:
     """Make or refuse every comparison of the plan on one endpoint; table AIC and BIC.
 
-    fits: the planned fits by name, in the order of the plan. models: the same as fitted models,
-    for what records can't tell: tests at several variances, at a singular null, the bootstrap.
+    fits: the planned fits by name, in the order of the plan. models: as fitted models, those that
+    a comparison names.
     """
     tests = tuple(
         compare_pair(
-            comparison.question,
-            comparison.smaller,
-            fits[comparison.smaller].fit,
-            comparison.larger,
-            fits[comparison.larger].fit,
-            missed=_missed_by_both(fits[comparison.smaller], fits[comparison.larger]),
-            models=(models[comparison.smaller], models[comparison.larger]) if models else None,
+            one.question,
+            one.smaller,
+            models[one.smaller],
+            one.larger,
+            models[one.larger],
+            missed=_missed_by_both(fits[one.smaller], fits[one.larger]),
+            draws=plan.bootstrap.draws,
+            seed=plan.seeds.comparisons,
         )
-        for comparison in comparisons
+        for one in plan.comparisons
     )
     endpoint = next(iter(fits.values())).endpoint
     return Comparisons(endpoint, tests, group_criteria(fits))
@@ -62,33 +73,33 @@ def compare_models(
 def compare_pair(
     question: str,
     null_name: str,
-    null: Fit,
+    null: LmmFit,
     full_name: str,
-    full: Fit,
+    full: LmmFit,
     *,
     missed: Sequence[str] = (),
-    models: tuple[LmmFit, LmmFit] | None = None,
+    draws: int = 0,
+    seed: int = 1,
 ) -> ModelComparison:
     """One likelihood-ratio test of `null` within `full`, or the reason why there is none.
 
-    missed: visits whose mean both models, linear in WEEK, miss. models: both as fitted models.
+    missed: visits whose mean both models, linear in WEEK, miss. draws: of the parametric bootstrap,
+    made where a tested grouping has fewer than 20 levels. seed: of all that is drawn.
     """
     method = "REML" if null.reml and full.reml else "ML" if not (null.reml or full.reml) else ""
-    df = full.npar - null.npar
-    added = difference(null, full)
-    refused = _refusal(null_name, null, full_name, full, added)
-    tested, more = _tested(models) if not refused else (None, "")
-    refused = refused or more
-    if refused or added is None:
+    names = {null.formula: null_name, full.formula: full_name}
+    try:
+        pair = place(null, full)
+    except ComparisonError as error:
         nan = math.nan
+        refused = "; ".join(_refusal(problem, names) for problem in error.problems)
         return ModelComparison(
-            question, null_name, full_name, refused, method, null.loglik, full.loglik,
-            nan, df, nan, None, "no test", (),
+            question, null_name, full_name, refused, method, null.loglik, full.loglik, nan,
+            full.npar - null.npar, nan, None, "no test", (),
         )  # fmt: skip
-    statistic = likelihood_ratio(null.loglik, full.loglik)
-    p_mixture, mixture = _mixture(null_name, null, added, statistic)
-    if tested is not None and tested.kind != CHI2:
-        p_mixture, mixture = tested.p, tested.rule
+    few = pair.units is not None and pair.units < FEW_UNITS
+    tested = test_of(pair, bootstrap=draws if few else 0, seed=seed)
+    own = tested.bootstrap
     return ModelComparison(
         question=question,
         null=null_name,
@@ -97,29 +108,35 @@ def compare_pair(
         method=method,
         loglik_null=null.loglik,
         loglik_full=full.loglik,
-        statistic=statistic,
-        df=df,
-        p_naive=naive_p(statistic, df),
-        p_mixture=p_mixture,
-        mixture=mixture,
+        statistic=tested.statistic,
+        df=tested.df,
+        p_naive=tested.p_naive,
+        p_mixture=tested.p_mixture,
+        mixture=_rule(tested, pair),
         cautions=(
             *_singular(null_name, null, full_name, full),
-            *_changing_variance(added, missed),
-            *_cautions(null, full, added, p_mixture is not None),
-            *_bootstrapped(tested),
+            *_changing_variance(pair.random, missed),
+            *_cautions(pair, tested),
         ),
-        p_bootstrap=None if tested is None else tested.p_bootstrap,
+        p_error=tested.error,
+        p_bootstrap=tested.p_bootstrap,
+        bootstrap_error=None if own is None else own.error,
+        bootstrap_draws=None if own is None else own.draws,
+        bootstrap_seed=None if own is None else own.seed,
     )
 
 
-def _tested(models: tuple[LmmFit, LmmFit] | None) -> tuple[LrtResult | None, str]:
-    """The test of two fitted models, or why there is none."""
-    if models is None:
-        return None, ""
-    try:
-        return lrt(*models), ""
-    except ComparisonError as error:
-        return None, "; ".join(problem.what for problem in error.problems)
+def _refusal(problem: Problem, names: Mapping[str, str]) -> str:
+    """A problem in the names of the plan."""
+    where = names.get(problem.where)
+    said = f"{where} {problem.what}" if where else problem.what
+    return f"{said}: {problem.fix}" if problem.fix else said
+
+
+def _rule(tested: LrtResult, pair: Pair) -> str:
+    if tested.kind == CHI2 and not pair.random:
+        return "no variance is tested, so nothing lies on a boundary: the naive p stands"
+    return tested.rule
 
 
 def _missed_by_both(smaller: PlannedFit, larger: PlannedFit) -> tuple[str, ...]:
@@ -136,7 +153,7 @@ def group_criteria(fits: Mapping[str, PlannedFit]) -> tuple[CriterionGroup, ...]
             if (
                 other.rows == planned.fit.rows
                 and other.reml == planned.fit.reml
-                and (not other.reml or same_fixed(other, planned.fit))
+                and (not other.reml or _same_fixed(other, planned.fit))
             ):
                 group.append(name)
                 break
@@ -168,81 +185,20 @@ def _fixed_text(fit: Fit) -> str:
     return parse_formula(fit.formula).fixed
 
 
-def _refusal(null_name: str, null: Fit, full_name: str, full: Fit, added: Difference | None) -> str:
-    """Every reason why the test would be invalid, in one text; empty if it is valid."""
-    reasons = []
-    if null.rows != full.rows:
-        reasons.append(
-            f"the models use other rows ({null_name} {null.nobs}, {full_name} {full.nobs}):"
-            " likelihoods of different data can't be compared"
-        )
-    if null.reml != full.reml:
-        reasons.append(
-            f"{null_name} is fitted by {_method(null)} and {full_name} by {_method(full)}:"
-            " the two likelihoods are not on one scale"
-        )
-    elif null.reml and not same_fixed(null, full):
-        reasons.append(
-            "the fixed parts differ, and REML likelihoods of different fixed parts can't be"
-            " compared: fit both by ML (`reml: false`)"
-        )
-    for name, fit in ((null_name, null), (full_name, full)):
-        if not fit.converged:
-            reasons.append(f"{name} did not converge, so its log-likelihood is not its maximum")
-    if added is None:
-        if not reasons or null.reml == full.reml:
-            reasons.append(
-                f"{null_name} is not nested in {full_name}: it has a term that the larger model"
-                " lacks, as far as the terms' names tell"
-            )
-    elif full.npar <= null.npar:
-        reasons.append(f"{full_name} has no parameter beyond those of {null_name}")
-    elif not reasons and full.loglik < null.loglik - ROUNDING * (1 + 1e-4 * abs(null.loglik)):
-        reasons.append(
-            f"the larger model {full_name} has the lower log-likelihood ({full.loglik:.6f} against"
-            f" {null.loglik:.6f}), which is impossible at its maximum: its search stopped at a"
-            " failed optimum"
-        )
-    return "; ".join(reasons)
+def _same_fixed(a: Fit, b: Fit) -> bool:
+    """Whether both have the same columns of fixed effects."""
+    return Counter([*(e.name for e in a.fixef), *a.aliased]) == Counter(
+        [*(e.name for e in b.fixef), *b.aliased]
+    )
 
 
-def _method(fit: Fit) -> str:
-    return "REML" if fit.reml else "ML"
-
-
-def _mixture(
-    null_name: str, null: Fit, added: Difference, statistic: float
-) -> tuple[float | None, str]:
-    """The p of the boundary mixture and its name, or None and why there is none."""
-    if not added.random:
-        return None, "no variance is tested, so nothing lies on a boundary: the naive p stands"
-    if added.fixed:
-        return None, "none: fixed effects and variances are added at once"
-    if len(added.random) > 1:
-        names = ", ".join(_effect(one) for one in added.random)
-        return None, f"none: {len(added.random)} variances are added at once ({names})"
-    if added.covariances:
-        return None, "none: covariances among the other random effects are added too"
-    if null.singularity.singular:
-        return None, (
-            f"none: {null_name} is itself singular ({null.singularity.where}), so more than the"
-            " tested variance lies on the boundary"
-        )
-    q = len(added.random[0].partners)
-    return mixture_p(statistic, q), mixture_words(q)
-
-
-def _effect(one: Added) -> str:
-    return f"{one.term} by {one.group}"
-
-
-def _singular(null_name: str, null: Fit, full_name: str, full: Fit) -> Iterator[str]:
-    if null.singularity.singular:
+def _singular(null_name: str, null: LmmFit, full_name: str, full: LmmFit) -> Iterator[str]:
+    if null.singular:
         yield (
-            f"The smaller model {null_name} is itself singular ({null.singularity.where}):"
-            " neither the naive p nor a mixture has its usual meaning here."
+            f"The smaller model {null_name} is itself singular ({null.singularity.where}): the"
+            " naive p has no usual meaning here, and the other takes that variance for 0 exactly."
         )
-    if full.singularity.singular:
+    if full.singular:
         yield (
             f"The larger model {full_name} is singular ({full.singularity.where}): the data support"
             " fewer random effects than it has, so a small p-value does not show that all that it"
@@ -250,18 +206,9 @@ def _singular(null_name: str, null: Fit, full_name: str, full: Fit) -> Iterator[
         )
 
 
-def _bootstrapped(tested: LrtResult | None) -> Iterator[str]:
-    if tested is not None and tested.bootstrap is not None:
-        own = tested.bootstrap
-        yield (
-            f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {own.p:.3g},"
-            f" Monte Carlo SE {own.error:.1g}."
-        )
-
-
-def _changing_variance(added: Difference, missed: Sequence[str]) -> Iterator[str]:
+def _changing_variance(added: Sequence[AddedEffect], missed: Sequence[str]) -> Iterator[str]:
     """A random slope is tested, and the line that it swings about misses the means."""
-    groups = [GROUP_WORDS.get(a.group, a.group) for a in added.random if a.term == WEEK]
+    groups = [GROUP_WORDS.get(a.group, a.group) for a in added if a.term == WEEK]
     if groups and missed:
         yield (
             f"Both models are straight lines in {WEEK} and miss the mean outcome at"
@@ -270,24 +217,31 @@ def _changing_variance(added: Difference, missed: Sequence[str]) -> Iterator[str
         )
 
 
-def _cautions(null: Fit, full: Fit, added: Difference, has_mixture: bool) -> list[str]:
-    found = []
-    for one in added.random:
-        words = GROUP_WORDS.get(one.group, f"levels of {one.group}")
-        text = "The mixture is" if has_mixture else "Chi-squared distributions are"
-        found.append(
-            f"{text} an approximation for many {words}; here there are {one.levels}."
-            + (" That is few: read this p-value with care." if one.levels < FEW_LEVELS else "")
+def _cautions(pair: Pair, tested: LrtResult) -> Iterator[str]:
+    for one in pair.random:
+        words, units = _words(one.group), pair.larger.units(one.label)
+        text = "Chi-squared is" if tested.kind == CHI2 else "The mixture is"
+        few = " That is few: read this p-value with care." if units < FEW_UNITS else ""
+        yield f"{text} an approximation for many {words}; here there are {units}.{few}"
+    if tested.bootstrap is not None:
+        own = tested.bootstrap
+        yield (
+            f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {own.p:.3g},"
+            f" Monte Carlo SE {own.error:.1g}."
         )
-    if added.random and not has_mixture and not null.singularity.singular:
-        found.append(
-            "Variances can't be negative, so the naive p is too large; how much is not known here."
-        )
-    if added.fixed:
-        smallest = min(full.random, key=lambda term: term.levels)
-        words = GROUP_WORDS.get(smallest.group, f"levels of {smallest.group}")
-        found.append(
-            "A likelihood-ratio test of fixed effects rejects too often where groups are few; here"
-            f" there are {smallest.levels} {words}."
-        )
-    return found
+        if own.failed:
+            yield f"In {own.failed} of the draws a search did not converge; they count as they are."
+    if tested.without_bootstrap:
+        yield tested.without_bootstrap
+    if pair.fixed:
+        terms = pair.larger.basis.terms
+        units, group = min(((pair.larger.units(t.label), t.group) for t in terms), default=(0, ""))
+        if group:
+            yield (
+                "A likelihood-ratio test of fixed effects rejects too often where groups are few;"
+                f" here there are {units} {_words(group)}."
+            )
+
+
+def _words(group: str) -> str:
+    return GROUP_WORDS.get(group, f"levels of {group}")

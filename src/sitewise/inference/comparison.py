@@ -11,9 +11,11 @@ class ModelComparison:
     method: `REML` or `ML`: the likelihood that the statistic uses.
     statistic: 2 (loglik_full - loglik_null), not below 0 beyond rounding; df: difference in npar.
     p_naive: against chi-squared on df.
-    p_mixture: against the boundary mixture; None where no mixture applies.
+    p_mixture: against the boundary mixture; None where no mixture applies. p_error: its Monte
+    Carlo standard error, 0 where the weights are known.
     mixture: the mixture in words, e.g. `0.5 chi2(0) + 0.5 chi2(1)`; or why there is none.
-    p_bootstrap: by the parametric bootstrap, None where there is none.
+    p_bootstrap: by the parametric bootstrap with its Monte Carlo standard error, draws and seed;
+    None where there is none.
     cautions: sentences (few levels of the tested group, singular null).
     """
 
@@ -30,7 +32,11 @@ class ModelComparison:
     p_mixture: float | None
     mixture: str
     cautions: tuple[str, ...]
+    p_error: float = 0.0
     p_bootstrap: float | None = None
+    bootstrap_error: float | None = None
+    bootstrap_draws: int | None = None
+    bootstrap_seed: int | None = None
 
 
 @dataclass(frozen=True)

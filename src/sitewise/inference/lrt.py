@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sitewise.errors import ModelError
 from sitewise.inference.mixture import likelihood_ratio, mixture_p, mixture_words, naive_p
 from sitewise.inference.placed import Pair, place
 from sitewise.inference.smaller import NotEmbeddedError
@@ -42,7 +43,7 @@ class LrtResult:
     error: its Monte Carlo standard error, 0 where nothing was simulated. p_naive: chi2(df).
     weights: of chi2(0), chi2(1), ..., where known. units: levels of the grouping with the fewest
     among those tested, None where no random effect is tested. bootstrap: beside p, or None.
-    cautions: sentences.
+    cautions: sentences. without_bootstrap: why there is no bootstrap that was asked for, or "".
     """
 
     null: str
@@ -62,6 +63,7 @@ class LrtResult:
     units: int | None
     bootstrap: BootstrapTest | None
     cautions: tuple[str, ...]
+    without_bootstrap: str = ""
 
     @property
     def p_mixture(self) -> float | None:
@@ -104,22 +106,30 @@ def lrt(
     Raises ComparisonError, with every reason, where the test would be invalid.
     """
     pair = place(fit0, fit1)
-    statistic = likelihood_ratio(-pair.small.deviance / 2, fit1.loglik)
-    df = fit1.npar - pair.small.npar
+    few = pair.units is not None and pair.units < FEW_UNITS
+    draws = (BOOTSTRAP if few else 0) if bootstrap is None else bootstrap
+    return test_of(pair, bootstrap=draws, seed=seed)
+
+
+def test_of(pair: Pair, *, bootstrap: int, seed: int) -> LrtResult:
+    """The test of a pair that is valid. bootstrap: draws, 0 for none."""
+    full = pair.larger
+    statistic = likelihood_ratio(-pair.small.deviance / 2, full.loglik)
+    df = full.npar - pair.small.npar
     kind, rule, p, error, weights = _rule(pair, statistic, df, seed)
-    units = min((fit1.units(one.label) for one in pair.random), default=None)
-    cautions = list(_cautions(pair, units, kind))
-    own: BootstrapTest | None = None
-    asked = BOOTSTRAP if bootstrap is None else bootstrap
-    if (bootstrap is None and units is not None and units < FEW_UNITS) or (bootstrap or 0) > 0:
+    own, none = None, ""
+    if bootstrap > 0:
         try:
-            own = _bootstrapped(pair, statistic, asked, seed)
+            own = _bootstrapped(pair, statistic, bootstrap, seed)
         except NotEmbeddedError as reason:
-            cautions.append(f"No bootstrap: {reason}.")
+            none = f"No bootstrap: {reason}."
+        except ModelError as reason:
+            none = f"No bootstrap: {'; '.join(problem.what for problem in reason.problems)}."
+    cautions = (*_cautions(pair, kind, own is not None), *([none] if none else []))
     return LrtResult(
-        pair.small.text, fit1.formula, "REML" if fit1.reml else "ML", -pair.small.deviance / 2,
-        fit1.loglik, statistic, df, len(pair.fixed), kind, rule, p, error, naive_p(statistic, df),
-        weights, units, own, tuple(cautions),
+        pair.small.text, full.formula, "REML" if full.reml else "ML", -pair.small.deviance / 2,
+        full.loglik, statistic, df, len(pair.fixed), kind, rule, p, error, naive_p(statistic, df),
+        weights, pair.units, own, cautions, none,
     )  # fmt: skip
 
 
@@ -167,8 +177,8 @@ def _bootstrapped(pair: Pair, statistic: float, draws: int, seed: int) -> Bootst
     return BootstrapTest(p, float(np.sqrt(p * (1 - p) / draws)), draws, failed, seed, statistics)
 
 
-def _cautions(pair: Pair, units: int | None, kind: str) -> Sequence[str]:
-    found = []
+def _cautions(pair: Pair, kind: str, bootstrapped: bool) -> Sequence[str]:
+    found, units = [], pair.units
     if pair.null_singular:
         found.append(
             f"The smaller model is itself singular ({pair.null_singular}): the p-value takes that"
@@ -180,7 +190,9 @@ def _cautions(pair: Pair, units: int | None, kind: str) -> Sequence[str]:
             " fewer random effects than it has."
         )
     if units is not None:
-        few = " That is few: the bootstrap stands beside it." if units < FEW_UNITS else ""
+        few = ""
+        if units < FEW_UNITS:
+            few = " That is few" + (": the bootstrap stands beside it." if bootstrapped else ".")
         name = "Chi-squared" if kind == CHI2 else "The mixture"
         found.append(f"{name} is an approximation for many units; here there are {units}.{few}")
     if pair.fixed:

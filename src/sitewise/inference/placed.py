@@ -63,6 +63,11 @@ class Pair:
         return bool(self.random or self.covariances or self.residual)
 
     @property
+    def units(self) -> int | None:
+        """Levels of the grouping with the fewest among those tested; None: no random effect is."""
+        return min((self.larger.units(one.label) for one in self.random), default=None)
+
+    @property
     def model(self) -> Model:
         """The larger one."""
         return self.larger.solution.model

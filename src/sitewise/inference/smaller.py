@@ -270,9 +270,11 @@ def vech(matrix: np.ndarray) -> np.ndarray:
     return found
 
 
-def null_columns(small: Smaller, larger: LmmFit) -> np.ndarray:
+def null_columns(small: Smaller, larger: LmmFit, *, drawn: bool = False) -> np.ndarray:
     """M (m, m'): the smaller model's [X~ y~] are the larger one's [X~ y~] M.
 
+    drawn: of an outcome drawn about 0. That of the data stands less X offset, of which the smaller
+    columns may not span all: that part is given back.
     Raises NotEmbeddedError where the smaller model's columns are not among those kept.
     """
     fixed = larger.solution.model.fixed
@@ -281,4 +283,8 @@ def null_columns(small: Smaller, larger: LmmFit) -> np.ndarray:
         raise NotEmbeddedError("its columns are other ones after collinear ones were dropped")
     at = [kept.index(name) for name in kept if name in small.kept]
     Q = np.linalg.qr(fixed.R[:, at])[0]
-    return stacked([Q, np.eye(1)])
+    M = stacked([Q, np.eye(1)])
+    if not drawn:
+        gone = fixed.R @ fixed.offset / fixed.unit
+        M[:-1, -1] = gone - Q @ (Q.T @ gone)
+    return M

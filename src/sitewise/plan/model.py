@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sitewise.plan.drawing import Bootstrap
 from sitewise.plan.keeping import Records
 from sitewise.plan.second_engine import Replication
 from sitewise.plan.sections import (
@@ -90,6 +91,9 @@ class Plan(Section):
     models: dict[Name, Model] = Field(min_length=1, description="mixed models by name")
     comparisons: Annotated[tuple[Comparison, ...], Field(strict=False)] = Field(
         description="likelihood-ratio tests, in order"
+    )
+    bootstrap: Bootstrap = Field(
+        default=Bootstrap(), description="the parametric bootstrap of comparisons"
     )
     primary: Primary = Field(description="the primary model and contrast")
     icc: Icc = Field(description="intraclass correlations")

@@ -314,3 +314,6 @@ class Seeds(Section):
     """Seeds of everything random."""
 
     figures: int = Field(ge=0, description="which residuals a figure shows when there are too many")
+    comparisons: int = Field(
+        default=1, ge=0, description="draws of the comparisons: tangent cones, bootstrap"
+    )

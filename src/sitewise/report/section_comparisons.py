@@ -1,6 +1,8 @@
 """Section 5: likelihood-ratio tests, information criteria, the use of rows."""
 
-from sitewise.inference.comparison import CriterionGroup
+from collections.abc import Iterator, Sequence
+
+from sitewise.inference.comparison import CriterionGroup, ModelComparison
 from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, number
@@ -10,20 +12,19 @@ from sitewise.terms import Use
 
 def tests_table(e: Evidence, name: str) -> Table:
     """The likelihood-ratio tests, refusals included."""
+    tests = e.endpoints[name].comparisons.tests
     rows = []
-    for t in e.endpoints[name].comparisons.tests:
+    for t in tests:
         head = (t.question, f"{t.null} \u2192 {t.full}")
         if t.refused:
-            rows.append(row(*head, "refused", NONE, NONE, NONE, NONE))
+            rows.append(row(*head, "refused", NONE, NONE, NONE, NONE, NONE))
             continue
-        mixture = NONE if t.p_mixture is None else e.p(t.p_mixture)
-        numbers = (number(t.statistic, 3), str(t.df), e.p(t.p_naive), mixture)
+        mixture, drawn = (
+            _with_error(e, t.p_mixture, t.p_error),
+            _with_error(e, t.p_bootstrap, t.bootstrap_error or 0.0),
+        )
+        numbers = (number(t.statistic, 3), str(t.df), e.p(t.p_naive), mixture, drawn)
         rows.append(row(*head, t.method, *numbers))
-    mixtures = [
-        f"{t.null} \u2192 {t.full}: {t.mixture}."
-        for t in e.endpoints[name].comparisons.tests
-        if t.mixture and not t.refused
-    ]
     return table(
         f"tbl-tests-{name}",
         f"Likelihood-ratio tests of {name}, in the order of the plan",
@@ -35,15 +36,41 @@ def tests_table(e: Evidence, name: str) -> Table:
             ("df", "number"),
             ("p, naive", "number"),
             ("p, mixture", "number"),
+            ("p, bootstrap", "number"),
         ],
         rows,
         notes=[
-            *mixtures,
+            *(
+                f"{t.null} \u2192 {t.full}: {t.mixture}."
+                for t in tests
+                if t.mixture and not t.refused
+            ),
+            *_drawn(tests),
             "These p-values are about the covariance, not about treatment, and are no part of the"
             " order of testing of the endpoints.",
         ],
         file="comparisons.csv",
     )
+
+
+def _with_error(e: Evidence, p: float | None, error: float) -> str:
+    """A p-value, with its Monte Carlo standard error where it was simulated."""
+    if p is None:
+        return NONE
+    return f"{e.p(p)} (\u00b1{number(error, 3)})" if error else e.p(p)
+
+
+def _drawn(tests: Sequence[ModelComparison]) -> Iterator[str]:
+    """What the bracketed errors and the bootstrap are, where the table has any."""
+    if any(t.p_error or t.p_bootstrap is not None for t in tests):
+        yield "\u00b1: Monte Carlo standard error of a simulated p-value."
+    draws = {(t.bootstrap_draws, t.bootstrap_seed) for t in tests if t.p_bootstrap is not None}
+    for count, seed in sorted(draws):
+        yield (
+            f"Bootstrap: parametric, {count} outcomes drawn from the smaller model (seed {seed}),"
+            " where a tested group has fewer than 20 levels; p is the share of draws with a"
+            " statistic as large, the data counted as one draw more."
+        )
 
 
 def criteria_table(name: str, found: CriterionGroup, i: int) -> Table:

@@ -84,4 +84,7 @@ def hospitals_sentence(evidence: Evidence, endpoint: str) -> str:
     )
     kind = "" if test.p_mixture is None else ", boundary mixture"
     phrase = evidence.p_phrase(p)
-    return f"{said}: {value}; likelihood-ratio test of the site term {phrase}{kind}."
+    beside = ""
+    if test.p_bootstrap is not None:
+        beside = f", by parametric bootstrap {evidence.p_phrase(test.p_bootstrap)}"
+    return f"{said}: {value}; likelihood-ratio test of the site term {phrase}{kind}{beside}."

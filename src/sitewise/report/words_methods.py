@@ -209,10 +209,13 @@ def _comparisons(e: Evidence) -> Iterator[Method]:
             "Comparison of models",
             "Likelihood-ratio tests along the plan's order, between nested models on the same rows"
             " with the same fixed part where the likelihood is restricted; anything else is"
-            " refused. Beside the naive p stands the p of the boundary mixture of chi-squared"
-            " distributions, which holds for many levels of the tested group and not where the"
-            " smaller model is itself singular. AIC and BIC are compared only within groups of the"
-            " same rows and, under REML, the same fixed part; BIC counts readings.",
+            " refused. Beside the naive p stands the p of the mixture of chi-squared distributions"
+            " that a variance at its boundary calls for: one half each of q and q + 1 degrees of"
+            " freedom where one random effect with its q covariances is added to a model that is"
+            " not singular, else by projections on the tangent cones of the two models. Both hold"
+            " for many levels of the tested group; where there are fewer than 20, the p of a"
+            " parametric bootstrap stands beside. AIC and BIC are compared only within groups of"
+            " the same rows and, under REML, the same fixed part; BIC counts readings.",
             "\u039b = 2 (log L(larger) \u2212 log L(smaller))",
             ("Self 1987", "Stram 1994"),
         )

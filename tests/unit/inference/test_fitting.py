@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from sitewise.errors import ModelError
+from sitewise.inference.batch import batch_moments
 from sitewise.inference.cautions import (
     line_misfit,
     site_by_visit,
     stratification,
     uneven_spread,
 )
-from sitewise.inference.compare import compare_models
+from sitewise.inference.compare import compare_batches
 from sitewise.inference.fitting import PlannedResult, check_models, fit_planned, model_notes
 from sitewise.inference.planned_fit import MissedVisit
 from sitewise.lmm.formula import parse_formula
@@ -390,8 +391,9 @@ def test_a_smaller_model_by_ml_needs_no_primary_contrast(data: dict[str, Any]) -
     plan = plan_with({**data, "primary": {**data["primary"], "model": "m"}}, **changes)
     assert check_models(plan) == []
     frame = rows()
-    smaller, larger = (fit_planned(plan, frame, "SYSBP", name).planned for name in ("add", "m"))
-    assert smaller.primary is None
-    (test,) = compare_models(plan.comparisons, {"add": smaller, "m": larger}).tests
+    fits = {name: fit_planned(plan, frame, "SYSBP", name).planned for name in ("add", "m")}
+    assert fits["add"].primary is None
+    moments = {name: [own.moments] for name, own in batch_moments(plan, frame, "SYSBP").items()}
+    (test,) = compare_batches(plan, fits, moments).tests
     assert (test.refused, test.method, test.df) == ("", "ML", 3)
     assert test.p_mixture is None

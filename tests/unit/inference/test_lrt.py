@@ -3,15 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import sitewise
 from sitewise.errors import ComparisonError
-from sitewise.inference.compare import compare_pair
 from sitewise.inference.lrt import lrt
 from sitewise.inference.placed import place
 from sitewise.lmm.lmmfit import LmmFit
-from sitewise.lmm.record import record_of
 
 TEXTS = {
     "patient": "y ~ week*arm + (1 | patient)",
@@ -118,6 +116,56 @@ def test_fixed_effects(data: pd.DataFrame) -> None:
     assert stats.kstest(drawn.bootstrap.statistics, stats.chi2(1).cdf).pvalue > 1e-3
 
 
+def _dense_ml(X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
+    """ML log-likelihood of y = X b + (1 | groups) + e, sigma profiled, on n x n matrices."""
+    n = len(y)
+    same = np.equal.outer(groups, groups).astype(float)
+
+    def deviance(log_ratio: float) -> float:
+        V = np.eye(n) + np.exp(log_ratio) * same
+        Vi = np.linalg.inv(V)
+        r = y - X @ np.linalg.solve(X.T @ Vi @ X, X.T @ Vi @ y)
+        return float(np.linalg.slogdet(V)[1] + n * (1 + np.log(2 * np.pi * (r @ Vi @ r) / n)))
+
+    found = optimize.minimize_scalar(deviance, bounds=(-14, 14), method="bounded",
+                                     options={"xatol": 1e-9})  # fmt: skip
+    return -float(found.fun) / 2
+
+
+@pytest.mark.parametrize("kind", ["rows", "wide"])
+@pytest.mark.parametrize(("small", "large"), [
+    ("x", "x + k"), ("1", "x*k"), ("0 + x", "x"), ("0 + k", "0 + x*k"),
+])  # fmt: skip
+@pytest.mark.parametrize("source", ["frame", "moments"])
+def test_fixed_effects_against_dense_matrices(
+    kind: str, small: str, large: str, source: str
+) -> None:
+    """Also where the smaller columns do not span what was taken out of y for the larger ones."""
+    rng = np.random.default_rng(8)
+    group = np.repeat(np.arange(14), 6)
+    n = len(group)
+    # By rows both vary freely; in a schedule x is a visit's and k a patient's.
+    x = np.tile(np.arange(6.0), 14) if kind == "wide" else rng.normal(size=n)
+    k = 40 + (rng.normal(size=14)[group] if kind == "wide" else rng.normal(size=n))
+    y = 90 + x + 2 * k + rng.normal(size=14)[group] + rng.normal(size=n)
+    frame = pd.DataFrame({"y": y, "x": x, "k": k, "g": [f"g{i:02d}" for i in group]})
+    texts = [f"y ~ {fixed} + (1 | g)" for fixed in (small, large)]
+    data = frame if source == "frame" else sitewise.moments(texts, frame)
+    found = lrt(*(sitewise.lmm(text, data, reml=False) for text in texts), bootstrap=0)
+    columns = {"1": np.ones(n), "x": x, "k": k, "x:k": x * k}
+    held = {
+        "x": ["1", "x"], "x + k": ["1", "x", "k"], "1": ["1"], "x*k": [*columns],
+        "0 + x": ["x"], "0 + k": ["k"], "0 + x*k": ["x", "k", "x:k"],
+    }  # fmt: skip
+    expected = [
+        _dense_ml(np.column_stack([columns[c] for c in held[fixed]]), y, group)
+        for fixed in (small, large)
+    ]
+    assert (found.loglik_null, found.loglik_full) == pytest.approx(expected, abs=1e-6)
+    assert found.statistic == pytest.approx(2 * (expected[1] - expected[0]), abs=2e-6)
+    assert (found.kind, found.df) == ("chi2", len(held[large]) - len(held[small]))
+
+
 def test_refusals(data: pd.DataFrame, fits: dict[str, LmmFit]) -> None:
     fewer = sitewise.lmm(TEXTS["patient"], data.iloc[:-4])
     by_ml = sitewise.lmm(TEXTS["patient"], data, reml=False)
@@ -177,20 +225,6 @@ def test_few_units_have_a_bootstrap(data: pd.DataFrame) -> None:
     assert "parametric bootstrap, 99 draws, seed 2" in str(found)
     # Some draws are exactly 0, about half where units are many.
     assert 0.3 < np.mean(found.bootstrap.statistics < 1e-6) < 0.85
-
-
-def test_comparisons_of_the_workflow_follow(fits: dict[str, LmmFit]) -> None:
-    """With the fitted models the records' comparison has the p that names alone do not give."""
-    small, large = (
-        record_of(fits[name], alpha=0.05, df="satterthwaite") for name in ("patient", "slope")
-    )
-    alone = compare_pair("?", "patient", small, "slope", large)
-    models = (fits["patient"], fits["slope"])
-    found = compare_pair("?", "patient", small, "slope", large, models=models)
-    assert alone.p_mixture is None
-    assert found.p_mixture == lrt(*models).p
-    assert "tangent cone" in found.mixture
-    assert found.p_bootstrap is None
 
 
 SIMULATIONS, GROUPS, TIMES = 200, 60, 4
