@@ -136,13 +136,17 @@ def fit_frame(design: Design, reml: bool) -> LmmFit:
             design.formula, design.data, design.hierarchy, schedule, fixed=design.columns
         )
         sums = part.digest
-    basis = Basis(
+    return fit_part(part, basis_of_design(design, schedule, sums), reml)
+
+
+def basis_of_design(design: Design, schedule: Schedule | None, sums: tuple[int, int, int]) -> Basis:
+    """What a design rests on; sums: of its outcomes (`digest.row_sums`)."""
+    return Basis(
         design.formula, dict(design.levels), {}, len(design.used),
         {name: int(mask.sum()) for name, mask in design.dropped.items()},
         len(design.hierarchy[0].labels), digest(sums), design.data.notes,
         fitted_terms(design.hierarchy, schedule),
     )  # fmt: skip
-    return fit_part(part, basis, reml)
 
 
 def schedule_of(design: Design) -> Schedule | None:

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.degrees import satterthwaite
+from sitewise.lmm.api import basis_of_design
 from sitewise.lmm.design import Design, build_design
 from sitewise.lmm.designed import model_of
+from sitewise.lmm.digest import row_sums
 from sitewise.lmm.engine import Solution, solve
 from sitewise.lmm.estimates import Estimates, estimates_of, singularity_of
 from sitewise.lmm.formula import Formula
+from sitewise.lmm.linear.method import DF_METHODS, method_of
+from sitewise.lmm.linear.tests import estimates as estimates_by
+from sitewise.lmm.linear.wald import wald
 from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
 from sitewise.lmm.score import Scored, score
 from sitewise.lmm.threads import one_thread
@@ -24,8 +28,6 @@ from sitewise.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DF_METHODS = ("satterthwaite",)
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ def fit_design(
     scored = score(
         solution, estimates, design.data, design.hierarchy, fixed=design.fixed, schedule=schedule
     )
-    names, vcov = list(estimates.names), estimates.vcov
+    names = list(estimates.names)
     rows = np.vstack([np.eye(len(names)), *hypotheses.values()])
-    every = _estimates(
-        [*names, *hypotheses], rows @ estimates.beta,
-        np.sqrt(np.einsum("ki,ij,kj->k", rows, vcov, rows)), satterthwaite(solution, rows), alpha,
-    )  # fmt: skip
+    basis = basis_of_design(design, schedule, row_sums((), design.y))
+    method = method_of(df, None, "linear", reml)
+    every = estimates_by(
+        wald(solution, estimates, basis, method), rows, [*names, *hypotheses], alpha
+    )
     fit = _result(design, solution, estimates, every, alpha=alpha, df=df)
     return Fitted(fit, scored.fitted, scored.residuals, tuple(_ranef(design, scored)))
 
@@ -189,21 +192,6 @@ def _check_arguments(
             problems.append(Problem(f"the hypothesis {name!r} has no weight other than 0"))
     if problems:
         raise ModelError("The fit can't be made as asked.", problems)
-
-
-def _estimates(
-    names: list[str], estimate: np.ndarray, se: np.ndarray, df: np.ndarray, alpha: float
-) -> list[Estimate]:
-    from scipy import special  # scipy.stats takes half a second longer to import
-
-    t = estimate / se
-    p = 2 * special.stdtr(df, -np.abs(t))
-    half = special.stdtrit(df, 1 - alpha / 2) * se
-    columns = (estimate, se, df, t, p, estimate - half, estimate + half)
-    return [
-        Estimate(name, *(float(v) for v in values))
-        for name, values in zip(names, zip(*columns, strict=True), strict=True)
-    ]
 
 
 def _in_order(design: Design, estimates: Estimates) -> list[int]:

@@ -14,6 +14,7 @@ from sitewise.lmm.covariances import semidefinite_factor
 from sitewise.lmm.covariances import triangle as lower_triangle
 from sitewise.lmm.engine import Solution
 from sitewise.lmm.estimates import Estimates, TermCovariance, singularity_of
+from sitewise.lmm.linear.of_fit import LinearFunctions
 from sitewise.lmm.result import Singularity
 from sitewise.lmm.structures import INSIDE
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LmmFit:
+class LmmFit(LinearFunctions):
     """A fitted linear mixed model, p fixed effects, n rows.
 
     loglik: REML as lme4, nlme and SAS count it (no log|X'X| term), or ML. npar, aic, bic: as lme4

@@ -10,19 +10,20 @@ from sitewise.errors import ModelError, Problem
 from sitewise.lmm.api import based_part, basis_of_part
 from sitewise.lmm.certificate import certify
 from sitewise.lmm.columns import Column, column_values, model_columns
-from sitewise.lmm.degrees import satterthwaite
 from sitewise.lmm.design import Design
 from sitewise.lmm.engine import Solution, build_model
 from sitewise.lmm.estimates import estimates_of
 from sitewise.lmm.formula import Formula, fixed_columns
+from sitewise.lmm.linear.method import DF_METHODS
+from sitewise.lmm.linear.tests import estimates
+from sitewise.lmm.linear.wald import wald_of
 from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.moments import Moments
 from sitewise.lmm.newton import Minimum, Path
-from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
+from sitewise.lmm.result import Fit, Optimum, RandomTerm
 from sitewise.lmm.rows import NewRows
 from sitewise.version import __version__
 
-DF_METHODS = ("satterthwaite",)
 APART = 1e-3  # of the deviance at the ends of two searches, from which it is said
 
 
@@ -96,11 +97,8 @@ def record_of(
     _check_arguments(len(names), df, alpha, hypotheses)
     p, vcov = len(names), fit.estimates.vcov
     rows = np.vstack([np.eye(p), *hypotheses.values()])
-    ses = np.sqrt(np.einsum("ki,ij,kj->k", rows, vcov, rows))
-    every = estimates(
-        [*names, *hypotheses], rows @ fit.estimates.beta, ses, satterthwaite(fit.solution, rows),
-        alpha,
-    )  # fmt: skip
+    wald = wald_of(fit, df)
+    every = estimates(wald, rows, [*names, *hypotheses], alpha)
     return Fit(
         formula=fit.formula,
         reml=fit.reml,
@@ -152,22 +150,6 @@ def refit_at(formula: str, moments: Moments, record: Fit) -> LmmFit:
     )
     certified = certify(model.parameters, found, point.gradient)
     return LmmFit(solution, estimates_of(solution), basis_of_part(part), certified)
-
-
-def estimates(
-    names: Sequence[str], estimate: np.ndarray, se: np.ndarray, df: np.ndarray, alpha: float
-) -> list[Estimate]:
-    """Tests against 0 and intervals by the t distribution, (k,) each."""
-    from scipy import special  # scipy.stats takes half a second longer to import
-
-    t = estimate / se
-    p = 2 * special.stdtr(df, -np.abs(t))
-    half = special.stdtrit(df, 1 - alpha / 2) * se
-    columns = (estimate, se, df, t, p, estimate - half, estimate + half)
-    return [
-        Estimate(name, *(float(v) for v in values))
-        for name, values in zip(names, zip(*columns, strict=True), strict=True)
-    ]
 
 
 def _check_arguments(p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,87 @@
+"""The linear functions of a fit as its methods; each imports what it needs when it is called."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.lmm.linear.tests import Contrast
+    from sitewise.lmm.lmmfit import LmmFit
+
+KENWARD_ROGER = "kenward-roger"
+
+
+class LinearFunctions:
+    """Tests, contrasts and marginal means of a fit.
+
+    df: "kenward-roger" (REML only), "satterthwaite", "between-within" or "asymptotic".
+    information: on the covariance parameters, "expected" or "observed"; None for expected under
+    Kenward-Roger (as pbkrtest) and observed under Satterthwaite (as lmerTest). form: of
+    Kenward-Roger, "linear" (pbkrtest) or "full", with the second derivatives of V in the theta of
+    the R package mmrm: mmrm's "Kenward-Roger" is observed and full. level: coverage of intervals.
+    Frames carry all of these in `attrs`. ModelError where the words don't fit the model.
+    """
+
+    def tests(
+        self,
+        df: str = KENWARD_ROGER,
+        *,
+        information: str | None = None,
+        form: str = "linear",
+        level: float = 0.95,
+    ) -> "pd.DataFrame":
+        """A t test of each fixed effect: estimate, se, df, t, p, lower, upper."""
+        from sitewise.lmm.linear.tests import tests
+        from sitewise.lmm.linear.wald import wald_of
+
+        wald = wald_of(self._fit, df, information, form)
+        return tests(wald, self._fit.estimates.names, level)
+
+    def contrast(
+        self,
+        L: "Contrast",
+        names: Sequence[str] | None = None,
+        *,
+        joint: bool = False,
+        df: str = KENWARD_ROGER,
+        information: str | None = None,
+        form: str = "linear",
+        level: float = 0.95,
+    ) -> "pd.DataFrame":
+        """Tests of linear combinations of the fixed effects, or with `joint` their F test.
+
+        L: weights by position (p,) or (k, p), or by name: {"ARMb": 1, "AVISIT2:ARMb": 1}, or a list
+        of such. names: of the rows. joint: one row F, df1, df2, p instead.
+        """
+        from sitewise.lmm.linear import tests
+        from sitewise.lmm.linear.wald import wald_of
+
+        own = self._fit.estimates.names
+        rows = tests.rows_of(L, own)
+        wald = wald_of(self._fit, df, information, form)
+        if joint:
+            return tests.joint(wald, rows)
+        labels = tests.label_rows(rows, own) if names is None else names
+        return tests.contrast(wald, rows, labels, level)
+
+    def anova(
+        self,
+        df: str = KENWARD_ROGER,
+        type: int = 3,  # noqa: A002
+        *,
+        information: str | None = None,
+        form: str = "linear",
+    ) -> "pd.DataFrame":
+        """F tests of the terms: sum_sq, mean_sq (with one sigma), df1, df2, F, p.
+
+        type: 3 as SAS and lmerTest, 2 as the R package car, 1 as lmerTest; see `linear.anova`.
+        """
+        from sitewise.lmm.linear.anova import anova
+        from sitewise.lmm.linear.wald import wald_of
+
+        return anova(self._fit, wald_of(self._fit, df, information, form), type)
+
+    @property
+    def _fit(self) -> "LmmFit":
+        return cast("LmmFit", self)
