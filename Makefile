@@ -17,7 +17,7 @@ DATA ?= data/$(TRIAL)
 PYTHON ?=
 REASON ?=
 BIN := .venv/bin
-SOURCES := src workflow tests
+SOURCES := src workflow tests benchmarks
 # For the linter, which must know a plan to read the workflow.
 LINT_CONFIG := plan=config/demo.yaml
 

@@ -13,8 +13,8 @@ def simulate(
 ) -> "pd.DataFrame":
     """One row a reading: site, patient (texts), arm, visit (texts), t (weeks), x1.. , y (mmHg).
 
-    Site SD 3, patient SD 8, slope SD 0.3 a week, residual SD 7; about one in twelve readings is lost
-    to dropout or chance. shuffled: rows in any order instead of sorted by patient.
+    Site SD 3, patient SD 8, slope SD 0.3 a week, residual SD 7; about one in twelve readings is
+    lost to dropout or chance. shuffled: rows in any order instead of sorted by patient.
     """
     import pandas as pd
 
