@@ -50,6 +50,7 @@ ghana <- ghana[!is.na(ghana$sbp), ]
 fit <- lmer(sbp ~ visit * arm + (1 | site) + (1 | patient), ghana, control = polish)
 emm <- emmeans(fit, ~ visit | arm, lmer.df = "satterthwaite")
 for (adjust in c("tukey", "holm")) out$ghana$pairs[[adjust]] <- both(pairs(emm), adjust = adjust)
+out$ghana$kenward_roger <- both(emmeans(fit, ~ visit | arm, lmer.df = "kenward-roger"))
 change <- contrast(emmeans(fit, ~ visit * arm, lmer.df = "satterthwaite"),
                    interaction = c(visit = "trt.vs.ctrl", arm = "trt.vs.ctrl"))
 out$ghana$change <- both(change, adjust = "none")
