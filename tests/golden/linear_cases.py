@@ -96,6 +96,9 @@ def _lmm(case: Case) -> list[Gap]:
     for words, method in (("satterthwaite", "satterthwaite"), ("kenward_roger", "kenward-roger")):
         if f"anova_type3_{words}" in ref:
             found += f_tests(fit, ref[f"anova_type3_{words}"], method)
+        if f"emmeans_{words}" in ref:
+            quantity = "df, Kenward-Roger" if words == "kenward_roger" else "df, Satterthwaite"
+            found += marginal_means(fit, ref[f"emmeans_{words}"], quantity, df=method)
     if "anova_type2_wald_chisq" in ref:
         found += chi_squares(fit, ref["anova_type2_wald_chisq"])
     return found
@@ -106,8 +109,10 @@ def _mmrm(case: Case) -> list[Gap]:
     ref = load(case.name)[structure][method]
     fit = fit_of(case.name, ref["formula"], method == "reml")
     found = coefficients(fit, ref["satterthwaite"], "df, mmrm", df="satterthwaite")
+    found += marginal_means(fit, ref["emmeans_satterthwaite"], "df, mmrm", df="satterthwaite")
     if "kenward_roger" in ref:
         found += coefficients(fit, ref["kenward_roger"], "df, mmrm", **MMRM)
+        found += marginal_means(fit, ref["emmeans_kenward_roger"], "df, mmrm", **MMRM)
     return found
 
 
@@ -160,4 +165,39 @@ def chi_squares(fit: LmmFit, expected: dict[str, Any]) -> list[Gap]:
     return [
         relative("Wald chi-square", "type II", own["F"] * own["df1"], cols["Chisq"]),
         relative("p", "type II", own["p"][p > 1e-300], p[p > 1e-300]),
+    ]
+
+
+def marginal_means(fit: LmmFit, expected: dict[str, Any], quantity: str, **how: Any) -> list[Gap]:
+    """emmeans' table and its pairwise differences: the first minus the second, as ours."""
+    specs, _, by = expected["specs"].removeprefix("~").partition("|")
+    shown = [name.strip() for name in by.split("*") if name.strip()]
+    means = fit.emmeans(
+        [name.strip() for name in specs.split("*")], by=shown, at=expected.get("at"), **how
+    )
+    own, table, what = means.frame, expected["means"], f"means by {how['df']}"
+    for name in (*means.specs, *means.by):
+        wanted = [str(value) for value in table[name]]
+        assert [f"{v:g}" if not isinstance(v, str) else v for v in own[name]] == wanted
+    found = [*_estimated(own, table, table["emmean"], what),
+             relative(quantity, what, own["df"], table["df"])]  # fmt: skip
+    for side in ("lower", "upper"):
+        limits = np.asarray(table[f"{side}.CL"], dtype=float)
+        scale = np.maximum(np.abs(limits), table["SE"])
+        found.append(Gap("limits", what, own[side], limits, scale))
+    if expected.get("pairs"):
+        pairs, theirs = means.pairs(), expected["pairs"]
+        found += _estimated(pairs, theirs, theirs["estimate"], f"pairs, {what}")
+        renamed = {"se": theirs["SE"], "df": theirs["df"], "t": theirs["t.ratio"],
+                   "p": theirs["p.value"]}  # fmt: skip
+        found += t_tests(pairs, renamed, quantity, f"pairs, {what}")
+    return found
+
+
+def _estimated(own: pd.DataFrame, table: Any, estimate: Any, what: str) -> list[Gap]:
+    estimate = np.atleast_1d(np.asarray(estimate, dtype=float))
+    scale = np.maximum(np.abs(estimate), np.atleast_1d(table["SE"]))
+    return [
+        Gap("means", what, own["estimate"], estimate, scale),
+        relative("SE", what, own["se"], np.atleast_1d(table["SE"])),
     ]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sitewise.classical.result import AnovaRow
+from sitewise.lmm.linear.method import NAMES
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT
 
@@ -61,7 +62,7 @@ def site_note(plan: Plan, anova_df: float, site_df: float) -> str:
     if math.isfinite(site_df):
         note += (
             f"; with a random site intercept the same complete cases give {site_df:.1f}"
-            f" ({plan.df.capitalize()})"
+            f" ({NAMES[plan.df]})"
         )
     return note + (
         ". Its p for the arm is not valid here, nor are those of visit and interaction where sites"

@@ -181,7 +181,11 @@ def _numbers(
     enough = plan.replication.tolerance_numbers
     loglik = (float(first["loglik"]), second.loglik)
     yield _pair("loglik", "log-likelihood", loglik, 1.0, plan.replication.tolerance)
-    mine = {e["name"]: (float(e["estimate"]), float(e["se"])) for e in first["fixef"]}
+    # Before any small-sample correction, which the other engines don't make.
+    ses = [math.sqrt(row[i]) for i, row in enumerate(first["vcov"])]
+    mine = {
+        e["name"]: (float(e["estimate"]), se) for e, se in zip(first["fixef"], ses, strict=True)
+    }
     nothing = (math.nan, math.nan)
     for k, (kind, values) in enumerate((("fixef", second.fixef), ("se", second.se))):
         for name, value in zip(design.names, values, strict=True):

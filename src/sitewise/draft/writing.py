@@ -234,7 +234,7 @@ def _analysis(g: Guesses) -> Iterator[str]:
     yield f"  contrast: {'level' if g.design == 'individual' else 'change'}"
     yield "icc:"
     yield "  headline: primary"
-    yield "df: satterthwaite"
+    yield "df: kenward-roger"
     yield f"alpha: 0.05  {GUESS}: see the protocol"
     yield "sides: 2"
     yield ""

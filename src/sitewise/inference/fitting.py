@@ -105,7 +105,8 @@ def _fitted(
     primary = _primary(plan, model, every)
     asked = {one.name(plan.arms.reference): one for one in every if one.estimable}
     hypotheses = {name: one.row for name, one in asked.items()}
-    record = record_of(fit, alpha=plan.alpha, df=plan.df, hypotheses=hypotheses)
+    df = df_of(plan, spec.reml)
+    record = record_of(fit, alpha=plan.alpha, df=df, hypotheses=hypotheses)
     record = replace(record, rows=tally.identity)
     missed = missed_visits(plan, record, tally)
     contrasts, means = _answers(plan, asked, record.hypotheses)
@@ -127,6 +128,11 @@ def _fitted(
         missed=missed,
     )
     return planned, fit
+
+
+def df_of(plan: Plan, reml: bool) -> str:
+    """The method of degrees of freedom of a model: Kenward-Roger has none for a fit by ML."""
+    return "satterthwaite" if plan.df == "kenward-roger" and not reml else plan.df
 
 
 def _answers(

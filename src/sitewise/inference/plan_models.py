@@ -211,10 +211,26 @@ def _site_time(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
     )
 
 
+def _counted(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """Between-within counts units, and a unit that crosses patients has no place among them."""
+    if plan.df != "between-within":
+        return
+    for spec in formula.random:
+        if {AVISIT, WEEK} & set(spec.group):
+            yield Problem(
+                f"({spec.terms} | {spec.group_name}) crosses patients, and `df: between-within`"
+                " counts nested units",
+                where=where,
+                allowed="sites, patients within sites",
+                fix="use `df: kenward-roger`",
+            )
+
+
 SINGLE: tuple[Check, ...] = (
     (("covariates",), _known_columns),
     (("baseline",), _columns),
     (("covariates",), _groupings),
+    (("df",), _counted),
 )
 PRIMARY: tuple[Check, ...] = (
     ((), _contrast),

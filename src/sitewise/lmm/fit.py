@@ -18,7 +18,7 @@ from sitewise.lmm.digest import row_sums
 from sitewise.lmm.engine import Solution, solve
 from sitewise.lmm.estimates import Estimates, estimates_of, singularity_of
 from sitewise.lmm.formula import Formula
-from sitewise.lmm.linear.method import DF_METHODS, method_of
+from sitewise.lmm.linear.method import DF_METHODS, Method, method_of
 from sitewise.lmm.linear.tests import estimates as estimates_by
 from sitewise.lmm.linear.wald import wald
 from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm
@@ -103,7 +103,7 @@ def fit_design(
     every = estimates_by(
         wald(solution, estimates, basis, method), rows, [*names, *hypotheses], alpha
     )
-    fit = _result(design, solution, estimates, every, alpha=alpha, df=df)
+    fit = _result(design, solution, estimates, every, alpha=alpha, method=method)
     return Fitted(fit, scored.fitted, scored.residuals, tuple(_ranef(design, scored)))
 
 
@@ -114,7 +114,7 @@ def _result(
     every: list[Estimate],
     *,
     alpha: float,
-    df: str,
+    method: Method,
 ) -> Fit:
     p, n = len(estimates.names), solution.model.likelihood.bottom.n
     deviance = solution.deviance
@@ -139,7 +139,9 @@ def _result(
         bic=deviance + math.log(n) * npar,
         aliased=design.aliased,
         levels=dict(design.levels),
-        df_method=df,
+        df_method=method.df,
+        df_information=method.information,
+        df_form=method.form,
         alpha=alpha,
         optimum=Optimum(
             engine="sitewise",

@@ -116,7 +116,7 @@ def record_of(
         bic=fit.bic,
         aliased=fit.aliased,
         levels=fit.levels,
-        df_method=df,
+        df_method=wald.method.df,
         alpha=alpha,
         optimum=_optimum(fit.solution),
         converged=fit.converged,
@@ -124,6 +124,8 @@ def record_of(
         warnings=(*fit.warnings, *_doubts(fit.solution)),
         rows=fit.basis.digest,
         phi=tuple(fit.solution.phi.tolist()),
+        df_information=wald.method.information,
+        df_form=wald.method.form,
     )
 
 

@@ -84,6 +84,8 @@ class Fit:
     levels: levels of each factor, the first is the reference.
     hypotheses: estimates of the requested linear combinations, in the order asked.
     rows: sha256 of the identifiers of the rows used: equal digests mean the same rows.
+    df_method, df_information, df_form: as `sitewise.lmm.linear.method.Method` has them; under
+        kenward-roger the SEs of `fixef` and `hypotheses` are adjusted and vcov is not.
     phi: covariance parameters as the engine has them, of the moments fitted; () where not kept.
     """
 
@@ -111,3 +113,5 @@ class Fit:
     warnings: tuple[str, ...]
     rows: str
     phi: tuple[float, ...] = ()
+    df_information: str = ""
+    df_form: str = ""

@@ -113,6 +113,16 @@ def _primary_model(plan: "Plan") -> Iterator[Disagreement]:
         yield _unknown("primary.model", plan.primary.model, list(plan.models))
 
 
+def _primary_df(plan: "Plan") -> Iterator[Disagreement]:
+    primary = plan.models.get(plan.primary.model)
+    if plan.df == "kenward-roger" and primary is not None and not primary.reml:
+        yield (
+            "df",
+            f"Kenward-Roger corrects a fit by REML, and the primary model {plan.primary.model} has"
+            " `reml: false`: use `reml: true` there, or `df: satterthwaite`",
+        )
+
+
 def _primary_visit(plan: "Plan") -> Iterator[Disagreement]:
     visits = [visit.name for visit in plan.visits]
     if plan.primary.visit not in visits:
@@ -155,6 +165,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]]
     (("analysis_sets", "models"), _sets),
     (("models", "comparisons"), _comparisons),
     (("models", "primary"), _primary_model),
+    (("models", "primary", "df"), _primary_df),
     (("visits", "primary"), _primary_visit),
     (("arms", "primary"), _primary_arm),
     (("baseline", "primary"), _primary_contrast),

@@ -14,9 +14,6 @@ from sitewise.plan.parts import valid_part
 NOT_YET = {
     ("baseline.handling", "constrained"): "constrained longitudinal analysis",
     ("sites.small", "pool"): "pooling of small sites",
-    ("df", "kenward-roger"): "Kenward-Roger degrees of freedom",
-    ("df", "between-within"): "between-within degrees of freedom",
-    ("df", "asymptotic"): "asymptotic tests",
     ("sides", "1"): "one-sided tests",
     ("arms.direction", "reference minus arm"): "contrasts of reference minus arm",
 }

@@ -97,8 +97,10 @@ class Plan(Section):
     )
     primary: Primary = Field(description="the primary model and contrast")
     icc: Icc = Field(description="intraclass correlations")
-    df: Literal["satterthwaite"] = Field(
-        description="degrees of freedom; only `satterthwaite` is implemented"
+    df: Literal["kenward-roger", "satterthwaite", "between-within", "asymptotic"] = Field(
+        description="degrees of freedom of the fixed effects. kenward-roger: with its standard"
+        " errors, models by REML; those by ML then have Satterthwaite's. between-within: needs"
+        " groupings that nest"
     )
     alpha: float = Field(gt=0, lt=0.5, description="error rate of tests; intervals are 1 - alpha")
     sides: Literal[2] = Field(description="sides of the tests; only 2 is implemented")

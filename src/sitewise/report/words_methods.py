@@ -27,12 +27,18 @@ REFERENCES = {
     " using lme4. Journal of Statistical Software 2015; 67(1).",
     "Greenhouse 1959": "Greenhouse SW, Geisser S. On methods in the analysis of profile data."
     " Psychometrika 1959; 24: 95\u2013112.",
+    "Halekoh 2014": "Halekoh U, H\u00f8jsgaard S. A Kenward\u2013Roger approximation and parametric"
+    " bootstrap methods for tests in linear mixed models: the R package pbkrtest. Journal of"
+    " Statistical Software 2014; 59(9).",
     "ICH E9(R1)": "ICH E9(R1). Addendum on estimands and sensitivity analysis in clinical trials to"
     " the guideline on statistical principles for clinical trials. 2019.",
+    "Kenward 1997": "Kenward MG, Roger JH. Small sample inference for fixed effects from restricted"
+    " maximum likelihood. Biometrics 1997; 53: 983\u2013997.",
     "Kuznetsova 2017": "Kuznetsova A, Brockhoff PB, Christensen RHB. lmerTest package: tests in"
     " linear mixed effects models. Journal of Statistical Software 2017; 82(13).",
     "Patterson 1971": "Patterson HD, Thompson R. Recovery of inter-block information when block"
     " sizes are unequal. Biometrika 1971; 58: 545\u2013554.",
+    "Pinheiro 2000": "Pinheiro JC, Bates DM. Mixed-effects models in S and S-PLUS. Springer 2000.",
     "Robinson 1991": "Robinson GK. That BLUP is a good thing: the estimation of random effects."
     " Statistical Science 1991; 6: 15\u201332.",
     "Satterthwaite 1946": "Satterthwaite FE. An approximate distribution of estimates of variance"
@@ -50,6 +56,37 @@ REFERENCES = {
     " 3(31): 1026.",
     "Vierron 2009": "Vierron E, Giraudeau B. Design effect in multicenter studies: gain or loss of"
     " power? BMC Medical Research Methodology 2009; 9: 39.",
+}
+
+
+_DF = "\u03bd = 2 Var(L\u03b2)\u00b2 / Var(Var(L\u03b2))"
+# What is said of each method of degrees of freedom, its formula, its references.
+DEGREES = {
+    "kenward-roger": (
+        "with standard errors and degrees of freedom by Kenward and Roger's method (expected"
+        " information, linear form, as pbkrtest: a variance estimated as 0 counts among the"
+        " uncertain ones)",
+        _DF,
+        ("Kenward 1997", "Halekoh 2014"),
+    ),
+    "satterthwaite": (
+        "on degrees of freedom by Satterthwaite's approximation as lmerTest defines it (observed"
+        " information)",
+        _DF,
+        ("Satterthwaite 1946", "Kuznetsova 2017"),
+    ),
+    "between-within": (
+        "on degrees of freedom counted where each effect varies, between sites, between patients"
+        " or within patients; a contrast has the least of its effects",
+        "",
+        ("Pinheiro 2000",),
+    ),
+    "asymptotic": (
+        "from the normal distribution, as if the variances were known: with few sites such"
+        " intervals are too short",
+        "",
+        (),
+    ),
 }
 
 
@@ -126,14 +163,16 @@ def _models(e: Evidence) -> Iterator[Method]:
         "y = X\u03b2 + Zb + \u03b5,  b ~ N(0, G),  \u03b5 ~ N(0, \u03c3\u00b2I)",
         ("Patterson 1971", "Bates 2015"),
     )
+    said, formula, references = DEGREES[plan.df]
+    if plan.df == "kenward-roger" and not all(model.reml for model in plan.models.values()):
+        said += "; models by ML, for which there is none, have Satterthwaite's"
     yield Method(
         "Tests and intervals of fixed effects",
-        f"t tests, two-sided at the {level(alpha)} level, and {e.coverage} intervals, on degrees of"
-        " freedom by Satterthwaite's approximation as lmerTest defines it, computed by"
-        " sitewise.lmm. Intervals and p-values are not adjusted for multiplicity, apart from the"
-        " order of testing of the endpoints below.",
-        "\u03bd = 2 Var(L\u03b2)\u00b2 / Var(Var(L\u03b2))",
-        ("Satterthwaite 1946", "Kuznetsova 2017"),
+        f"{'z' if plan.df == 'asymptotic' else 't'} tests, two-sided at the {level(alpha)} level,"
+        f" and {e.coverage} intervals, {said}; computed by sitewise.lmm. Intervals and p-values are"
+        " not adjusted for multiplicity, apart from the order of testing of the endpoints below.",
+        formula,
+        references,
     )
     side = "below" if plan.arms.favours == "lower" else "above"
     orders = {

@@ -151,7 +151,7 @@ def test_one_planned_visit_is_refused(replan, make_trial, plan):
 def test_cluster_design_counts_sites(plan, make_trial):
     (note,) = [n for n in check(plan, make_trial()).notes if "Whole sites" in n]
     assert "46 denominator" in note
-    assert "give 4.0 (Satterthwaite)" in note  # six sites, two arms, balanced
+    assert "give 4.0 (Kenward-Roger)" in note  # six sites, two arms, balanced
 
 
 def test_contrasts_stand_in_three_rows(plan, make_trial):

@@ -61,12 +61,13 @@ def test_one_number_apart_is_a_disagreement(plan, make_trial, facts, case):
     frame = make_trial()
     fit = facts(frame)
     names = f"{case} AVISITMonth 6"
-    fixef = []
-    for e in fit["fit"]["fixef"]:
-        se = e["se"]
-        apart = {"estimate": e["estimate"] + 0.02 * se} if case == "fixef" else {"se": 1.02 * se}
-        fixef.append(e | apart if e["name"] == "AVISITMonth 6" else e)
-    row = of(plan, frame, fit | {"fit": fit["fit"] | {"fixef": fixef}})
+    fixef, vcov = [dict(e) for e in fit["fit"]["fixef"]], [list(v) for v in fit["fit"]["vcov"]]
+    at = [e["name"] for e in fixef].index("AVISITMonth 6")
+    if case == "fixef":
+        fixef[at]["estimate"] += 0.02 * fixef[at]["se"]
+    else:  # of the likelihood's own covariance: the other engines correct nothing
+        vcov[at][at] *= 1.02**2
+    row = of(plan, frame, fit | {"fit": fit["fit"] | {"fixef": fixef, "vcov": vcov}})
     assert [f"{n.kind} {n.name}" for n in row.numbers if n.beyond] == [names]
     assert (row.status, row.stopped_short) == ("disagrees", "")
     assert names in row.reason

@@ -379,6 +379,30 @@ def test_variance_of_zero_is_said_and_kept(data: dict[str, Any]) -> None:
     assert "not proof that there is none" in text
 
 
+def test_between_within_refuses_groupings_that_cross(data: dict[str, Any]) -> None:
+    (found,) = check_models(plan_with({**data, "df": "between-within"}, FULL))
+    assert "(1 | SITEID:AVISIT) crosses patients" in found.what
+    assert check_models(plan_with({**data, "df": "kenward-roger"}, FULL)) == []
+
+
+@pytest.mark.parametrize(
+    ("df", "reml", "method", "information"),
+    [("kenward-roger", True, "kenward-roger", "expected"),
+     ("kenward-roger", False, "satterthwaite", "observed"),
+     ("between-within", True, "between-within", ""), ("asymptotic", False, "asymptotic", "")],
+)  # fmt: skip
+def test_a_fit_says_its_degrees_of_freedom(
+    data: dict[str, Any], df: str, reml: bool, method: str, information: str
+) -> None:
+    nested = {"label": "n", "formula": MIXED, "set": "FAS", "reml": True}
+    models = {"m": nested, "other": {**nested, "reml": reml}}
+    primary = {**data["primary"], "model": "m"}
+    plan = plan_with({**data, "df": df, "primary": primary}, models=models, comparisons=[])
+    fit = fit_planned(plan, rows(), "SYSBP", "other").planned.fit
+    assert (fit.df_method, fit.df_information) == (method, information)
+    assert all(np.isinf(e.df) for e in fit.fixef) == (df == "asymptotic")
+
+
 def test_a_smaller_model_by_ml_needs_no_primary_contrast(data: dict[str, Any]) -> None:
     models = {
         name: {"label": name, "formula": formula, "set": "FAS", "reml": False}
@@ -388,7 +412,10 @@ def test_a_smaller_model_by_ml_needs_no_primary_contrast(data: dict[str, Any]) -
         "models": models,
         "comparisons": [{"question": "?", "smaller": "add", "larger": "m"}],
     }
-    plan = plan_with({**data, "primary": {**data["primary"], "model": "m"}}, **changes)
+    by_ml = {**data, "primary": {**data["primary"], "model": "m"}}
+    with pytest.raises(ValueError, match="Kenward-Roger corrects a fit by REML"):
+        plan_with({**by_ml, "df": "kenward-roger"}, **changes)
+    plan = plan_with({**by_ml, "df": "satterthwaite"}, **changes)
     assert check_models(plan) == []
     frame = rows()
     fits = {name: fit_planned(plan, frame, "SYSBP", name).planned for name in ("add", "m")}

@@ -59,7 +59,6 @@ def test_all_problems_at_once(data: dict[str, Any]) -> None:
     ("path", "value", "name"),
     [
         (("baseline", "handling"), "constrained", "constrained longitudinal analysis"),
-        (("df",), "kenward-roger", "Kenward-Roger"),
         (("sides",), 1, "one-sided tests"),
         (("sites", "small"), "pool", "pooling of small sites"),
     ],

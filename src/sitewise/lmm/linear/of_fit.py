@@ -1,11 +1,12 @@
 """The linear functions of a fit as its methods; each imports what it needs when it is called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sitewise.lmm.linear.emmeans import Means
     from sitewise.lmm.linear.tests import Contrast
     from sitewise.lmm.lmmfit import LmmFit
 
@@ -82,6 +83,57 @@ class LinearFunctions:
 
         return anova(self._fit, wald_of(self._fit, df, information, form), type)
 
+    def emmeans(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] = (),
+        *,
+        at: Mapping[str, object] | None = None,
+        weights: str = "equal",
+        df: str = KENWARD_ROGER,
+        information: str | None = None,
+        form: str = "linear",
+        level: float = 0.95,
+    ) -> "Means":
+        """Marginal means of the cells of `specs`, within each cell of `by`.
+
+        at: values of variables: numbers else stand at their mean over the rows used, factors at all
+        their levels. weights: of the factors averaged over, "equal" or "proportional" to rows.
+        The result has `.frame`, `.pairs()`, `.against(control)`, `.contrast(weights)`,
+        `.change(over, first)`, `.joint()`.
+        """
+        from sitewise.lmm.linear.emmeans import emmeans
+        from sitewise.lmm.linear.wald import wald_of
+
+        wald = wald_of(self._fit, df, information, form)
+        shown = _names(specs), _names(by)
+        return emmeans(self._fit, wald, shown, at=at or {}, weights=weights, level=level)
+
+    def emtrends(
+        self,
+        specs: str | Sequence[str],
+        var: str,
+        by: str | Sequence[str] = (),
+        *,
+        at: Mapping[str, object] | None = None,
+        weights: str = "equal",
+        df: str = KENWARD_ROGER,
+        information: str | None = None,
+        form: str = "linear",
+        level: float = 0.95,
+    ) -> "Means":
+        """Slopes in the number `var`, cell by cell; arguments and result as `emmeans`."""
+        from sitewise.lmm.linear.emmeans import emtrends
+        from sitewise.lmm.linear.wald import wald_of
+
+        wald = wald_of(self._fit, df, information, form)
+        shown = _names(specs), _names(by)
+        return emtrends(self._fit, wald, shown, var, at=at or {}, weights=weights, level=level)
+
     @property
     def _fit(self) -> "LmmFit":
         return cast("LmmFit", self)
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -1,0 +1,78 @@
+"""Families of comparisons of means: tests, adjusted p-values, intervals that go with them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.lmm.linear.multiplicity import STEPWISE, adjusted_p, check_adjustment, critical
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sitewise.lmm.linear.emmeans import Means
+
+NO_INTERVALS = "none: a stepwise adjustment has no intervals that agree with its tests"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison: its name and the weights of means by their position."""
+
+    name: str
+    weights: Mapping[int, float]
+
+
+def compared(
+    means: "Means",
+    families: "Sequence[tuple[tuple[str | float, ...], int, Sequence[Compared]]]",
+    adjust: str,
+    kinds: Sequence[str],
+) -> "pd.DataFrame":
+    """A row a comparison: the cell of `by`, contrast, estimate, se, df, t, p, lower, upper.
+
+    families: cell of `by`, how many means, its comparisons; each is adjusted by itself. kinds: the
+    adjustments beyond the general ones that these comparisons admit.
+    """
+    import pandas as pd
+
+    check_adjustment(adjust, kinds)
+    tables = []
+    for where, size, asked in families:
+        names = [one.name for one in asked]
+        table = pd.DataFrame({"contrast": names, **_family(means, asked, size, adjust)})
+        for i, (name, value) in enumerate(zip(means.by, where, strict=True)):
+            table.insert(i, name, value)
+        tables.append(table)
+    found = pd.concat(tables, ignore_index=True)
+    said = NO_INTERVALS if adjust in STEPWISE else "simultaneous" if adjust != "none" else "each"
+    found.attrs = means.wald.method.attrs | {
+        "level": means.level, "adjust": adjust, "intervals": said,
+    }  # fmt: skip
+    return found
+
+
+def _family(
+    means: "Means", asked: Sequence[Compared], size: int, adjust: str
+) -> dict[str, np.ndarray]:
+    from sitewise.lmm.linear.emmeans import estimable
+
+    W = np.zeros((len(asked), len(means.cells)))
+    for i, one in enumerate(asked):
+        for at, weight in one.weights.items():
+            W[i, at] = weight
+    rows = W @ means.rows
+    columns = estimable(means.wald, rows, W @ means.broken, means.level)
+    good = np.isfinite(columns["se"]) & (columns["se"] > 0)
+    if adjust == "none" or not good.any():
+        return columns
+    cov = rows[good] @ means.wald.vcov @ rows[good].T
+    sds = np.sqrt(np.diag(cov))
+    family = (size, cov / np.outer(sds, sds))
+    df = columns["df"][good]
+    columns["p"][good] = adjusted_p(adjust, columns["t"][good], df, columns["p"][good], family)
+    half = critical(adjust, df, means.level, family) * columns["se"][good]
+    columns["lower"][good] = columns["estimate"][good] - half
+    columns["upper"][good] = columns["estimate"][good] + half
+    return columns
