@@ -12,6 +12,7 @@ from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
 from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.joint import refuse_unseen_pairs, singular_words
 from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.model import Model
 from sitewise.lmm.moments import Moments
@@ -69,6 +70,7 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
             FittedTerm(
                 str(parsed.random[i]), parsed.random[i].group_name, names,
                 () if own == ("",) else own, term.level, labels[term.level],
+                part.moments.groups[term.level],
             )
             for (i, names), own, term in zip(
                 part.terms, across, part.moments.based.terms, strict=True
@@ -77,19 +79,32 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
         subjects = len(labels[0])
     else:
         terms = [
-            FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, ())
+            FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, (), part.patient)
             for e in part.patient_effects
         ]
         terms += [
-            FittedTerm(str(e.spec), e.spec.group_name, e.names, e.across_labels, k, level.labels)
+            FittedTerm(
+                str(e.spec),
+                e.spec.group_name,
+                e.names,
+                e.across_labels,
+                k,
+                level.labels,
+                level.group,
+            )
             for k, level in enumerate(part.levels)
             for e in level.effects
         ]
         subjects = part.npatients
     return Basis(
         parsed, dict(part.factors), dict(part.declared), part.nframe, dict(part.dropped),
-        subjects, digest(part.digest), part.notes, tuple(terms),
+        subjects, digest(part.digest), part.notes, tuple(terms), *_schedule_names(part),
     )  # fmt: skip
+
+
+def _schedule_names(part: Wide | BasedMoments | RowPart) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns that name the patient and the slot; none without a schedule."""
+    return (part.patient, part.slot_variables) if isinstance(part, Wide) else ((), ())
 
 
 def based_part(part: Wide | RowPart) -> Wide | BasedMoments:
@@ -140,7 +155,7 @@ def fit_frame(design: Design, reml: bool) -> LmmFit:
         design.formula, dict(design.levels), {}, len(design.used),
         {name: int(mask.sum()) for name, mask in design.dropped.items()},
         len(design.hierarchy[0].labels), digest(sums), design.data.notes,
-        fitted_terms(design.hierarchy, schedule),
+        fitted_terms(design.hierarchy, schedule), *_schedule_names(part),
     )  # fmt: skip
     return fit_part(part, basis, reml)
 
@@ -157,7 +172,7 @@ def fitted_terms(hierarchy: tuple[Level, ...], schedule: Schedule | None) -> tup
     return tuple(
         FittedTerm(
             str(e.spec), e.spec.group_name, tuple(c.name for c in e.columns), e.across_labels,
-            k - first if k >= first else INSIDE, level.labels,
+            k - first if k >= first else INSIDE, level.labels, level.group,
         )
         for k, level in enumerate(hierarchy)
         for e in level.effects
@@ -175,7 +190,8 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
         if estimates.aliased
         else ""
     )
-    said = (*basis.notes, *([gone] if gone else []), *notes)
+    lost = singular_words(model, solution.found.best)
+    said = (*basis.notes, *([gone] if gone else []), *notes, *lost)
     certified = certify(model.parameters, solution.found, solution.gradient_v)
     named = Basis(**{**vars(basis), "notes": said})
     return LmmFit(solution, estimates, named, certified)
@@ -183,6 +199,7 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
 
 def identification(model: Model, where: str) -> list[str]:
     """Sentences on what the data can't tell apart; ModelError where the residual is among it."""
+    refuse_unseen_pairs(model, where)
     information = model.point(model.parameters.generic()).expected
     found = not_identified(model.parameters, information)
     fatal = [names for names in found if any("residual" in name for name in names)]

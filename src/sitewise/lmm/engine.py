@@ -17,6 +17,7 @@ from sitewise.lmm.conditioned_rows import (
 )
 from sitewise.lmm.covariances import Unstructured
 from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.joint import is_singular
 from sitewise.lmm.likelihood import Point
 from sitewise.lmm.model import Model, row_model, slot_model
 from sitewise.lmm.newton import Minimum, Path, minimise
@@ -94,8 +95,9 @@ def solve(model: Model, where: str) -> Solution:
     starts = (model.start(how) for how in STARTS)
     few = min(model.likelihood.bottom.shape.units, default=FEW) < FEW
     found = minimise(
-        model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1
-    )
+        model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1,
+        hopeless=lambda path: is_singular(model, path),
+    )  # fmt: skip
     # In this order: the point at the end of the search is still at hand.
     gradient_v = model.point(found.best.end).gradient
     _refuse_degenerate(model, found.best, where)

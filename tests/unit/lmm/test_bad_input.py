@@ -224,3 +224,37 @@ REFUSED = {
 @pytest.mark.parametrize("formula", REFUSED)
 def test_what_would_mean_something_else_is_refused(frame: pd.DataFrame, formula: str) -> None:
     assert REFUSED[formula] in refused(formula, frame)
+
+
+def _visits(joint: int) -> pd.DataFrame:
+    """Visits a, b or c, d of 30 patients, and all four of the first `joint`."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for i in range(30):
+        b = rng.normal()
+        seen = "abcd" if i < joint else ("ab" if i % 2 else "cd")
+        rows += [(f"p{i}", f"s{i % 5}", visit, b + rng.normal()) for visit in seen]
+    return pd.DataFrame(rows, columns=["patient", "site", "visit", "y"])
+
+
+@pytest.mark.parametrize("source", ["frame", "moments"])
+def test_visits_that_no_patient_shares_are_named(source: str) -> None:
+    text = "y ~ visit + (1 | site) + us(visit | patient)"
+    data = _visits(0)
+    with pytest.raises(ModelError, match="at both a and c; a and d; b and c; b and d") as caught:
+        sitewise.lmm(text, data if source == "frame" else sitewise.moments(text, data))
+    assert "csh, ar1h, cs" in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_visits_that_few_patients_share_are_named() -> None:
+    found = sitewise.lmm("y ~ visit + (1 | site) + us(visit | patient)", _visits(2))
+    assert not found.converged
+    (text,) = (text for text in found.warnings if "grows without bound" in text)
+    assert "fewest first: a and c: 2; a and d: 2" in text
+    assert "csh, ar1h, cs" in text
+    assert text in found.summary()
+
+
+def test_a_covariance_of_fewer_parameters_needs_no_joint_visits() -> None:
+    assert sitewise.lmm("y ~ visit + cs(visit | patient)", _visits(2)).converged
