@@ -12,6 +12,7 @@ from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
 from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.identified import remarks
 from sitewise.lmm.joint import refuse_unseen_pairs, singular_words
 from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.model import Model
@@ -102,6 +103,12 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
     )  # fmt: skip
 
 
+def _declared(design: Design) -> dict[str, tuple[str, ...]]:
+    """Factors, and the slot, whose order the user gave: levels that occur."""
+    rows = design.data
+    return {name: rows.labels[name] for name in sorted(rows.declared)}
+
+
 def _schedule_names(part: Wide | BasedMoments | RowPart) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Columns that name the patient and the slot; none without a schedule."""
     return (part.patient, part.slot_variables) if isinstance(part, Wide) else ((), ())
@@ -152,7 +159,7 @@ def fit_frame(design: Design, reml: bool) -> LmmFit:
         )
         sums = part.digest
     basis = Basis(
-        design.formula, dict(design.levels), {}, len(design.used),
+        design.formula, dict(design.levels), _declared(design), len(design.used),
         {name: int(mask.sum()) for name, mask in design.dropped.items()},
         len(design.hierarchy[0].labels), digest(sums), design.data.notes,
         fitted_terms(design.hierarchy, schedule), *_schedule_names(part),
@@ -191,7 +198,9 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
         else ""
     )
     lost = singular_words(model, solution.found.best)
-    said = (*basis.notes, *([gone] if gone else []), *notes, *lost)
+    said = (
+        *basis.notes, *([gone] if gone else []), *remarks(basis, model.slots), *notes, *lost,
+    )  # fmt: skip
     certified = certify(model.parameters, solution.found, solution.gradient_v)
     named = Basis(**{**vars(basis), "notes": said})
     return LmmFit(solution, estimates, named, certified)

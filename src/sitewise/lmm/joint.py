@@ -61,9 +61,9 @@ def singular_words(model: Model, path: Path) -> list[str]:
     )
     return [
         f"The residual covariance ran to one in which {', '.join(own)} determine each other"
-        " exactly; there the likelihood grows without bound and no estimate exists. Too few patients were"
-        f" seen at several visits (at both of two visits, fewest first: {fewest}), or readings were"
-        f" copied from visit to visit. To do: {FIX}."
+        " exactly; there the likelihood grows without bound and no estimate exists. Too few"
+        f" patients were seen at several visits (at both of two visits, fewest first: {fewest}), or"
+        f" readings were copied from visit to visit. To do: {FIX}."
     ]
 
 

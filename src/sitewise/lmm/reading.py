@@ -180,14 +180,23 @@ class _Columns:
         return None
 
     def remarks(self, name: str, found: tuple[str, ...]) -> list[str]:
-        """Sentences on declared levels that no row used has."""
+        """Sentences on declared levels that no row used has, and on levels that read as numbers."""
         absent = [level for level in self.order(name) or () if level not in found]
-        if not absent:
-            return []
-        return [
-            f"{name}: no row used has {', '.join(absent)};"
-            f" the reference is {found[0] if found else 'none'}."
-        ]
+        if absent:
+            return [
+                f"{name}: no row used has {', '.join(absent)};"
+                f" the reference is {found[0] if found else 'none'}."
+            ]
+        if self.order(name) is None and _read_as_numbers(found):
+            return [f"{name} is text that reads as numbers: taken as a factor."]
+        return []
+
+
+def _read_as_numbers(labels: tuple[str, ...]) -> bool:
+    try:
+        return len([float(label) for label in labels]) > 0
+    except ValueError:
+        return False
 
 
 def _check_known(formula: Formula, columns: Sequence[str], frame: "pd.DataFrame") -> None:

@@ -93,7 +93,7 @@ def record_of(
     """
     hypotheses = hypotheses or {}
     names = list(fit.estimates.names)
-    _check_arguments(len(names), df, alpha, hypotheses)
+    check_arguments(len(names), df, alpha, hypotheses)
     p, vcov = len(names), fit.estimates.vcov
     rows = np.vstack([np.eye(p), *hypotheses.values()])
     ses = np.sqrt(np.einsum("ki,ij,kj->k", rows, vcov, rows))
@@ -170,7 +170,8 @@ def estimates(
     ]
 
 
-def _check_arguments(p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]) -> None:
+def check_arguments(p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]) -> None:
+    """Raise ModelError for what `record_of` can't be asked, p fixed effects."""
     problems = []
     if df not in DF_METHODS:
         problems.append(

@@ -258,3 +258,51 @@ def test_visits_that_few_patients_share_are_named() -> None:
 
 def test_a_covariance_of_fewer_parameters_needs_no_joint_visits() -> None:
     assert sitewise.lmm("y ~ visit + cs(visit | patient)", _visits(2)).converged
+
+
+@pytest.fixture(scope="module")
+def visits() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    rows = [
+        (
+            f"p{i}",
+            f"s{i % 6}",
+            f"c{i % 6}",
+            v,
+            w,
+            str(20 + i % 4),
+            "AB"[i % 2],
+            rng.normal() + i % 7,
+        )
+        for i in range(60)
+        for v, w in (("base", 0.0), ("later", 6.0), ("end", 12.0))
+    ]
+    names = ["patient", "site", "clinic", "visit", "week", "age", "arm", "y"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@pytest.mark.parametrize("source", ["frame", "moments"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("y ~ age + (1 | patient)", "age is text that reads as numbers: taken as a factor"),
+        ("y ~ week + ar1(visit | patient)",
+         "the order of visit is not declared; taken is base, end, later"),
+        ("y ~ 1 + (1 + visit || site) + (1 | patient)",
+         "|| leaves the levels of a factor correlated, as in lme4"),
+        ("y ~ week + (1 | site) + (1 | clinic) + (1 | patient)",
+         "can't tell these apart, how they are split is arbitrary: variance of (Intercept) by site;"
+         " variance of (Intercept) by clinic"),
+        ("y ~ week + (1 + arm | patient)", "can't tell these apart, how they are split"),
+    ],
+)  # fmt: skip
+def test_what_a_writer_may_not_mean_is_said(
+    visits: pd.DataFrame, text: str, says: str, source: str
+) -> None:
+    if "ar1" in text:
+        visits = visits.assign(
+            visit=visits.visit.replace({"base": "1 base", "end": "2", "later": "3"})
+        )
+        says = says.replace("base, end, later", "1 base, 2, 3")
+    found = sitewise.lmm(text, visits if source == "frame" else sitewise.moments(text, visits))
+    assert any(says in note for note in found.warnings), found.warnings
