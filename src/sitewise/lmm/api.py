@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.basis import Basis, FittedTerm
 from sitewise.lmm.certificate import certify, not_identified
@@ -11,6 +13,7 @@ from sitewise.lmm.design import Design, build_design
 from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
+from sitewise.lmm.formula import Formula
 from sitewise.lmm.hierarchy import Level
 from sitewise.lmm.identified import remarks
 from sitewise.lmm.joint import refuse_unseen_pairs, singular_words
@@ -43,6 +46,7 @@ def lmm(
     levels, identifiers are read as text.
     Raises ModelError, with every problem found, where the model can't be built or has no estimate.
     """
+    _check_types(formula, data)
     if isinstance(data, Moments):
         if levels:
             raise ModelError(
@@ -52,6 +56,25 @@ def lmm(
             )  # fmt: skip
         return fit_moments(formula, data, reml)
     return fit_frame(build_design(formula, data, levels or {}), reml)
+
+
+def _check_types(formula: object, data: object) -> None:
+    """Raise ModelError where the two are no formula and no frame or moments."""
+    problems = []
+    if not isinstance(formula, (str, Formula)):
+        problems.append(
+            Problem(f"the formula is a {type(formula).__name__}", where="formula",
+                    allowed="a text such as 'y ~ arm + (1 | site)'",
+                    fix="give the formula first, then the data")
+        )  # fmt: skip
+    if not isinstance(data, Moments) and not hasattr(data, "columns"):
+        problems.append(
+            Problem(f"the data are a {type(data).__name__}", where="data",
+                    allowed="a pandas frame with one row an observation, or sitewise.moments(...)",
+                    fix="read files first, or make moments of them: moments(formula, paths)")
+        )  # fmt: skip
+    if problems:
+        raise ModelError("The fit can't be made as asked.", problems)
 
 
 @one_thread
@@ -209,7 +232,12 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
 def identification(model: Model, where: str) -> list[str]:
     """Sentences on what the data can't tell apart; ModelError where the residual is among it."""
     refuse_unseen_pairs(model, where)
-    information = model.point(model.parameters.generic()).expected
+    try:
+        information = model.point(model.parameters.generic()).expected
+    except np.linalg.LinAlgError as error:
+        raise _nothing_left(where) from error
+    if model.fixed.is_exact:
+        raise _nothing_left(where)
     found = not_identified(model.parameters, information)
     fatal = [names for names in found if any("residual" in name for name in names)]
     if fatal:
@@ -225,3 +253,12 @@ def identification(model: Model, where: str) -> list[str]:
         else f"The data say nothing on the {names[0]}: its value is arbitrary."
         for names in found
     ]
+
+
+def _nothing_left(where: str) -> ModelError:
+    return ModelError(
+        "The outcome leaves nothing to model.",
+        [Problem("the fixed effects reproduce every outcome exactly, or it does not vary",
+                 where=where, allowed="an outcome with some variance beside the fixed effects",
+                 fix="see whether the right column was read")],
+    )  # fmt: skip

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SINGULAR = 1e-4  # smallest singular value of a scaled relative factor, relative to sigma
 EXTREME = 1e-10  # residual variance, relative to the outcome's, below which it is suspected to be 0
+ROUNDED = 1e-28  # the same below which nothing is left of an outcome's digits but rounding
 STARTS = ("default", "small", "zero", 1, 2)  # see `minimise`
 FEW = 50  # units of some grouping below which a second maximum is to be reckoned with
 
@@ -138,7 +139,8 @@ def _settle(model: Model, phi: np.ndarray, value: float) -> tuple[np.ndarray, fl
 
 def _refuse_degenerate(model: Model, end: Path, where: str) -> None:
     """Raise ModelError where the random effects fit the outcome exactly: no maximum exists."""
-    if model.parameters.sigma2(end.end) > EXTREME or end.converged:
+    variance = model.parameters.sigma2(end.end)
+    if variance > EXTREME or (end.converged and variance > ROUNDED):
         return
     raise ModelError(
         "The residual variance is 0.",
