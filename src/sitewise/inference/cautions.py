@@ -7,7 +7,7 @@ import numpy as np
 from sitewise.inference.plan_models import has_site_by_visit
 from sitewise.inference.planned_fit import MissedVisit
 from sitewise.inference.tally import Tally, visit_rest
-from sitewise.lmm.formula import Formula
+from sitewise.lmm.formula import Formula, parse_formula
 from sitewise.lmm.result import Fit, RandomTerm
 from sitewise.plan.factors import left_out
 from sitewise.plan.model import Plan
@@ -19,6 +19,7 @@ MISFIT = 3.0  # standard errors from which a straight line is said to miss a vis
 # convention, no test; with FEW_READINGS or more at a visit, chance alone seldom brings it.
 UNEVEN = 1.25
 FEW_READINGS = 40  # a visit with fewer readings is not judged: its SD is good to 11% only
+BY_VISIT = ("us", "csh", "ar1h")  # residual covariances with a variance for each visit
 GROUPS = {
     SITEID: "sites",
     USUBJID: "patients",
@@ -141,20 +142,27 @@ def uneven_spread(fit: Fit, residuals: Mapping[str, np.ndarray]) -> Iterator[str
     """Residual SDs that differ between visits, where the model has one for all.
 
     residuals: conditional on the random effects, by visit, the rows used. Models with random slopes
-    are not judged: their conditional residuals differ between visits by leverage alone.
+    are not judged: their conditional residuals differ between visits by leverage alone. Nor are
+    those whose residual covariance has a variance for each visit.
     """
+    residual = parse_formula(fit.formula).residual
+    if residual is not None and residual.structure in BY_VISIT:
+        return
     if any(name != "(Intercept)" for term in fit.random for name in term.terms):
         return
     sds = {v: float(r.std(ddof=1)) for v, r in residuals.items() if len(r) >= FEW_READINGS}
     if len(sds) < 2 or max(sds.values()) <= UNEVEN * min(sds.values()):
         return
     *first, last = (f"{sd:.1f} at {visit}" for visit, sd in sds.items())
+    one = "" if np.isnan(fit.sigma) else f", estimated as {fit.sigma:.1f}"
+    place = residual if residual is not None else f"(1 | {USUBJID})"
     yield (
         "The readings scatter more at some visits than at others: the standard deviation of the"
         f" residuals (reading minus fitted value) is {', '.join(first)} and {last}, while the model"
-        f" assumes one for all visits, estimated as {fit.sigma:.1f}. Standard errors at single"
-        " visits, and of changes between them, may therefore be too small or too large. A model"
-        " with a variance for each visit is planned for a later version."
+        f" assumes one for all visits{one}. Standard errors at single visits, and of changes"
+        " between them, may therefore be too small or too large. A model with a variance for each"
+        f" visit has us({AVISIT} | {USUBJID}) in the place of {place}, or with fewer parameters"
+        f" csh({AVISIT} | {USUBJID}); the terms of sites stay."
     )
 
 

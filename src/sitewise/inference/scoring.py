@@ -53,7 +53,7 @@ def score_batches(
 def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmFit") -> ScoredRows:
     """As `score_batches`, with the fit at hand."""
     from sitewise.lmm.formula import formula_columns
-    from sitewise.lmm.score import score_frame
+    from sitewise.lmm.score_frame import score_frame
 
     selection = select_rows(plan, frame, planned.endpoint, planned.model)
     rows = selection.candidates

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.basis import Basis, FittedTerm
 from sitewise.lmm.certificate import certify, not_identified
@@ -11,7 +13,10 @@ from sitewise.lmm.design import Design, build_design
 from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
+from sitewise.lmm.formula import Formula
 from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.identified import remarks
+from sitewise.lmm.joint import refuse_unseen_pairs, singular_words
 from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.model import Model
 from sitewise.lmm.moments import Moments
@@ -41,6 +46,7 @@ def lmm(
     levels, identifiers are read as text.
     Raises ModelError, with every problem found, where the model can't be built or has no estimate.
     """
+    _check_types(formula, data)
     if isinstance(data, Moments):
         if levels:
             raise ModelError(
@@ -50,6 +56,25 @@ def lmm(
             )  # fmt: skip
         return fit_moments(formula, data, reml)
     return fit_frame(build_design(formula, data, levels or {}), reml)
+
+
+def _check_types(formula: object, data: object) -> None:
+    """Raise ModelError where the two are no formula and no frame or moments."""
+    problems = []
+    if not isinstance(formula, (str, Formula)):
+        problems.append(
+            Problem(f"the formula is a {type(formula).__name__}", where="formula",
+                    allowed="a text such as 'y ~ arm + (1 | site)'",
+                    fix="give the formula first, then the data")
+        )  # fmt: skip
+    if not isinstance(data, Moments) and not hasattr(data, "columns"):
+        problems.append(
+            Problem(f"the data are a {type(data).__name__}", where="data",
+                    allowed="a pandas frame with one row an observation, or sitewise.moments(...)",
+                    fix="read files first, or make moments of them: moments(formula, paths)")
+        )  # fmt: skip
+    if problems:
+        raise ModelError("The fit can't be made as asked.", problems)
 
 
 @one_thread
@@ -69,6 +94,7 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
             FittedTerm(
                 str(parsed.random[i]), parsed.random[i].group_name, names,
                 () if own == ("",) else own, term.level, labels[term.level],
+                part.moments.groups[term.level],
             )
             for (i, names), own, term in zip(
                 part.terms, across, part.moments.based.terms, strict=True
@@ -77,19 +103,38 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
         subjects = len(labels[0])
     else:
         terms = [
-            FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, ())
+            FittedTerm(str(e.spec), e.spec.group_name, e.names, (), INSIDE, (), part.patient)
             for e in part.patient_effects
         ]
         terms += [
-            FittedTerm(str(e.spec), e.spec.group_name, e.names, e.across_labels, k, level.labels)
+            FittedTerm(
+                str(e.spec),
+                e.spec.group_name,
+                e.names,
+                e.across_labels,
+                k,
+                level.labels,
+                level.group,
+            )
             for k, level in enumerate(part.levels)
             for e in level.effects
         ]
         subjects = part.npatients
     return Basis(
         parsed, dict(part.factors), dict(part.declared), part.nframe, dict(part.dropped),
-        subjects, digest(part.digest), part.notes, tuple(terms),
+        subjects, digest(part.digest), part.notes, tuple(terms), *_schedule_names(part),
     )  # fmt: skip
+
+
+def _declared(design: Design) -> dict[str, tuple[str, ...]]:
+    """Factors, and the slot, whose order the user gave: levels that occur."""
+    rows = design.data
+    return {name: rows.labels[name] for name in sorted(rows.declared)}
+
+
+def _schedule_names(part: Wide | BasedMoments | RowPart) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns that name the patient and the slot; none without a schedule."""
+    return (part.patient, part.slot_variables) if isinstance(part, Wide) else ((), ())
 
 
 def based_part(part: Wide | RowPart) -> Wide | BasedMoments:
@@ -136,17 +181,13 @@ def fit_frame(design: Design, reml: bool) -> LmmFit:
             design.formula, design.data, design.hierarchy, schedule, fixed=design.columns
         )
         sums = part.digest
-    return fit_part(part, basis_of_design(design, schedule, sums), reml)
-
-
-def basis_of_design(design: Design, schedule: Schedule | None, sums: tuple[int, int, int]) -> Basis:
-    """What a design rests on; sums: of its outcomes (`digest.row_sums`)."""
-    return Basis(
-        design.formula, dict(design.levels), {}, len(design.used),
+    basis = Basis(
+        design.formula, dict(design.levels), _declared(design), len(design.used),
         {name: int(mask.sum()) for name, mask in design.dropped.items()},
         len(design.hierarchy[0].labels), digest(sums), design.data.notes,
-        fitted_terms(design.hierarchy, schedule),
+        fitted_terms(design.hierarchy, schedule), *_schedule_names(part),
     )  # fmt: skip
+    return fit_part(part, basis, reml)
 
 
 def schedule_of(design: Design) -> Schedule | None:
@@ -161,7 +202,7 @@ def fitted_terms(hierarchy: tuple[Level, ...], schedule: Schedule | None) -> tup
     return tuple(
         FittedTerm(
             str(e.spec), e.spec.group_name, tuple(c.name for c in e.columns), e.across_labels,
-            k - first if k >= first else INSIDE, level.labels,
+            k - first if k >= first else INSIDE, level.labels, level.group,
         )
         for k, level in enumerate(hierarchy)
         for e in level.effects
@@ -179,7 +220,10 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
         if estimates.aliased
         else ""
     )
-    said = (*basis.notes, *([gone] if gone else []), *notes)
+    lost = singular_words(model, solution.found.best)
+    said = (
+        *basis.notes, *([gone] if gone else []), *remarks(basis, model.slots), *notes, *lost,
+    )  # fmt: skip
     certified = certify(model.parameters, solution.found, solution.gradient_v)
     named = Basis(**{**vars(basis), "notes": said})
     return LmmFit(solution, estimates, named, certified)
@@ -187,7 +231,13 @@ def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
 
 def identification(model: Model, where: str) -> list[str]:
     """Sentences on what the data can't tell apart; ModelError where the residual is among it."""
-    information = model.point(model.parameters.generic()).expected
+    refuse_unseen_pairs(model, where)
+    try:
+        information = model.point(model.parameters.generic()).expected
+    except np.linalg.LinAlgError as error:
+        raise _nothing_left(where) from error
+    if model.fixed.is_exact:
+        raise _nothing_left(where)
     found = not_identified(model.parameters, information)
     fatal = [names for names in found if any("residual" in name for name in names)]
     if fatal:
@@ -203,3 +253,12 @@ def identification(model: Model, where: str) -> list[str]:
         else f"The data say nothing on the {names[0]}: its value is arbitrary."
         for names in found
     ]
+
+
+def _nothing_left(where: str) -> ModelError:
+    return ModelError(
+        "The outcome leaves nothing to model.",
+        [Problem("the fixed effects reproduce every outcome exactly, or it does not vary",
+                 where=where, allowed="an outcome with some variance beside the fixed effects",
+                 fix="see whether the right column was read")],
+    )  # fmt: skip

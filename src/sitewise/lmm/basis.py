@@ -10,7 +10,7 @@ from sitewise.lmm.formula import Formula
 class FittedTerm:
     """Where one random term stands: its level's labels, its own columns, its copies across.
 
-    level: of the recursion, INSIDE for a patient's term within R.
+    level: of the recursion, INSIDE for a patient's term within R. place: columns of its level.
     """
 
     label: str
@@ -19,13 +19,23 @@ class FittedTerm:
     across_labels: tuple[str, ...]
     level: int
     labels: tuple[str, ...] = field(repr=False)
+    place: tuple[str, ...] = ()
+
+    @property
+    def across(self) -> tuple[str, ...]:
+        """Columns of its grouping that go across the units below."""
+        if not self.across_labels:
+            return ()
+        return tuple(name for name in self.group.split(":") if name not in self.place)
 
 
 @dataclass(frozen=True)
 class Basis:
     """What was fitted: n_frame rows seen, those dropped by column, levels of the factors.
 
-    subjects: units of the innermost grouping with data. digest: of the rows used.
+    subjects: units of the innermost grouping with data. digest: of the rows used. patient: columns
+    that name the patient of a scheduled trial, () without a schedule. slot_variables: whose joint
+    values are its slots.
     """
 
     formula: Formula
@@ -37,3 +47,5 @@ class Basis:
     digest: str
     notes: tuple[str, ...]
     terms: tuple[FittedTerm, ...]
+    patient: tuple[str, ...] = ()
+    slot_variables: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from sitewise.lmm.wide import Wide
 
 _Sizes = tuple[np.ndarray, np.ndarray]  # shift and unit of each feature
 EMPTY = 1e-12  # length of a column, relative to its size in the atoms, that is rounding
+EPS = float(np.finfo(float).eps)
 NOISE = 1e-14  # eigenvalue of scaled cross-products that is rounding
 
 
@@ -57,6 +58,11 @@ class FixedBasis:
     def log_det(self) -> float:
         """log|R'R|."""
         return float(2 * np.sum(np.log(np.abs(np.diag(self.R)))))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether y less X offset is no more than rounding of y."""
+        return bool(self.unit <= 2 * EPS * np.linalg.norm(self.R @ self.offset))
 
     def back(self, b: np.ndarray) -> np.ndarray:
         """Fixed effects in the units of the data from those of X~, y~."""

@@ -100,13 +100,6 @@ class Design:
         return tuple(c.name for c, keep in zip(self.columns, self.kept, strict=True) if not keep)
 
     @cached_property
-    def notes(self) -> tuple[str, ...]:
-        """What was done to the data or is not identified, in sentences."""
-        gone = f"Dropped because they are combinations of other columns: {', '.join(self.aliased)}."
-        found = identified.remarks(self.terms, self.formula.residual, self.data)
-        return (*self.data.notes, *([gone] if self.aliased else []), *found)
-
-    @cached_property
     def hierarchy(self) -> tuple[Level, ...]:
         """The levels of the model, innermost first; raises ModelError where they are crossed."""
         return build_hierarchy(self.formula, self.data)

@@ -98,7 +98,7 @@ def number(name: str, values: "pd.Series", problems: list[Problem]) -> np.ndarra
         first = f" {str(values.iloc[bad[0]])!r} in row {bad[0] + 1}" if len(bad) else ""
         problems.append(
             Problem(f"{name} must be a number, found {kind}{first}", where=name,
-                    fix="see the findings on this column")
+                    fix="mend these cells, or read the column as numbers")
         )  # fmt: skip
         return found
     typed: np.ndarray = values.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -17,6 +17,7 @@ from sitewise.lmm.conditioned_rows import (
 )
 from sitewise.lmm.covariances import Unstructured
 from sitewise.lmm.hierarchy import Level
+from sitewise.lmm.joint import is_singular
 from sitewise.lmm.likelihood import Point
 from sitewise.lmm.model import Model, row_model, slot_model
 from sitewise.lmm.newton import Minimum, Path, minimise
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SINGULAR = 1e-4  # smallest singular value of a scaled relative factor, relative to sigma
 EXTREME = 1e-10  # residual variance, relative to the outcome's, below which it is suspected to be 0
+ROUNDED = 1e-28  # the same below which nothing is left of an outcome's digits but rounding
 STARTS = ("default", "small", "zero", 1, 2)  # see `minimise`
 FEW = 50  # units of some grouping below which a second maximum is to be reckoned with
 
@@ -94,8 +96,9 @@ def solve(model: Model, where: str) -> Solution:
     starts = (model.start(how) for how in STARTS)
     few = min(model.likelihood.bottom.shape.units, default=FEW) < FEW
     found = minimise(
-        model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1
-    )
+        model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1,
+        hopeless=lambda path: is_singular(model, path),
+    )  # fmt: skip
     # In this order: the point at the end of the search is still at hand.
     gradient_v = model.point(found.best.end).gradient
     _refuse_degenerate(model, found.best, where)
@@ -136,7 +139,8 @@ def _settle(model: Model, phi: np.ndarray, value: float) -> tuple[np.ndarray, fl
 
 def _refuse_degenerate(model: Model, end: Path, where: str) -> None:
     """Raise ModelError where the random effects fit the outcome exactly: no maximum exists."""
-    if model.parameters.sigma2(end.end) > EXTREME or end.converged:
+    variance = model.parameters.sigma2(end.end)
+    if variance > EXTREME or (end.converged and variance > ROUNDED):
         return
     raise ModelError(
         "The residual variance is 0.",

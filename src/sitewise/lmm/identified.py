@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import TypeGuard
 
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.columns import Column, column_values
+from sitewise.lmm.basis import Basis
+from sitewise.lmm.columns import Column
 from sitewise.lmm.encode import natural_order
 from sitewise.lmm.formula import RandomSpec, ResidualSpec
 from sitewise.lmm.rows import Rows
@@ -134,61 +134,21 @@ def _repeated(
     ]  # fmt: skip
 
 
-def remarks(terms: Sequence[Grouped], residual: ResidualSpec | None, rows: Rows) -> list[str]:
-    """Sentences on what is arbitrary, or not what its writer may think."""
+def remarks(basis: Basis, slots: Sequence[str]) -> list[str]:
+    """Sentences on a model that is not what its writer may think."""
     notes = []
-    for a, b in combinations(terms, 2):
-        if a.columns == b.columns and _same_units(a, b):
+    terms = {term.label: term for term in basis.terms}
+    for spec in basis.formula.random:
+        columns = terms[str(spec)].columns
+        if not spec.correlated and len(columns) > 1:
             notes.append(
-                f"({a.spec}) and ({b.spec}) group the rows alike: only the sum of their variances"
-                " is identified, how it is split between them is arbitrary."
+                f"({spec}): || leaves the levels of a factor correlated, as in lme4:"
+                f" {', '.join(columns)}."
             )
-    for term in terms:
-        if len(term.columns) > 1 and _constant_within(term, rows):
-            notes.append(
-                f"({term.spec}): the terms do not vary within any level of"
-                f" {term.spec.group_name}, so their correlation is not identified."
-            )
-        if not term.spec.correlated and len(term.columns) > 1:
-            notes.append(
-                f"({term.spec}): || leaves the levels of a factor correlated, as in lme4:"
-                f" {', '.join(column.name for column in term.columns)}."
-            )
-    notes += [
-        f"{name} is text that reads as numbers: taken as a factor with"
-        f" {len(rows.labels[name])} levels."
-        for name in rows.factors if name not in rows.declared and _reads_as_numbers(rows, name)
-    ]  # fmt: skip
-    if _is_ar1(residual) and residual.slot not in rows.declared:
+    residual = basis.formula.residual
+    if residual is not None and _is_ar1(residual) and residual.slot not in basis.declared:
         notes.append(
             f"{residual}: the order of {residual.slot} is not declared; taken is"
-            f" {', '.join(rows.labels[residual.slot])}."
+            f" {', '.join(slots)}."
         )
     return notes
-
-
-def _same_units(a: Grouped, b: Grouped) -> bool:
-    if len(a.labels) != len(b.labels):
-        return False
-    partner = np.empty(len(a.labels), dtype=np.int64)
-    partner[a.codes] = b.codes
-    return bool(np.array_equal(partner[a.codes], b.codes))
-
-
-def _constant_within(term: Grouped, rows: Rows) -> bool:
-    """Whether each level has one and the same row of values throughout."""
-    first = np.empty(len(term.labels))
-    for column in term.columns:
-        if column.atoms:
-            values = column_values((column,), rows)[:, 0]
-            first[term.codes] = values
-            if not np.array_equal(first[term.codes], values):
-                return False
-    return True
-
-
-def _reads_as_numbers(rows: Rows, name: str) -> bool:
-    try:
-        return len([float(label) for label in rows.labels[name]]) > 0
-    except ValueError:
-        return False

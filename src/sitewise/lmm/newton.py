@@ -72,16 +72,20 @@ def minimise(
     boundary: Callable[[np.ndarray], bool] = lambda phi: False,
     always: int = 1,
     max_steps: int = STEPS,
+    hopeless: Callable[[Path], bool] = lambda path: False,
 ) -> Minimum:
     """The lowest end over `starts`.
 
     The first `always` starts are searched; the others too where the best end lies on the boundary
-    (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ. A start
-    where the objective is not finite is passed over, unless none is left: then ValueError.
+    (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ; none
+    after two that are `hopeless`. A start where the objective is not finite is passed over, unless
+    none is left: then ValueError.
     """
     paths: list[Path] = []
     for number, start in enumerate(starts):
         if number >= always and paths and not _doubtful(paths, boundary):
+            break
+        if sum(hopeless(path) for path in paths) > 1:
             break
         path = search(objective, np.asarray(start, dtype=float), max_steps)
         if np.isfinite(path.value):

@@ -124,7 +124,7 @@ def by_row(fit: "LmmFit", data: "pd.DataFrame", what: str) -> "pd.Series":
 
 
 def _score(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "Scored":
-    from sitewise.lmm.score import score_frame
+    from sitewise.lmm.score_frame import score_frame
 
     if data is None:
         raise ModelError(

@@ -14,6 +14,8 @@ from sitewise.lmm.rows import NewRows, Rows
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNBUILT = "A factor of the model can't be built."
+
 
 def read_rows(
     formula: Formula,
@@ -21,12 +23,14 @@ def read_rows(
     levels: Mapping[str, Sequence[str]],
     *,
     batch: bool = False,
+    whole: bool = False,
 ) -> Rows:
     """Pick the columns of `formula`, type them, drop rows with a missing value.
 
     levels: columns that are factors, their levels in order; any other text among the terms, and
     the slot of a residual covariance, is a factor in the order of its categories, else sorted.
-    batch: these are not all rows, so a factor may have one level here.
+    batch: these are not all rows, so a factor may have one level here. whole: factors keep all
+    their levels, whether they occur or not.
     Raises ModelError with all problems: unknown columns; then text where numbers must be, numbers
     that are not finite, fractions as groupings, values outside a factor's levels.
     """
@@ -52,12 +56,16 @@ def read_rows(
         order = found.order(name)
         if order is not None:
             problems += _undeclared(name, own, texts, order, used)
+        if whole and order is not None:
+            codes[name], labels[name] = _in_all(own[keep], texts, order), order
+            continue
         codes[name], labels[name] = _in_order(own[keep], texts, order)
         if name in found.factors:
             notes += found.remarks(name, labels[name])
             problems += [] if batch else _too_few(name, labels[name])
     if problems:
-        raise ModelError("A factor of the model can't be built.", problems)
+        head = "A value is not a level of its factor." if whole else _UNBUILT
+        raise ModelError(head, problems)
     y = numbers.pop(formula.response)
     declared = frozenset(name for name in codes if found.order(name) is not None)
     return Rows(y, numbers, codes, labels, found.factors, used, dropped, tuple(notes), declared)
@@ -172,14 +180,23 @@ class _Columns:
         return None
 
     def remarks(self, name: str, found: tuple[str, ...]) -> list[str]:
-        """Sentences on declared levels that no row used has."""
+        """Sentences on declared levels that no row used has, and on levels that read as numbers."""
         absent = [level for level in self.order(name) or () if level not in found]
-        if not absent:
-            return []
-        return [
-            f"{name}: no row used has {', '.join(absent)};"
-            f" the reference is {found[0] if found else 'none'}."
-        ]
+        if absent:
+            return [
+                f"{name}: no row used has {', '.join(absent)};"
+                f" the reference is {found[0] if found else 'none'}."
+            ]
+        if self.order(name) is None and _read_as_numbers(found):
+            return [f"{name} is text that reads as numbers: taken as a factor."]
+        return []
+
+
+def _read_as_numbers(labels: tuple[str, ...]) -> bool:
+    try:
+        return len([float(label) for label in labels]) > 0
+    except ValueError:
+        return False
 
 
 def _check_known(formula: Formula, columns: Sequence[str], frame: "pd.DataFrame") -> None:
@@ -225,6 +242,14 @@ def _too_few(name: str, labels: tuple[str, ...]) -> list[Problem]:
                 allowed="two levels or more",
                 fix="take it out of the formula, or see why the data lack the others")
     ]  # fmt: skip
+
+
+def _in_all(codes: np.ndarray, labels: tuple[str, ...], order: tuple[str, ...]) -> np.ndarray:
+    """Codes int32 in all levels of `order`; 0 for a label that is not among them."""
+    position = {label: i for i, label in enumerate(order)}
+    table = np.array([position.get(label, 0) for label in labels], dtype=np.int32)
+    found: np.ndarray = table[codes]
+    return found
 
 
 def _in_order(

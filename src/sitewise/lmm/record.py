@@ -94,7 +94,7 @@ def record_of(
     """
     hypotheses = hypotheses or {}
     names = list(fit.estimates.names)
-    _check_arguments(len(names), df, alpha, hypotheses)
+    check_arguments(len(names), df, alpha, hypotheses)
     p, vcov = len(names), fit.estimates.vcov
     rows = np.vstack([np.eye(p), *hypotheses.values()])
     wald = wald_of(fit, df)
@@ -154,7 +154,8 @@ def refit_at(formula: str, moments: Moments, record: Fit) -> LmmFit:
     return LmmFit(solution, estimates_of(solution), basis_of_part(part), certified)
 
 
-def _check_arguments(p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]) -> None:
+def check_arguments(p: int, df: str, alpha: float, hypotheses: Mapping[str, np.ndarray]) -> None:
+    """Raise ModelError for what `record_of` can't be asked, p fixed effects."""
     problems = []
     if df not in DF_METHODS:
         problems.append(

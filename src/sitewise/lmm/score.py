@@ -2,26 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import Column, column_values
 from sitewise.lmm.contraction import SlotWeights
 from sitewise.lmm.engine import Solution
 from sitewise.lmm.estimates import Estimates, posteriors_of
 from sitewise.lmm.hierarchy import Effect, Level
-from sitewise.lmm.row_part import hashed
 from sitewise.lmm.rows import Rows
-from sitewise.lmm.schedule import Schedule, find_schedule
+from sitewise.lmm.schedule import Schedule
 from sitewise.lmm.structures import INSIDE
 from sitewise.lmm.threads import one_thread
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sitewise.lmm.lmmfit import LmmFit
 
 
 @dataclass(frozen=True)
@@ -211,75 +203,3 @@ class _Patients:
             parts.append(block.reshape(N, T, -1))
         unit = self.places.units[0][self.hierarchy[0].parent]
         return np.concatenate(parts, axis=-1), chains[0].inner[unit]
-
-
-def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
-    """Score the rows of a frame: patients by their readings in it, other groupings as fitted.
-
-    Raises ModelError for a unit, a visit or a level that the model does not know.
-    """
-    from sitewise.lmm.design import build_design
-
-    basis, model = fit.basis, fit.solution.model
-    levels = {**basis.levels, **basis.declared}
-    design = build_design(basis.formula, frame, levels)
-    schedule = None
-    if model.slots:
-        found = find_schedule(basis.formula, design.data, design.hierarchy)
-        if isinstance(found, str):
-            raise ModelError(
-                "These rows have no schedule, and the model has.",
-                [Problem(found, where=basis.formula.text, fix="score the rows that were fitted")],
-            )
-        schedule = found
-    first = 0 if schedule is None else 1
-    places = _find_places(fit, design.hierarchy[first:], schedule)
-    kept = {column.name: column for column in design.columns}
-    missing = [name for name in fit.estimates.names if name not in kept]
-    if missing:
-        raise ModelError(
-            "These rows lack columns of the model.",
-            [Problem(f"no row has what {name} stands for", where=basis.formula.text,
-                     fix="give rows with all levels of the factors, e.g. those that were fitted")
-             for name in missing],
-        )  # fmt: skip
-    columns = tuple(kept[name] for name in fit.estimates.names)
-    return score(
-        fit.solution, fit.estimates, design.data, design.hierarchy,
-        fixed=columns, schedule=schedule, places=places,
-    )  # fmt: skip
-
-
-def _find_places(fit: "LmmFit", levels: tuple[Level, ...], schedule: Schedule | None) -> Places:
-    """Match labels; ModelError that names what the model lacks."""
-    problems: list[Problem] = []
-    terms = {t.label: t for t in fit.basis.terms}
-
-    def places(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> np.ndarray:
-        at = {label: i for i, label in enumerate(known)}
-        if any(label not in at for label in wanted):  # saved moments know patients by hash
-            pairs = zip(wanted, hashed(wanted), strict=True)
-            at |= {label: at[own] for label, own in pairs if label not in at and own in at}
-        lost = [label for label in wanted if label not in at]
-        if lost:
-            problems.append(
-                Problem(f"{what} {', '.join(lost[:5])} was not in the fit ({len(lost)} in all)",
-                        where=fit.formula, fix="score rows of the units that were fitted")
-            )  # fmt: skip
-        return np.array([at.get(label, 0) for label in wanted], dtype=np.int64)
-
-    units, across = [], {}
-    for level in levels:
-        own = [terms[str(e.spec)] for e in level.effects]
-        units.append(places(level.labels, own[0].labels, ":".join(level.group)))
-        for effect, term in zip(level.effects, own, strict=True):
-            if effect.across:
-                across[term.label] = places(
-                    effect.across_labels, term.across_labels, ":".join(effect.across)
-                )
-    slots = np.zeros(0, dtype=np.int64)
-    if schedule is not None:
-        slots = places(schedule.slots, fit.solution.model.slots, "visit")
-    if problems:
-        raise ModelError("These rows can't be scored with this fit.", problems)
-    return Places(tuple(units), slots, across)

@@ -1,5 +1,7 @@
 """Bad input through `sitewise.lmm`: a clear error, or a state of the fit; never a silent number."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -224,3 +226,165 @@ REFUSED = {
 @pytest.mark.parametrize("formula", REFUSED)
 def test_what_would_mean_something_else_is_refused(frame: pd.DataFrame, formula: str) -> None:
     assert REFUSED[formula] in refused(formula, frame)
+
+
+def _visits(joint: int) -> pd.DataFrame:
+    """Visits a, b or c, d of 30 patients, and all four of the first `joint`."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for i in range(30):
+        b = rng.normal()
+        seen = "abcd" if i < joint else ("ab" if i % 2 else "cd")
+        rows += [(f"p{i}", f"s{i % 5}", visit, b + rng.normal()) for visit in seen]
+    return pd.DataFrame(rows, columns=["patient", "site", "visit", "y"])
+
+
+@pytest.mark.parametrize("source", ["frame", "moments"])
+def test_visits_that_no_patient_shares_are_named(source: str) -> None:
+    text = "y ~ visit + (1 | site) + us(visit | patient)"
+    data = _visits(0)
+    with pytest.raises(ModelError, match="at both a and c; a and d; b and c; b and d") as caught:
+        sitewise.lmm(text, data if source == "frame" else sitewise.moments(text, data))
+    assert "csh, ar1h, cs" in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_visits_that_few_patients_share_are_named() -> None:
+    found = sitewise.lmm("y ~ visit + (1 | site) + us(visit | patient)", _visits(2))
+    assert not found.converged
+    (text,) = (text for text in found.warnings if "grows without bound" in text)
+    assert "fewest first: a and c: 2; a and d: 2" in text
+    assert "csh, ar1h, cs" in text
+    assert text in found.summary()
+
+
+def test_a_covariance_of_fewer_parameters_needs_no_joint_visits() -> None:
+    assert sitewise.lmm("y ~ visit + cs(visit | patient)", _visits(2)).converged
+
+
+@pytest.fixture(scope="module")
+def visits() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    rows = [
+        (
+            f"p{i}",
+            f"s{i % 6}",
+            f"c{i % 6}",
+            v,
+            w,
+            str(20 + i % 4),
+            "AB"[i % 2],
+            rng.normal() + i % 7,
+        )
+        for i in range(60)
+        for v, w in (("base", 0.0), ("later", 6.0), ("end", 12.0))
+    ]
+    names = ["patient", "site", "clinic", "visit", "week", "age", "arm", "y"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@pytest.mark.parametrize("source", ["frame", "moments"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("y ~ age + (1 | patient)", "age is text that reads as numbers: taken as a factor"),
+        ("y ~ week + ar1(visit | patient)",
+         "the order of visit is not declared; taken is base, end, later"),
+        ("y ~ 1 + (1 + visit || site) + (1 | patient)",
+         "|| leaves the levels of a factor correlated, as in lme4"),
+        ("y ~ week + (1 | site) + (1 | clinic) + (1 | patient)",
+         "can't tell these apart, how they are split is arbitrary: variance of (Intercept) by site;"
+         " variance of (Intercept) by clinic"),
+        ("y ~ week + (1 + arm | patient)", "can't tell these apart, how they are split"),
+    ],
+)  # fmt: skip
+def test_what_a_writer_may_not_mean_is_said(
+    visits: pd.DataFrame, text: str, says: str, source: str
+) -> None:
+    if "ar1" in text:
+        visits = visits.assign(
+            visit=visits.visit.replace({"base": "1 base", "end": "2", "later": "3"})
+        )
+        says = says.replace("base, end, later", "1 base, 2, 3")
+    found = sitewise.lmm(text, visits if source == "frame" else sitewise.moments(text, visits))
+    assert any(says in note for note in found.warnings), found.warnings
+
+
+@pytest.mark.parametrize("source", ["frame", "moments"])
+@pytest.mark.parametrize(
+    ("text", "outcome", "says"),
+    [
+        # No schedule: nothing of the model changes within a patient.
+        ("y ~ arm + (1 | patient)", lambda d: d.patient.str[1:].astype(float) / 7 + 150,
+         "The residual variance is 0"),
+        ("y ~ visit + (1 | patient)", lambda d: d.patient.str[1:].astype(float) / 7 + 150,
+         "The residual variance is 0"),
+        ("y ~ week + (1 | patient)", lambda d: 3.3 + 0.1 * d.week, "reproduce every outcome"),
+        ("y ~ age + (1 | patient)", lambda d: 3.3 + 0.1 * d.age, "reproduce every outcome"),
+        ("y ~ arm + (1 | patient)", lambda d: 0.0 * d.week + 3.3, "does not vary"),
+    ],
+)  # fmt: skip
+def test_an_outcome_without_variance(
+    visits: pd.DataFrame, text: str, outcome: Any, says: str, source: str
+) -> None:
+    data = visits.assign(age=np.random.default_rng(2).normal(50, 10, len(visits)))
+    data["y"] = outcome(data)
+    with pytest.raises(ModelError, match=says):
+        sitewise.lmm(text, data if source == "frame" else sitewise.moments(text, data))
+
+
+def test_little_variance_about_a_large_mean_is_variance(visits: pd.DataFrame) -> None:
+    found = sitewise.lmm("y ~ arm + (1 | patient)", visits.assign(y=1e6 + 1e-6 * visits.y))
+    plain = sitewise.lmm("y ~ arm + (1 | patient)", visits)
+    assert found.sigma == pytest.approx(1e-6 * plain.sigma, rel=1e-3)  # 1e6 holds 1e-10
+
+
+def test_arguments_of_other_kinds_are_named(visits: pd.DataFrame) -> None:
+    with pytest.raises(ModelError, match="the data are a str"):
+        sitewise.lmm("y ~ arm + (1 | patient)", "trial.csv")  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="give the formula first"):
+        sitewise.lmm(visits, "y ~ arm + (1 | patient)")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("y ~ week + 1 | patient", "must stand alone, added, in parentheses, found '1 | patient'"),
+        ("y ~ I(week^2) + (1 | patient)", "the function call I(...) is refused"),
+        ("y ~ poly(week, 2) + (1 | patient)", "the function call poly(...) is refused"),
+        ("y ~ log(week) + (1 | patient)", "the function call log(...) is refused"),
+        ("y ~ offset(week) + (1 | patient)", "offset(...) is not implemented"),
+        ("y ~ . + (1 | patient)", "'.' has no meaning"),
+        ("log(y) ~ week + (1 | patient)", "the response must be one column"),
+        ("y ~ arm/visit + (1 | patient)", "'/' is not allowed here"),
+        ("y ~ 2*week + (1 | patient)", "'2' is not allowed here"),
+    ],
+)
+def test_formulas_of_r_that_are_not_taken(visits: pd.DataFrame, formula: str, says: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        sitewise.lmm(formula, visits)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("formula", "fixed", "random"),
+    [
+        ("y ~ week + (week | patient)", ["(Intercept)", "week"], ["(Intercept)", "week"]),
+        ("y ~ week + (0 + week | patient)", ["(Intercept)", "week"], ["week"]),
+        ("y ~ week + (week - 1 | patient)", ["(Intercept)", "week"], ["week"]),
+        ("y ~ week - 1 + (1 | patient)", ["week"], ["(Intercept)"]),
+        ("y ~ 0 + arm + (1 | patient)", ["armA", "armB"], ["(Intercept)"]),
+        ("y ~ arm*week - arm + (1 | patient)", ["(Intercept)", "week", "armB:week"],
+         ["(Intercept)"]),
+        # R's coding: without arm's own term its interaction has a column for every visit.
+        ("y ~ arm*visit - arm + (1 | patient)",
+         ["(Intercept)", "visitend", "visitlater", "armB:visitbase", "armB:visitend",
+          "armB:visitlater"], ["(Intercept)"]),
+    ],
+)  # fmt: skip
+def test_formulas_mean_what_they_mean_in_r(
+    visits: pd.DataFrame, formula: str, fixed: list[str], random: list[str]
+) -> None:
+    found = sitewise.lmm(formula, visits)
+    assert list(found.fixef.index) == fixed
+    assert [term for term in found.varcorr.term if isinstance(term, str) and term] == random

@@ -71,7 +71,7 @@ def test_unused_level_is_dropped_and_named() -> None:
     levels = {**LEVELS, "visit": ["screening", *LEVELS["visit"]]}
     design = build_design("y ~ visit + (1 | site)", data, levels)
     assert design.levels["visit"] == ("base", "later [m 6]")
-    assert "no row used has screening" in design.notes[0]
+    assert "no row used has screening" in design.data.notes[0]
 
 
 def test_interaction_grouping_and_labels() -> None:
@@ -158,20 +158,9 @@ def test_refused(formula: str, change: dict[str, object], says: str) -> None:
     assert says in str(error.value)
 
 
-def test_confounded_groupings_and_constant_terms_are_noted() -> None:
-    data = frame(6, 4)
-    data["clinic"] = data["site"].str.replace("s", "c")
-    design = build_design("y ~ arm + (1 | site) + (1 | clinic)", data, LEVELS)
-    assert "how it is split between them is arbitrary" in design.notes[0]
-    design = build_design(
-        "y ~ arm + (1 + arm | patient)", pd.concat([data, data], ignore_index=True), LEVELS
-    )
-    assert "do not vary within any level" in design.notes[0]
-
-
 def test_what_costs_is_built_when_asked_for() -> None:
     design = build_design("y ~ visit + (1 | site) + (1 | patient)", frame(), LEVELS)
-    built = {"_aliasing", "hierarchy", "rows", "notes"}
+    built = {"_aliasing", "hierarchy", "rows"}
     assert not built & set(vars(design))
     assert [level.group for level in design.hierarchy] == [("patient",), ("site",)]
 
@@ -228,12 +217,3 @@ def test_rows_of_a_repeated_slot_are_those_of_the_frame() -> None:
     data = pd.concat([data, data.iloc[[7]].assign(y=3.0)], ignore_index=True)
     with pytest.raises(ModelError, match=r"s0p3 at later \[m 6\] \(rows 8, 41\)"):
         build_design("y ~ arm + us(visit | patient)", data, LEVELS)
-
-
-def test_remarks() -> None:
-    data = residual_frame().assign(age=lambda d: d["age"].astype(str), when=lambda d: d["visit"])
-    notes = build_design("y ~ age + ar1(when | patient)", data, LEVELS).notes
-    assert any("age is text that reads as numbers" in note for note in notes)
-    assert any("the order of when is not declared; taken is base, later" in note for note in notes)
-    notes = build_design("y ~ 1 + (1 + visit || site)", data, LEVELS).notes
-    assert any("|| leaves the levels of a factor correlated" in note for note in notes)
