@@ -64,14 +64,16 @@ def test_ghana(ghana: CrossCheck, shared: Path) -> None:
 
 def test_ghana_degrees_of_freedom(ghana: CrossCheck) -> None:
     assert [row.df2 for row in ghana.anova] == [550, 1100, 1100]
-    # lmerTest 3.1-3: anova(lmer(sbp ~ visit*arm + (1|site) + (1|patient))) on the 552: 28.44.
+    # lmerTest 3.1-3: anova(lmer(sbp ~ visit*arm + (1|site) + (1|patient)), ddf="Kenward-Roger")
+    # on the 552: 29.5386.
     (note,) = [note for note in ghana.notes if "Whole sites" in note]
     assert "550 denominator" in note
-    assert "28.4 (Satterthwaite)" in note
-    # The same with (1|patient) on all 757 patients: F 0.41566 on 748.83; 375.50202; 5.07968.
+    assert "29.5 (Kenward-Roger)" in note
+    # The same with (1|patient) on all 757 patients: F, df, p.
     arm, visit, interaction = ghana.mixed_all
-    assert (arm.f, arm.df2) == pytest.approx((0.41566, 748.8326), rel=1e-5)
-    assert (visit.f, interaction.f) == pytest.approx((375.50202, 5.07968), rel=1e-6)
+    assert (arm.f, arm.df2) == pytest.approx((0.4156057372, 744.6814184), rel=1e-6)
+    assert (visit.f, visit.df2) == pytest.approx((375.4437728, 1324.7191211), rel=2e-6)
+    assert (interaction.f, interaction.p) == pytest.approx((5.0787961, 0.006349217701), rel=1e-5)
 
 
 def test_ghana_contrasts(ghana: CrossCheck) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.golden import linear_cases
+from tests.golden.linear_cases import linear_cases as every_linear_case
+from tests.golden.linear_cases import measure_linear
 from tests.golden.lmm_cases import (
     CROSSED,
     STRUCTURES,
@@ -96,6 +99,24 @@ def compared() -> Iterator[list[str]]:
         yield [name, f"{ref['data']}", model_of(ref), source(name), *cells]
 
 
+def linear_tolerances() -> Iterator[list[str]]:
+    for quantity, (tolerance, scale) in linear_cases.TOLERANCES.items():
+        yield [quantity, f"{tolerance:.0e}", scale.replace("|", "\\|")]
+
+
+def compared_linear() -> Iterator[list[str]]:
+    """A row a file: name, blocks, then the largest difference a quantity."""
+    everything = every_linear_case()
+    for name in dict.fromkeys(case.name for case in everything):
+        own = [case for case in everything if case.name == name]
+        found: dict[str, float] = {}
+        for case in own:
+            for gap in measure_linear(case):
+                found[gap.quantity] = max(found.get(gap.quantity, 0.0), gap.difference)
+        cells = [f"{found[q]:.0e}" if q in found else "" for q in linear_cases.TOLERANCES]
+        yield [name, ", ".join(case.block for case in own), *cells]
+
+
 def refused() -> Iterator[list[str]]:
     for name in CROSSED:
         why = "refused by name: crossed groupings are not fitted yet"
@@ -171,9 +192,7 @@ Notes.
 - `adv_two_visits`: its random slope is refused; the unstructured covariance is compared.
 - The least-squares null of `lrt` files is no mixed model: refused, its log-likelihood is the
   file's.
-- Degrees of freedom, marginal means and p-values of `lmm` and `lrt` files are compared in
-  `tests/golden/test_lmm_references.py`, with tolerances of their own: R's are from numerical
-  derivatives.
+- p-values of likelihood-ratio tests of `lrt` files: `tests/golden/test_lrt.py`.
 
 Not compared, and why.
 
@@ -183,7 +202,25 @@ Not compared, and why.
   digits.
 - Starts, several maxima: `tests/golden/test_lmm_optima.py`. Sites and a residual covariance
   together, which no file has: `tests/golden/test_lmm_dense.py`, against a dense likelihood.
-- Kenward-Roger tables: the package does not have that method yet.
+
+## Degrees of freedom, F tests, marginal means
+
+`fit.tests`, `fit.anova` and `fit.emmeans` beside every Satterthwaite and Kenward-Roger value,
+analysis of variance and table of marginal means of the files (`tests/golden/test_lmm_linear.py`).
+`lmm` files: Kenward-Roger with expected information, linear form; Satterthwaite observed. `mmrm`
+files: Kenward-Roger observed and full, in mmrm's theta. Singular fits are among them.
+
+{table(["quantity", "tolerance", "scale"], linear_tolerances())}
+{table(["reference", "compared", *linear_cases.TOLERANCES], compared_linear())}
+Not compared, and why.
+
+{table(["what", "why"], ([what, why] for what, why in linear_cases.EXCUSED.items()))}
+- Comparisons adjusted for multiplicity, slopes, weights by rows, type I tests, between-within df,
+  Ghana's means under Kenward-Roger: R's emmeans, pbkrtest and nlme, whose numbers and commands
+  stand in `tests/golden/emmeans` (`tests/golden/test_emmeans_r.py`). Published tables of Dunnett's
+  test and of the studentised range: `tests/unit/lmm/test_multiplicity.py`.
+- Kenward-Roger of sites with a residual covariance, for which no program answers: n x n matrices
+  (`tests/unit/lmm/test_linear.py`).
 
 ## Other references
 

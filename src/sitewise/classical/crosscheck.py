@@ -38,6 +38,7 @@ class _Checked:
     fit: "Fit | None" = None
     f: Mapping[str, float] = field(default_factory=dict)
     df1: Mapping[str, int] = field(default_factory=dict)
+    tests: "pd.DataFrame | None" = None
     contrast: "Estimate | None" = None
     arm: "Estimate | None" = None
     refused: str = ""
@@ -160,8 +161,9 @@ def _mixed(
     plan: Plan, rows: "pd.DataFrame", formula: str, arms: Sequence[str], visits: Sequence[str]
 ) -> _Checked:
     """Fit cell means with random intercepts; a model that can't be fitted says why."""
+    from sitewise.lmm.api import fit_frame
     from sitewise.lmm.design import build_design
-    from sitewise.lmm.fit import fit_design
+    from sitewise.lmm.record import record_of
 
     patients = _count(rows)
     seen = set(rows[AVISIT].astype(str))
@@ -177,7 +179,9 @@ def _mixed(
         asked = {} if row is None else {"primary": row}
         if len(arms) == 2:
             asked[TRT01P] = effects[TRT01P][0]
-        fit = fit_design(design, reml=True, hypotheses=asked, df=plan.df, alpha=plan.alpha).fit
+        fitted = fit_frame(design, reml=True)
+        fit = record_of(fitted, alpha=plan.alpha, df=plan.df, hypotheses=asked)
+        table = fitted.anova(plan.df)
     except ModelError as error:
         return _Checked(patients, refused=" ".join(str(error).split()))
     beta = np.array([e.estimate for e in fit.fixef])
@@ -188,6 +192,7 @@ def _mixed(
         fit=fit,
         f={name: wald_f(L, beta, vcov) for name, L in effects.items()},
         df1={name: len(L) for name, L in effects.items()},
+        tests=table,
         contrast=found.get("primary"),
         arm=found.get(TRT01P),
     )
@@ -235,16 +240,13 @@ def _complete_tests(kept: _Checked, anova: Sequence[AnovaRow], *, equal: bool) -
 
 
 def _all_tests(everybody: _Checked) -> tuple[FTest, ...]:
-    """F of the mixed model on all patients; df2 where Satterthwaite's has one row to go by."""
-    if everybody.fit is None:
+    """F of the mixed model on all patients, by the plan's method of degrees of freedom."""
+    if everybody.tests is None:
         return ()
+    said = "other patients than the ANOVA's: F need not agree"
     tests = []
     for effect in EFFECTS:
-        f, df2, df1 = everybody.f[effect], math.nan, everybody.df1[effect]
-        said = "other patients than the ANOVA's: F need not agree"
-        if effect == TRT01P and everybody.arm is not None:
-            df2 = everybody.arm.df
-        elif df1 > 1:
-            said += "; its denominator degrees of freedom are not computed yet, so it has no p"
-        tests.append(FTest(effect, f, float(df1), df2, f_p_value(f, df1, df2), said))
+        row = everybody.tests.loc[":".join(sorted(effect.split(":")))].to_dict()
+        f, df1, df2, p = (float(row[name]) for name in ("F", "df1", "df2", "p"))
+        tests.append(FTest(effect, f, df1, df2, p, said))
     return tuple(tests)

@@ -24,7 +24,8 @@ class AnovaRow:
 class FTest:
     """F test of one effect in a mixed model, type III, beside the ANOVA's.
 
-    df2, p: NaN where the denominator degrees of freedom are not exact (or one-row Satterthwaite).
+    df2, p: on complete cases NaN where the ANOVA's are not exact; on all patients by the plan's
+        method of degrees of freedom.
     agreement: whether F is expected to be that of the ANOVA (equal arms; else interaction and arm
         only), and the sentence that says so.
     """
