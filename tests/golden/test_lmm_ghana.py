@@ -81,6 +81,15 @@ def test_site_by_visit_is_the_primary(fits: dict[str, PlannedFit]) -> None:
     assert round(primary.result.p, 2) == 0.10
 
 
+def test_both_visits_together(fits: dict[str, PlannedFit]) -> None:
+    """The issue's figures: F 3.00 on 2 and 59.4, p 0.057."""
+    (joint,) = fits["site_by_visit"].joint
+    assert (joint.visits, joint.kind) == (("Month 6", "Month 12"), "change")
+    said = (round(joint.f, 2), joint.df1, round(joint.df2, 1), round(joint.p, 3))
+    assert said == (3.0, 2, 59.4, 0.057)
+    assert fits["slope"].joint[0].df1 == 1  # a straight line has one difference in change
+
+
 def test_uses_account_for_every_row(fits: dict[str, PlannedFit]) -> None:
     for planned in fits.values():
         assert sum(use.rows for use in planned.uses) == 2003

@@ -89,8 +89,9 @@ def _fitted(
     plan: Plan, endpoint: str, model: str, tally: "Tally", moments: "Moments"
 ) -> "tuple[PlannedFit, LmmFit]":
     from sitewise.inference.cautions import fit_cautions, missed_visits
-    from sitewise.inference.planned_contrasts import ask_all
+    from sitewise.inference.planned_contrasts import ask_all, joint_tests
     from sitewise.lmm.api import fit_moments
+    from sitewise.lmm.linear.wald import wald_of
     from sitewise.lmm.record import fixed_part, record_of
     from sitewise.trial.selection import no_rows
 
@@ -126,6 +127,7 @@ def _fitted(
         sites=tally.sites,
         cautions=(*said, *missing),
         missed=missed,
+        joint=joint_tests(plan, asked.values(), wald_of(fit, df)),
     )
     return planned, fit
 

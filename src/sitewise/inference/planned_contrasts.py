@@ -5,13 +5,14 @@ numeric covariates (BASE included) at their mean over the rows used, categorical
 with equal weights over their levels.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from sitewise.inference.planned_fit import JointTest
 from sitewise.lmm.formula import Formula, fixed_columns
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Visit
@@ -20,6 +21,7 @@ from sitewise.terms import AVISIT, TRT01P, WEEK
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sitewise.lmm.linear.wald import Wald
     from sitewise.lmm.record import FixedPart
 
 TOLERANCE = 1e-7  # of the broken aliasing and of a weight that counts as 0
@@ -114,6 +116,25 @@ def ask_all(plan: Plan, part: "FixedPart", seen: Seen) -> tuple[list[Asked], lis
         if a.broken >= TOLERANCE
     ]
     return asked, missing
+
+
+def joint_tests(plan: Plan, asked: Iterable[Asked], wald: "Wald") -> tuple[JointTest, ...]:
+    """Of each arm, its contrasts of the primary kind at all visits after baseline together."""
+    kind, base = plan.primary.contrast, plan.baseline_visit.week
+    found: dict[str, list[Asked]] = {}
+    for one in asked:
+        if one.kind == kind and one.visit.week > base:
+            found.setdefault(one.arm, []).append(one)
+    tests = []
+    for arm, rows in found.items():
+        if len(rows) < 2:
+            continue
+        test = wald.joint(np.array([one.row for one in rows]))
+        visits = tuple(one.visit.name for one in rows)
+        tests.append(
+            JointTest(arm, plan.arms.reference, kind, visits, test.F, test.df1, test.df2, test.p)
+        )
+    return tuple(tests)
 
 
 def _visits(plan: Plan, seen: Seen) -> tuple[list[Visit], list[str]]:

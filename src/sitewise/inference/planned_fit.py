@@ -49,6 +49,23 @@ class MissedVisit:
 
 
 @dataclass(frozen=True)
+class JointTest:
+    """F test that an arm differs from the reference at none of `visits`, by the plan's df method.
+
+    kind: of the contrasts, as the primary one. df1: their rank; of a straight line in time it is 1.
+    """
+
+    arm: str
+    reference: str
+    kind: str
+    visits: tuple[str, ...]
+    f: float
+    df1: int
+    df2: float
+    p: float
+
+
+@dataclass(frozen=True)
 class PlannedFit:
     """One model of the plan on one endpoint.
 
@@ -58,6 +75,7 @@ class PlannedFit:
         (the smaller model of a comparison by ML, say). The plan's primary model always has it.
     cautions: what a reader must know before trusting this fit, in plain sentences; a `PlannedScore`
         adds those that need rows.
+    joint: a test an arm, over the visits after baseline, where there are two or more.
     missed: visits whose mean the model misses by far; only of models linear in WEEK.
     """
 
@@ -72,6 +90,7 @@ class PlannedFit:
     sites: int
     cautions: tuple[str, ...]
     missed: tuple[MissedVisit, ...] = ()
+    joint: tuple[JointTest, ...] = ()
 
     @property
     def answer(self) -> ArmContrast:

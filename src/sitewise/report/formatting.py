@@ -97,8 +97,8 @@ def level(alpha: float) -> str:
 
 
 def degrees(df: float) -> str:
-    """Degrees of freedom, one decimal."""
-    return number(df, 1)
+    """Degrees of freedom, one decimal; of z tests infinite."""
+    return "\u221e" if math.isinf(df) else number(df, 1)
 
 
 def share(value: float) -> str:

@@ -240,6 +240,7 @@ def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
             place_note(e, fit.endpoint),
             "Apart from the primary contrast these p-values are not adjusted for their number and"
             " are descriptive.",
+            *words.joint_sentences(e, fit),
             withheld_note(fit, "tables/contrasts.csv"),
         ],
         file="contrasts.csv",

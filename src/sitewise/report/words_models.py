@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sitewise.inference.comparison import ModelComparison
+from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, listed, number
+from sitewise.report.formatting import degrees, listed, number, p_value
+from sitewise.report.words import no_answer
 from sitewise.terms import SITEID, USUBJID, WEEK
 from sitewise.trial.description import OutcomeRow
 
@@ -223,3 +225,16 @@ def comparison_sentence(evidence: Evidence, test: ModelComparison) -> str:
     if test.refused:
         return f"{test.question} {test.null} against {test.full}: refused. {test.refused}"
     return " ".join((f"{test.null} against {test.full}:", *test.cautions)) if test.cautions else ""
+
+
+def joint_sentences(e: Evidence, fit: PlannedFit) -> list[str]:
+    """The contrasts of an arm at all visits together, in a sentence each."""
+    if no_answer(e, fit.endpoint):
+        return []
+    change = {"change": ", change from baseline", "level": ""}
+    return [
+        f"{t.arm} minus {t.reference}{change[t.kind]}, at {listed(t.visits)} together:"
+        f" F {number(t.f, 2)} on {t.df1} and {degrees(t.df2)} degrees of freedom,"
+        f" p {p_value(t.p, e.plan.alpha)}, descriptive."
+        for t in fit.joint
+    ]
