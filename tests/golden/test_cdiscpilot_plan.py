@@ -1,6 +1,6 @@
 """config/cdiscpilot.yaml, from the site files to the fits, against R's values of set B.
 
-Tolerances as in test_lmm_references.py: the references are good to 7 digits or more.
+Tolerances as in lmm_cases.py: the references are good to 7 digits or more.
 """
 
 import json

@@ -16,12 +16,13 @@ REQUIREMENTS = (
     Requirement(
         "R3", "Mixed models by REML are right.",
         ("reml.between", "reml.within", "reml.mean", "reml.loglik"),
-        ("tests/golden/test_lmm_ghana.py", "tests/golden/test_lmm_references.py"),
+        ("tests/golden/test_lmm_ghana.py", "tests/golden/test_lmm_golden.py"),
     ),
     Requirement(
         "R4", "Contrasts, standard errors and degrees of freedom are right.",
         ("test.estimate", "test.se", "test.df", "test.p"),
-        ("tests/golden/test_lmm_exact.py", "tests/golden/test_lmm_ghana.py"),
+        ("tests/golden/test_lmm_exact.py", "tests/golden/test_lmm_ghana.py",
+         "tests/golden/test_lmm_linear.py"),
     ),
     Requirement(
         "R5", "Tests of variances and design effects are right.",
