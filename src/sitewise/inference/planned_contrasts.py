@@ -137,6 +137,22 @@ def joint_tests(plan: Plan, asked: Iterable[Asked], wald: "Wald") -> tuple[Joint
     return tuple(tests)
 
 
+def ask_primary(
+    plan: Plan, part: "FixedPart", rows: "pd.DataFrame"
+) -> tuple[Asked | None, Asked | None]:
+    """The primary contrast, and the same arms' difference at baseline where it is a change.
+
+    rows: those used. None where the fixed part or the rows hold none.
+    """
+    every, _ = ask_all(plan, part, seen_in(part.formula, rows))
+    by = {(one.kind, one.arm, one.visit.name): one for one in every}
+    wanted = plan.primary
+    base = None
+    if wanted.contrast == "change":
+        base = by.get(("level", wanted.arm, plan.baseline_visit.name))
+    return by.get((wanted.contrast, wanted.arm, wanted.visit)), base
+
+
 def _visits(plan: Plan, seen: Seen) -> tuple[list[Visit], list[str]]:
     """Visits with a reading, and a sentence for each planned one without."""
     late = plan.baseline.handling == "covariate"

@@ -97,6 +97,13 @@ class Plan(Section):
     )
     primary: Primary = Field(description="the primary model and contrast")
     icc: Icc = Field(description="intraclass correlations")
+    covariance: Annotated[
+        tuple[Literal["us", "csh", "ar1h", "cs", "ar1"], ...], Field(strict=False, min_length=1)
+    ] = Field(
+        default=("us", "csh", "ar1h", "cs", "ar1"),
+        description="residual covariances over the visits of the MMRM in the ladder, in order: the"
+        " first that converges and is positive definite is taken; passing one over is a deviation",
+    )
     df: Literal["kenward-roger", "satterthwaite", "between-within", "asymptotic"] = Field(
         description="degrees of freedom of the fixed effects. kenward-roger: with its standard"
         " errors, models by REML; those by ML then have Satterthwaite's. between-within: needs"

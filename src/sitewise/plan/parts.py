@@ -43,7 +43,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "score": ("visits", "baseline", "models.*.formula", "models.*.set"),
     "replicate": (*MODELLING, "models", "replication"),
     "compare": ("models.*.formula", "comparisons", "bootstrap", "seeds.comparisons"),
-    "crosscheck": (*MODELLING, "design", "models", "primary"),
+    "crosscheck": (*MODELLING, "design", "models", "primary", "covariance"),
     "sites": (*MODELLING, "design", "models", "primary"),
     "figures": ("design", *ARMS, "arms.favours", "visits", "endpoints.*.label",
                 "endpoints.*.unit", "models", "primary", "icc",

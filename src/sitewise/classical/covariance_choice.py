@@ -1,0 +1,89 @@
+"""Residual covariances over the visits: what each gives, and the first usable of the plan's order."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sitewise.classical.ladder_result import CovarianceChoice, CovarianceRow
+from sitewise.classical.question import Question
+from sitewise.errors import ModelError
+from sitewise.lmm.formula import STRUCTURES
+from sitewise.terms import AVISIT, USUBJID
+
+if TYPE_CHECKING:
+    from sitewise.lmm.lmmfit import LmmFit
+
+DEFINITE = 1e-10  # smallest eigenvalue of the residual correlation
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The table, and the fit of the structure taken; None if none is usable."""
+
+    choice: CovarianceChoice
+    fit: "LmmFit | None" = field(repr=False)
+
+
+def choose_covariance(question: Question, order: Sequence[str]) -> Chosen:
+    """Fit every structure with no random effect; take the first usable of `order`.
+
+    A structure is passed over where its fit does not converge or its covariance is not positive
+    definite. A random-effect variance at 0 is no trigger: there is none here.
+    """
+    rows: list[CovarianceRow] = []
+    fits: dict[str, LmmFit] = {}
+    for structure in dict.fromkeys([*order, *STRUCTURES]):
+        formula = question.formula(f"{structure}({AVISIT} | {USUBJID})")
+        try:
+            fit = question.fit(formula)
+        except ModelError as error:
+            said = " ".join(str(error).split())
+            nan = math.nan
+            rows.append(CovarianceRow(structure, formula, nan, 0, nan, nan, nan, False, said))
+            continue
+        reason = _unusable(fit)
+        rows.append(_row(structure, fit, reason))
+        if not reason:
+            fits[structure] = fit
+    taken = next((name for name in order if name in fits), "")
+    by_name = {row.structure: row for row in rows}
+    passed = list(order[: order.index(taken)] if taken else order)
+    deviations = tuple(
+        f"The plan's residual covariance {name} was not used: {by_name[name].reason}."
+        + (f" {taken}, the next usable in the plan's order, was taken." if taken else "")
+        for name in passed
+    )
+    choice = CovarianceChoice(tuple(order), taken, tuple(rows), deviations)
+    return Chosen(choice, fits.get(taken))
+
+
+def _unusable(fit: "LmmFit") -> str:
+    """Why a fit can't be used, or ""."""
+    if not fit.converged:
+        return "the fit did not converge: " + "; ".join(fit.certificate.problems)
+    R = fit.estimates.residual
+    if R is None:
+        return ""
+    sd = np.sqrt(np.diag(R))
+    smallest = float(np.linalg.eigvalsh(R / sd / sd[:, None])[0])
+    if not smallest > DEFINITE:
+        return f"the covariance is not positive definite (smallest eigenvalue {smallest:.2g})"
+    return ""
+
+
+def _row(structure: str, fit: "LmmFit", reason: str) -> CovarianceRow:
+    """Criteria as mmrm and SAS count them under REML: covariance parameters only.
+
+    AICc: Hurvich & Tsai 1989, Biometrika 76:297-307, with n - p rows under REML (SAS PROC MIXED).
+    """
+    k = fit.npar_cov if fit.reml else fit.npar
+    n = fit.nobs - (len(fit.estimates.beta) if fit.reml else 0)
+    aic = fit.deviance + 2 * k
+    aicc = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.nan
+    bic = fit.deviance + math.log(fit.basis.subjects) * k
+    return CovarianceRow(
+        structure, fit.formula, fit.loglik, k, aic, aicc, bic, not reason, reason
+    )

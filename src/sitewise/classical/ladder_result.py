@@ -1,0 +1,145 @@
+"""Results of the ladder: one contrast under every usual model, covariance choice, guard."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One contrast under one analysis; NaN where a number does not exist."""
+
+    estimate: float
+    se: float
+    df: float
+    p: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The primary contrast under one model.
+
+    key: short name; label: as the report prints it. formula: of a mixed model, else empty.
+    rows, patients, sites: used. answer: None where not estimable, `refused` then says why.
+    base: the difference between the same arms at baseline, a contrast between patients; None where
+        the plan's primary contrast is no change, or it is not estimable.
+    effective: independent readings that would give this SE under plain least squares,
+        n (SE of plain least squares / SE)^2. df_method: where df come from.
+    state: `regular`, `singular`, `not converged` of a mixed model, else empty. planned: whether
+        this is the plan's primary model; its numbers are then those of its fit.
+    notes: what a reader must know of this row, in sentences.
+    """
+
+    key: str
+    label: str
+    formula: str
+    rows: int
+    patients: int
+    sites: int
+    answer: Answer | None
+    base: Answer | None
+    effective: float
+    df_method: str
+    refused: str
+    state: str
+    planned: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Variance of one random intercept, or of the residual, in one rung; share of their sum."""
+
+    rung: str
+    group: str
+    variance: float
+    share: float
+
+
+@dataclass(frozen=True)
+class CovarianceRow:
+    """One residual covariance over the visits, same rows and same fixed part.
+
+    npar: covariance parameters. aic, aicc, bic: of the (RE)ML likelihood with these parameters only,
+        aicc on the rows less the fixed effects (under REML), bic with log(patients); lower is
+        better. usable: converged and positive definite. reason: why not.
+    """
+
+    structure: str
+    formula: str
+    loglik: float
+    npar: int
+    aic: float
+    aicc: float
+    bic: float
+    usable: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class CovarianceChoice:
+    """The plan's order of residual covariances, what each gave, and which one was taken.
+
+    order: of the plan. taken: the first usable of it, empty if none is. deviations: a sentence for
+    each that stands before it in the plan and could not be used.
+    """
+
+    order: tuple[str, ...]
+    taken: str
+    rows: tuple[CovarianceRow, ...]
+    deviations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a trial that randomised whole sites must hold its standard errors against.
+
+    units: sites with a reading; arms. between: units - arms, the degrees of freedom that the sites
+        give to a difference between arms. most: the largest number that a contrast of this many
+        visits can have from them, between x (visits - 1) (between with one visit or a level).
+    df: of the primary analysis; beyond: keys of the rungs whose df exceed `most`.
+    missing: whether the primary model lacks a site-by-visit term. without, with_term: the contrast
+        by the model without and with (1 | SITEID:AVISIT); statistic, p: likelihood-ratio test of
+        that variance, p from 0.5 chi2(0) + 0.5 chi2(1). refused: why there is none.
+    """
+
+    units: int
+    arms: int
+    between: int
+    most: int
+    df: float
+    beyond: tuple[str, ...]
+    missing: bool
+    without: Answer | None
+    with_term: Answer | None
+    statistic: float
+    p: float
+    refused: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The primary contrast of one endpoint under every usual model, plainest first.
+
+    contrast, base: names of the two contrasts (base empty where there is none). cluster: the
+        column by which robust SEs and GEE cluster, the randomised unit; clusters: how many.
+    ratio, base_ratio: SE of plain least squares over that of the primary model; NaN if either is
+        missing. site_ratio: SE of the three-level model over that of the model with a patient
+        intercept alone: what the sites do to the precision.
+    refused: why there is no ladder at all.
+    """
+
+    endpoint: str
+    contrast: str
+    base: str
+    cluster: str
+    clusters: int
+    rungs: tuple[Rung, ...]
+    shares: tuple[Share, ...]
+    ratio: float
+    base_ratio: float
+    site_ratio: float
+    base_site_ratio: float
+    covariance: CovarianceChoice
+    guard: Guard | None
+    refused: str = ""

@@ -1,0 +1,164 @@
+"""The one question that every relative of the primary model is asked: rows, columns, contrast."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from sitewise.classical.ladder_result import Answer
+from sitewise.lmm.design import build_design
+from sitewise.lmm.record import estimates, fixed_part_of_design
+from sitewise.plan.model import Plan
+from sitewise.terms import AVAL, AVISIT, SITEID, TRT01P, USUBJID
+from sitewise.trial.selection import factor_levels, outcome_visits, select_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sitewise.lmm.design import Design
+    from sitewise.lmm.lmmfit import LmmFit
+    from sitewise.lmm.record import FixedPart
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+
+class Contrast(Protocol):
+    """A linear combination of the fixed effects; `inference.planned_contrasts.Asked` is one."""
+
+    @property
+    def row(self) -> np.ndarray:
+        """Weights, shape (p,)."""
+
+    @property
+    def estimable(self) -> bool:
+        """Whether the data determine it."""
+
+    def name(self, reference: str) -> str:
+        """As tables print it."""
+
+
+# (plan, fixed part, rows) -> the primary contrast, and the same arms' difference at baseline where
+# the primary one is a change; None where the fixed part holds none.
+Ask = Callable[[Plan, "FixedPart", "pd.DataFrame"], tuple[Contrast | None, Contrast | None]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, of which rows.
+
+    whole: patients of the analysis set, every analysis row. rows: those that the primary model uses,
+    one a row of design.X. row, base: weights of the two contrasts, (p,); None where not estimable.
+    cluster: the randomised unit's column. visits: of the outcome, planned.
+    """
+
+    plan: Plan
+    whole: "pd.DataFrame" = field(repr=False)
+    rows: "pd.DataFrame" = field(repr=False)
+    design: "Design" = field(repr=False)
+    row: "Floats | None" = field(repr=False)
+    base: "Floats | None" = field(repr=False)
+    contrast: str
+    base_name: str
+    visits: tuple[str, ...]
+
+    @property
+    def cluster(self) -> str:
+        """The randomised unit."""
+        return SITEID if self.plan.design == "cluster" else USUBJID
+
+    @property
+    def reml(self) -> bool:
+        """As the primary model."""
+        return self.plan.models[self.plan.primary.model].reml
+
+    def codes(self, column: str) -> "Ints":
+        """Level of each row, 0..levels-1."""
+        return np.unique(self.rows[column].astype(str).to_numpy(dtype=object).astype(str),
+                         return_inverse=True)[1]  # fmt: skip
+
+    def counts(self) -> tuple[int, int, int]:
+        """Rows, patients, sites."""
+        return counts(self.rows)
+
+    def formula(self, random: str) -> str:
+        """The primary model's fixed part with these random terms."""
+        return f"{AVAL} ~ {self.design.formula.fixed} + {random}"
+
+    def fit(self, formula: str, rows: "pd.DataFrame | None" = None) -> "LmmFit":
+        """Fit a formula to the rows of the question, or to others; raises ModelError."""
+        from sitewise.lmm.api import fit_frame
+
+        data = self.rows if rows is None else rows
+        return fit_frame(build_design(formula, data, factor_levels(self.plan)), self.reml)
+
+
+def counts(rows: "pd.DataFrame") -> tuple[int, int, int]:
+    """Rows, patients, sites."""
+    return len(rows), int(rows[USUBJID].nunique()), int(rows[SITEID].nunique())
+
+
+def pose(plan: Plan, frame: "pd.DataFrame", endpoint: str, ask: Ask) -> Question:
+    """The question of the plan's primary model on one endpoint; raises ModelError without rows."""
+    name = plan.primary.model
+    selected = select_rows(plan, frame, endpoint, name)
+    candidates = selected.candidates
+    design = build_design(plan.models[name].formula, candidates, factor_levels(plan))
+    rows = candidates[design.used].reset_index(drop=True)
+    primary, base = ask(plan, fixed_part_of_design(design), rows)
+    reference = plan.arms.reference
+    in_set = selected.rows[selected.rows[f"{plan.models[name].set}FL"] == "Y"]
+    return Question(
+        plan=plan,
+        whole=in_set,
+        rows=rows,
+        design=design,
+        row=_weights(primary),
+        base=_weights(base),
+        contrast="" if primary is None else primary.name(reference),
+        base_name="" if base is None else base.name(reference),
+        visits=tuple(v.name for v in outcome_visits(plan)),
+    )
+
+
+def _weights(asked: Contrast | None) -> "Floats | None":
+    return None if asked is None or not asked.estimable else np.asarray(asked.row, dtype=float)
+
+
+def answer(estimate: float, se: float, df: float, alpha: float) -> Answer:
+    """Two-sided t test against 0 and interval of coverage 1 - alpha."""
+    arrays = (np.array([estimate]), np.array([se]), np.array([df]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        (found,) = estimates(["contrast"], *arrays, alpha)
+    return Answer(estimate, se, df, found.p, found.lower, found.upper)
+
+
+def tested(fit: "LmmFit", row: "Floats", plan: Plan) -> Answer:
+    """A contrast of a fitted mixed model by the plan's degrees of freedom.
+
+    The one place where the ladder and its neighbours ask for them.
+    """
+    from sitewise.lmm.degrees import satterthwaite
+
+    se = float(np.sqrt(row @ fit.estimates.vcov @ row))
+    df = float(satterthwaite(fit.solution, row)[0])
+    return answer(float(row @ fit.estimates.beta), se, df, plan.alpha)
+
+
+def state_of(fit: "LmmFit") -> str:
+    """`not converged`, `singular` or `regular`."""
+    if not fit.converged:
+        return "not converged"
+    return "singular" if fit.singular else "regular"
+
+
+def arms_constant(rows: "pd.DataFrame") -> bool:
+    """Whether no site has two arms."""
+    return bool((rows.groupby(SITEID, observed=True)[TRT01P].nunique() == 1).all())
+
+
+def visit_constant(rows: "pd.DataFrame") -> bool:
+    """Whether there is one visit only."""
+    return rows[AVISIT].nunique() == 1
