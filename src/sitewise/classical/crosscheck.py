@@ -175,7 +175,7 @@ def _mixed(
             return _Checked(patients, refused=f"an arm has no reading at a visit ({empty})")
         cells = cell_rows(design, arms, visits)
         effects = type3_hypotheses(cells)
-        row = _primary_row(plan, cells, arms, visits)
+        row = primary_row(plan, cells, arms, visits)
         asked = {} if row is None else {"primary": row}
         if len(arms) == 2:
             asked[TRT01P] = effects[TRT01P][0]
@@ -198,7 +198,7 @@ def _mixed(
     )
 
 
-def _primary_row(
+def primary_row(
     plan: Plan, cells: "Floats", arms: Sequence[str], visits: Sequence[str]
 ) -> "Floats | None":
     """L of the primary contrast, shape (p,); None where the rows lack its arms or visits."""

@@ -5,7 +5,7 @@ primary model; only the repeated-measures ANOVA has fewer rows, since it drops i
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,10 @@ from sitewise.classical.mixed_rungs import (
     se_of,
     shares_of,
 )
-from sitewise.classical.question import Ask, Question, answer, arms_constant, counts, pose
-from sitewise.classical.rmanova import Anova
+from sitewise.classical.question import Question, answer, arms_constant, counts
+from sitewise.classical.result import AnovaRow
 from sitewise.errors import ModelError
 from sitewise.lmm.formula import fixed_columns
-from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, WEEK
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ if TYPE_CHECKING:
 UNIT = {SITEID: "site", USUBJID: "patient"}
 
 
-def climb(question: Question, endpoint: str, primary: Mapping[str, Any], anova: Anova) -> Ladder:
+def climb(
+    question: Question, endpoint: str, primary: Mapping[str, Any], anova: Sequence[AnovaRow]
+) -> Ladder:
     """The ladder of one endpoint.
 
     question: `pose(...)`. primary: the primary model's fit as plain data (`fit.json`). anova: the
@@ -65,8 +66,9 @@ def climb(question: Question, endpoint: str, primary: Mapping[str, Any], anova: 
         rungs.append(blank(question, "mmrm", label, "", why))
     else:
         rungs.append(rung_of(question, "mmrm", label, chosen.fit))
-        formula = question.formula(f"{SITE} + {chosen.fit.basis.formula.residual}")
-        rungs.append(mixed_rung(question, "mmrm_site", f"{label}, with site", formula)[0])
+        if question.cluster == SITEID:  # without the unit that was randomised it is no analysis
+            formula = question.formula(f"{SITE} + {chosen.fit.basis.formula.residual}")
+            rungs.append(mixed_rung(question, "mmrm_site", f"{label}, with site", formula)[0])
     rungs += _gee(question)
     rungs.append(_anova(question, anova))
     rungs = [_effective(rung, rungs[0]) for rung in mark_planned(question, rungs, primary)]
@@ -178,7 +180,7 @@ def _gee(question: Question) -> list[Rung]:
     ]
 
 
-def _anova(question: Question, anova: Anova) -> Rung:
+def _anova(question: Question, anova: Sequence[AnovaRow]) -> Rung:
     """The repeated-measures ANOVA's own strata, on complete cases."""
     label = "Repeated-measures ANOVA, complete cases"
     extra = set(fixed_columns(question.design.formula)) - {TRT01P, AVISIT, WEEK}
@@ -186,7 +188,7 @@ def _anova(question: Question, anova: Anova) -> Rung:
     complete = complete_cases(rows, visits)
     arms = [arm for arm in question.plan.arms.levels if arm in set(rows[TRT01P].astype(str))]
     why = refusal(rows, complete, visits, arms)
-    if not why and not anova.rows:
+    if not why and not anova:
         why = "there is no ANOVA of these rows"
     if not why and extra:
         why = f"the ANOVA takes no covariate, and the primary model has {', '.join(sorted(extra))}"
@@ -197,7 +199,7 @@ def _anova(question: Question, anova: Anova) -> Rung:
     ).to_numpy()
     X, y = question.design.X[kept], question.design.y[kept]
     patients = np.unique(rows[USUBJID].astype(str).to_numpy()[kept].astype(str), return_inverse=True)[1]
-    by_effect = {row.effect: row for row in anova.rows}
+    by_effect = {row.effect: row for row in anova}
 
     def ask(row: "Floats") -> Answer:
         return answer(*by_strata(X, y, patients, row, by_effect), question.plan.alpha)
