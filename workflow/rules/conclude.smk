@@ -1,7 +1,8 @@
 # What follows from the fits of one endpoint.
 #
 # in:  data/adbp.parquet, the fits of the endpoint and their moments
-# out: models/<endpoint>/icc.json, replication.json, comparisons.json, crosscheck.json, sites.json
+# out: models/<endpoint>/icc.json, replication.json, comparisons.json, crosscheck.json,
+#      ladder.json, reconciliation.json, sites.json
 
 
 rule icc:
@@ -74,6 +75,8 @@ rule crosscheck:
         primary=f"<results>/models/{{endpoint}}/{PRIMARY}/fit.json",
     output:
         crosscheck="<results>/models/{endpoint}/crosscheck.json",
+        ladder="<results>/models/{endpoint}/ladder.json",
+        reconciliation="<results>/models/{endpoint}/reconciliation.json",
     log:
         "<logs>/crosscheck/{endpoint}.log",
     conda:
@@ -83,7 +86,7 @@ rule crosscheck:
         code=param("crosscheck", "code"),
         lock=param("crosscheck", "lock"),
     message:
-        "Cross-checking {wildcards.endpoint} by analysis of variance"
+        "Cross-checking {wildcards.endpoint}: analysis of variance, ladder, reconciliation"
     script:
         "../scripts/crosscheck.py"
 

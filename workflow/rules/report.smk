@@ -55,6 +55,10 @@ rule report:
         crosschecks=expand(
             "<results>/models/{endpoint}/crosscheck.json", endpoint=ENDPOINTS
         ),
+        ladders=expand("<results>/models/{endpoint}/ladder.json", endpoint=ENDPOINTS),
+        reconciliations=expand(
+            "<results>/models/{endpoint}/reconciliation.json", endpoint=ENDPOINTS
+        ),
         sites=expand("<results>/models/{endpoint}/sites.json", endpoint=ENDPOINTS),
         fits=expand(
             "<results>/models/{endpoint}/{model}/fit.json",

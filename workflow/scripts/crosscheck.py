@@ -1,10 +1,11 @@
-"""Repeated-measures ANOVA of one endpoint beside mixed models (rule crosscheck)."""
+"""ANOVA, ladder and reconciliation of one endpoint (rule crosscheck)."""
 
 from pathlib import Path
 from typing import Any
 
 from sitewise.audit.job import recorded
-from sitewise.classical.crosscheck import cross_check
+from sitewise.classical.relatives import relatives
+from sitewise.inference.planned_contrasts import ask_primary
 from sitewise.plan.parts import read_part
 from sitewise.store.frames import read_frame
 from sitewise.store.results import read_plain, write_result
@@ -16,19 +17,22 @@ def main(
     primary: str | Path,
     plan: dict[str, Any],
     endpoint: str,
-    crosscheck: str | Path,
+    outputs: tuple[str | Path, str | Path, str | Path],
 ) -> None:
-    """Read the analysis rows and the primary fit, write the cross-check."""
-    found = cross_check(read_part(plan), read_frame(rows), endpoint, read_plain(primary))
-    write_result(crosscheck, found)
+    """Read the analysis rows and the primary fit; write cross-check, ladder, reconciliation."""
+    fit = read_plain(primary)
+    found = relatives(read_part(plan), read_frame(rows), endpoint, fit, ask_primary)
+    for path, result in zip(outputs, found, strict=True):
+        write_result(path, result)
 
 
 if __name__ == "__main__":
     with recorded(snakemake):
+        made = snakemake.output
         main(
             rows=snakemake.input.rows,
             primary=snakemake.input.primary,
             plan=snakemake.params.plan,
             endpoint=snakemake.wildcards.endpoint,
-            crosscheck=snakemake.output.crosscheck,
+            outputs=(made.crosscheck, made.ladder, made.reconciliation),
         )

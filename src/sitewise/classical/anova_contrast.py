@@ -25,10 +25,11 @@ def by_strata(
     """Estimate, SE and df of row'b on complete cases, every patient with the same v visits.
 
     X: shape (n, p), functions of arm and visit; patients: (n,) codes; anova: rows by effect. The
-    estimate is w'y with w = X (X'X)^-1 row. Split into patient means and the rest, w_i = m_i 1 + u_i,
-    its variance under compound symmetry is sum (v m_i^2) MS_between + |u_i|^2 MS_within, the mean
-    squares those of the ANOVA's two strata; df by Satterthwaite 1946 (Biometrics Bull 2:110-114)
-    where both are in it, exact where one is.
+    estimate is w'y with w = X (X'X)^-1 row. Split into patient means and the rest,
+    w_i = m_i 1 + u_i, its variance under compound symmetry is
+    sum (v m_i^2) MS_between + |u_i|^2 MS_within, the mean squares those of the ANOVA's two
+    strata; df by Satterthwaite 1946 (Biometrics Bull 2:110-114) where both are in it, exact
+    where one is.
     """
     Q, R = np.linalg.qr(X)
     weights = Q @ np.linalg.solve(R.T, row)

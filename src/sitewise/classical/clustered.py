@@ -1,13 +1,13 @@
 """Sandwich variances of clustered readings, corrected for few clusters.
 
-Linear model y = X b + e, clusters i, working covariance V_i = phi W_i. With M = (sum X_i'W_i^-1 X_i)^-1
-and H_i = X_i M X_i'W_i^-1 the leverage of a cluster,
+Linear model y = X b + e, clusters i, working covariance V_i = phi W_i. With
+M = (sum X_i'W_i^-1 X_i)^-1 and H_i = X_i M X_i'W_i^-1 the leverage of a cluster,
 
     var b = M [sum X_i'W_i^-1 C_i r_i r_i' C_i' W_i^-1 X_i] M
 
     none          C = I                 Liang & Zeger 1986, Biometrika 73:13-22
     kc            C = (I - H_i)^-1/2    Kauermann & Carroll 2001, J Am Stat Assoc 96:1387-1396; with
-                                        W = I it is CR2 of Bell & McCaffrey 2002, Surv Methodol 28:169
+                                        W = I it is CR2 of Bell & McCaffrey 2002, Surv Methodol 28
     md            C = (I - H_i)^-1      Mancl & DeRouen 2001, Biometrics 57:126-134
 
 No n_i x n_i matrix is needed: H_i = X_i A_i with A_i = M X_i'W_i^-1, and for a function f with
@@ -111,7 +111,7 @@ def sandwich(X: "Floats", residuals: "Floats", clusters: Exchangeable) -> Sandwi
 def _g(name: str) -> Callable[["Floats"], "Floats"]:
     """(f(x) - 1) / x of a correction, without cancellation near 0."""
     if name == "none":
-        return lambda x: np.zeros_like(x)
+        return np.zeros_like
     if name == "md":
         return lambda x: 1 / (1 - x)
     # (1/s - 1) / (1 - s^2) with s = sqrt(1 - x) is 1 / (s (1 + s))
@@ -121,7 +121,7 @@ def _g(name: str) -> Callable[["Floats"], "Floats"]:
 def cr2_df(X: "Floats", clusters: Exchangeable, row: "Floats") -> float:
     """Satterthwaite degrees of freedom of row'b under CR2 and a working model of independence.
 
-    Bell & McCaffrey 2002, as Pustejovsky & Tipton 2018 (J Bus Econ Stat 36:672-683, eq. 11) give it:
+    Bell & McCaffrey 2002, as Pustejovsky & Tipton 2018 (J Bus Econ Stat 36:672-683, eq. 11) has it:
     with a_i = C_i X_i M row, Gamma_ij = a_i'(I - H)_ij a_j, df = tr(Gamma)^2 / tr(Gamma^2).
     """
     plain = Exchangeable(clusters.codes)

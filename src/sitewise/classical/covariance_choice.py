@@ -1,4 +1,4 @@
-"""Residual covariances over the visits: what each gives, and the first usable of the plan's order."""
+"""Residual covariances over the visits: what each gives, the first usable of the plan's order."""
 
 import math
 from collections.abc import Sequence
@@ -84,6 +84,4 @@ def _row(structure: str, fit: "LmmFit", reason: str) -> CovarianceRow:
     aic = fit.deviance + 2 * k
     aicc = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.nan
     bic = fit.deviance + math.log(fit.basis.subjects) * k
-    return CovarianceRow(
-        structure, fit.formula, fit.loglik, k, aic, aicc, bic, not reason, reason
-    )
+    return CovarianceRow(structure, fit.formula, fit.loglik, k, aic, aicc, bic, not reason, reason)

@@ -48,7 +48,7 @@ def fit_gee(X: "Floats", y: "Floats", codes: "Ints", *, exchangeable: bool = Tru
         raise ModelError("no cluster has two readings, so there is no correlation to estimate")
     for _ in range(MOST):
         WX = clusters.solve(X)
-        beta = np.linalg.solve(X.T @ WX, WX.T @ y)
+        beta = np.asarray(np.linalg.solve(X.T @ WX, WX.T @ y), dtype=np.float64)
         residuals = y - X @ beta
         phi = float(residuals @ residuals) / len(y)
         if not exchangeable:

@@ -39,7 +39,11 @@ def guard_of(question: Question, rungs: Sequence[Rung]) -> Guard | None:
     formula = parse_formula(spec.formula)
     missing = not has_site_course(formula) and visits > 1
     without, with_term, statistic, refused = _pair(question, spec.formula, missing, visits)
-    p = 0.5 * math.erfc(math.sqrt(max(statistic, 0.0) / 2)) if math.isfinite(statistic) else math.nan
+    p = (
+        0.5 * math.erfc(math.sqrt(max(statistic, 0.0) / 2))
+        if math.isfinite(statistic)
+        else math.nan
+    )
     df = planned.answer.df if planned is not None and planned.answer is not None else math.nan
     return Guard(units, arms, between, most, df, beyond, missing, without, with_term, statistic, p,
                  refused)  # fmt: skip

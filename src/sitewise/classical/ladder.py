@@ -1,4 +1,4 @@
-"""Which model, and does it matter? The primary contrast under every usual analysis (rule crosscheck).
+"""Which model, and does it matter? The primary contrast under every usual analysis.
 
 The same contrast of the same fixed part on the same rows, from plain least squares to the plan's
 primary model; only the repeated-measures ANOVA has fewer rows, since it drops incomplete patients.
@@ -17,7 +17,7 @@ from sitewise.classical.complete_cases import complete_cases, refusal
 from sitewise.classical.covariance_choice import choose_covariance
 from sitewise.classical.gee import fit_gee
 from sitewise.classical.guard import guard_of
-from sitewise.classical.ladder_result import Answer, Ladder, Rung, Share
+from sitewise.classical.ladder_result import Answer, CovarianceChoice, Ladder, Rung, Share
 from sitewise.classical.least_squares import ordinary, within
 from sitewise.classical.mixed_rungs import (
     MIXED,
@@ -36,11 +36,11 @@ from sitewise.lmm.formula import fixed_columns
 from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, WEEK
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
+Asker = Callable[["Floats"], Answer | None]
 UNIT = {SITEID: "site", USUBJID: "patient"}
 
 
@@ -75,7 +75,13 @@ def climb(
     return _ladder(question, endpoint, rungs, shares, chosen.choice)
 
 
-def _ladder(question: Question, endpoint: str, rungs: list[Rung], shares: list[Share], choice: Any) -> Ladder:
+def _ladder(
+    question: Question,
+    endpoint: str,
+    rungs: list[Rung],
+    shares: list[Share],
+    choice: CovarianceChoice,
+) -> Ladder:
     by_key = {rung.key: rung for rung in rungs}
     planned = next(rung for rung in rungs if rung.planned)
     ols, nested, patient = by_key["ols"], by_key["nested"], by_key["patient"]
@@ -129,18 +135,20 @@ def _least_squares(question: Question) -> list[Rung]:
     if arms_constant(question.rows):
         why = "the arm is constant within every site, so its effect is one of the site effects"
     return [
-        _filled(question, "ols", "Least squares, hierarchy ignored", plain, "n - p"),
+        _filled(question, "ols", "Least squares, hierarchy ignored", plain, df="n - p"),
         replace(
             _filled(question, "ols_robust", f"Least squares, SE robust to clusters ({unit}, CR2)",
-                    cr2, "Satterthwaite of CR2"),
+                    cr2, df="Satterthwaite of CR2"),
             notes=alone if robust.alone else (),
         ),
         _filled(question, "site_fixed", "Least squares, site as fixed effect", sited,
-                "n - sites - rank", why),
+                df="n - sites - rank", why=why),
     ]  # fmt: skip
 
 
-def _filled(question: Question, key: str, label: str, ask: Any, df: str, why: str = "") -> Rung:
+def _filled(
+    question: Question, key: str, label: str, ask: Asker, *, df: str, why: str = ""
+) -> Rung:
     """A rung whose answers `ask` gives for each row of weights."""
     if question.row is None:
         return blank(question, key, label, "", "the primary contrast is not estimable")
@@ -163,7 +171,7 @@ def _gee(question: Question) -> list[Rung]:
         return [blank(question, f"gee_{k}", label, "", said) for k, label in labels.items()]
     df = float(fit.clusters - X.shape[1])
 
-    def asker(name: str) -> Any:
+    def asker(name: str) -> Asker:
         def ask(row: "Floats") -> Answer | None:
             if df <= 0:
                 return None
@@ -175,7 +183,10 @@ def _gee(question: Question) -> list[Rung]:
     why = f"{fit.clusters} clusters for {X.shape[1]} fixed effects leave no degrees of freedom"
     said = f"Working correlation {fit.rho:.3f}."
     return [
-        replace(_filled(question, f"gee_{k}", labels[k], asker(k), "clusters - p", why), notes=(said,))
+        replace(
+            _filled(question, f"gee_{k}", labels[k], asker(k), df="clusters - p", why=why),
+            notes=(said,),
+        )
         for k in names
     ]
 
@@ -194,16 +205,17 @@ def _anova(question: Question, anova: Sequence[AnovaRow]) -> Rung:
         why = f"the ANOVA takes no covariate, and the primary model has {', '.join(sorted(extra))}"
     if why or question.row is None:
         return blank(question, "anova", label, "", why or "the primary contrast is not estimable")
-    kept = rows[USUBJID].isin(complete[USUBJID]).to_numpy() & rows[AVISIT].astype(str).isin(
-        visits
-    ).to_numpy()
+    kept = (
+        rows[USUBJID].isin(complete[USUBJID]).to_numpy()
+        & rows[AVISIT].astype(str).isin(visits).to_numpy()
+    )
     X, y = question.design.X[kept], question.design.y[kept]
-    patients = np.unique(rows[USUBJID].astype(str).to_numpy()[kept].astype(str), return_inverse=True)[1]
+    patients = np.unique(question.codes(USUBJID)[kept], return_inverse=True)[1]
     by_effect = {row.effect: row for row in anova}
 
     def ask(row: "Floats") -> Answer:
         return answer(*by_strata(X, y, patients, row, by_effect), question.plan.alpha)
 
     n, people, sites = counts(rows[kept])
-    rung = _filled(question, "anova", label, ask, "the ANOVA's error strata")
+    rung = _filled(question, "anova", label, ask, df="the ANOVA's error strata")
     return replace(rung, rows=n, patients=people, sites=sites)

@@ -60,7 +60,7 @@ class Share:
 class CovarianceRow:
     """One residual covariance over the visits, same rows and same fixed part.
 
-    npar: covariance parameters. aic, aicc, bic: of the (RE)ML likelihood with these parameters only,
+    npar: covariance parameters. aic, aicc, bic: of the likelihood with these parameters only,
         aicc on the rows less the fixed effects (under REML), bic with log(patients); lower is
         better. usable: converged and positive definite. reason: why not.
     """

@@ -43,7 +43,9 @@ def ordinary(X: "Floats", y: "Floats") -> Line:
     return Line(beta, s2 * (inverse @ inverse.T), residuals, n - p)
 
 
-def within(X: "Floats", y: "Floats", codes: "Ints", row: "Floats") -> tuple[float, float, int] | None:
+def within(
+    X: "Floats", y: "Floats", codes: "Ints", row: "Floats"
+) -> tuple[float, float, int] | None:
     """Estimate, SE, df of row'b beside a fixed effect of every site; None if not estimable.
 
     The site effects are swept out: columns and outcome less their site means. row'b is estimable

@@ -25,7 +25,9 @@ MIXED = {
 NOT_SAME = "its fixed part has other columns than the primary model's on these rows"
 
 
-def mixed_rung(question: Question, key: str, label: str, formula: str) -> tuple[Rung, "LmmFit | None"]:
+def mixed_rung(
+    question: Question, key: str, label: str, formula: str
+) -> tuple[Rung, "LmmFit | None"]:
     """Fit one model and ask it the question; a refusal is a rung too."""
     try:
         fit = question.fit(formula)
@@ -68,10 +70,8 @@ def blank(question: Question, key: str, label: str, formula: str, refused: str) 
 
 def shares_of(key: str, fit: "LmmFit") -> list[Share]:
     """Variances of random intercepts and the residual as shares of their sum."""
-    found = [
-        (str(line.group), float(line.variance))
-        for line in fit.varcorr.itertuples()
-    ]
+    table = fit.varcorr
+    found = list(zip(table["group"].astype(str), table["variance"].astype(float), strict=True))
     total = sum(value for _, value in found)
     return [Share(key, group, value, value / total) for group, value in found]
 
@@ -91,15 +91,22 @@ def mark_planned(question: Question, rungs: list[Rung], primary: Mapping[str, An
     spec = question.plan.models[name]
     own = terms_key(parse_formula(spec.formula))
     label = f"Primary analysis: {spec.label}"
-    result = primary["primary"]["result"]
-    numbers = answer(*(float(result[k]) for k in ("estimate", "se", "df")), question.plan.alpha)
-    found = [i for i, r in enumerate(rungs) if r.formula and terms_key(parse_formula(r.formula)) == own]
+    numbers = planned_answer(primary, question.plan.alpha)
+    formulas = [terms_key(parse_formula(r.formula)) if r.formula else None for r in rungs]
+    found = [i for i, key in enumerate(formulas) if key == own]
     if found:
         i = found[0]
         rungs[i] = replace(rungs[i], answer=numbers, planned=True, refused="")
         return rungs
     rung, _ = mixed_rung(question, "primary", label, spec.formula)
     return [*rungs, replace(rung, answer=numbers, planned=True, refused="")]
+
+
+def planned_answer(primary: Mapping[str, Any], alpha: float) -> Answer:
+    """The primary contrast of `fit.json`; NaN and infinities are text there, which float reads."""
+    result = primary["primary"]["result"]
+    estimate, se, df = (float(result[key]) for key in ("estimate", "se", "df"))
+    return answer(estimate, se, df, alpha)
 
 
 def se_of(one: Answer | None) -> float:

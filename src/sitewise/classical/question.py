@@ -49,8 +49,8 @@ Ask = Callable[[Plan, "FixedPart", "pd.DataFrame"], tuple[Contrast | None, Contr
 class Question:
     """What is asked, of which rows.
 
-    whole: patients of the analysis set, every analysis row. rows: those that the primary model uses,
-    one a row of design.X. row, base: weights of the two contrasts, (p,); None where not estimable.
+    whole: analysis rows of the analysis set. rows: those that the primary model uses, one a row
+    of design.X. row, base: weights of the two contrasts, (p,); None where not estimable.
     cluster: the randomised unit's column. visits: of the outcome, planned.
     """
 

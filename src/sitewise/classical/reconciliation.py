@@ -16,6 +16,7 @@ from sitewise.classical.anova_contrast import by_strata
 from sitewise.classical.complete_cases import complete_cases, refusal
 from sitewise.classical.crosscheck import PATIENT, primary_row
 from sitewise.classical.mixed_rungs import PATIENT as INTERCEPT
+from sitewise.classical.mixed_rungs import planned_answer
 from sitewise.classical.question import Question, answer, counts, state_of, tested
 from sitewise.classical.reconciliation_result import EffectMatch, Reconciliation, Step
 from sitewise.classical.result import AnovaRow
@@ -155,7 +156,8 @@ def _match(row: AnovaRow, first: float, third: float, positive: bool) -> EffectM
     said = {
         "both": "the same by sequential (type I) and by type III sums of squares",
         "sequential": "the same by sequential (type I) sums of squares, where the visits' means"
-        " weigh the arms by their complete patients; by type III the arms weigh alike, so F differs",
+        " weigh the arms by their complete patients; by type III"
+        " the arms weigh alike, so F differs",
         "type III": "the same by type III sums of squares",
         "none": "not the same: the patient variance is estimated as 0, which the ANOVA's error"
         " strata do not know"
@@ -204,8 +206,12 @@ def _steps(question: Question, primary: Mapping[str, Any]) -> list[Step]:
     steps = [_fitted(question, "all", "All patients, compound symmetry", INTERCEPT)]
     terms: list[str] = []
     for key, own, changed, kept in (
-        ("covariance", inside, "Covariance within patients of the primary analysis",
-         "keeps compound symmetry within patients"),
+        (
+            "covariance",
+            inside,
+            "Covariance within patients of the primary analysis",
+            "keeps compound symmetry within patients",
+        ),
         ("site", site, "With the sites", "has no site term"),
         ("site_by_visit", others, "With the sites by visit", "has no site-by-visit term"),
     ):
@@ -218,8 +224,7 @@ def _steps(question: Question, primary: Mapping[str, Any]) -> list[Step]:
             steps.append(_refused(key, changed, question.counts(), "", why))
         else:
             steps.append(_fitted(question, key, changed, " + ".join(terms)))
-    result = primary["primary"]["result"]
-    numbers = answer(*(float(result[k]) for k in ("estimate", "se", "df")), question.plan.alpha)
+    numbers = planned_answer(primary, question.plan.alpha)
     label = f"Primary analysis: {primary['label']}"
     last = replace(steps[-1], key="primary", label=label, answer=numbers, refused="",
                    unchanged=True, formula=formula.text)  # fmt: skip
@@ -242,9 +247,7 @@ def _fitted(
                 state_of(fit), "", False, math.nan, math.nan)  # fmt: skip
 
 
-def _refused(
-    key: str, label: str, numbers: tuple[int, int, int], formula: str, why: str
-) -> Step:
+def _refused(key: str, label: str, numbers: tuple[int, int, int], formula: str, why: str) -> Step:
     return Step(key, label, formula, *numbers, None, "", why, False, math.nan, math.nan)
 
 

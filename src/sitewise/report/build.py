@@ -3,8 +3,9 @@
 Inputs that `write_report` takes by name: `description` (tables/description.json), `account`
 (findings/account.json), `deviations` (findings/deviations.json), `findings`
 (findings/findings.csv), `iccs`, `comparisons`, `replications`,
-`crosschecks`, `sites` (models/E/icc.json, comparisons.json, replication.json, crosscheck.json,
-sites.json: one an endpoint), `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
+`crosschecks`, `ladders`, `reconciliations`, `sites` (models/E/icc.json, comparisons.json,
+replication.json, crosscheck.json, ladder.json, reconciliation.json, sites.json: one an endpoint),
+`fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
 it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to
 version), `limits` (of a simulated trial, or none).
@@ -24,9 +25,11 @@ from sitewise.report.section_deviations import lock
 from sitewise.report.section_end import appendix, methods_section
 from sitewise.report.section_findings import findings as findings_section
 from sitewise.report.section_front import front
+from sitewise.report.section_ladder import ladders as ladder_section
 from sitewise.report.section_limits import limits_section
 from sitewise.report.section_models import formulas, models
 from sitewise.report.section_outcomes import outcomes
+from sitewise.report.section_reconciliation import reconciliations as reconciliation_section
 from sitewise.report.section_replication import replications as replication_section
 from sitewise.report.section_sites import sites as sites_section
 from sitewise.report.tables import write_tables
@@ -43,6 +46,8 @@ def write_report(
     comparisons: Sequence[str],
     replications: Sequence[str],
     crosschecks: Sequence[str],
+    ladders: Sequence[str],
+    reconciliations: Sequence[str],
     sites: Sequence[str],
     fits: Sequence[str],
     scores: Sequence[str],
@@ -68,6 +73,8 @@ def write_report(
         comparisons=comparisons,
         replications=replications,
         crosschecks=crosschecks,
+        ladders=ladders,
+        reconciliations=reconciliations,
         sites=sites,
         fits=fits,
         scores=scores,
@@ -103,7 +110,9 @@ def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "formulas": formulas(evidence),
         "site_by_visit": site_by_visit(evidence),
         "models": models(evidence, figures),
+        "ladders": ladder_section(evidence),
         "crosschecks": crosscheck_section(evidence),
+        "reconciliations": reconciliation_section(evidence),
         "replications": replication_section(evidence),
         "methods": methods_section(evidence),
         "appendix": appendix(evidence),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sitewise.classical.ladder_result import Ladder
+from sitewise.classical.reconciliation_result import Reconciliation
 from sitewise.classical.result import CrossCheck, Replications
 from sitewise.errors import Problem, RunError
 from sitewise.inference.comparison import Comparisons
@@ -31,6 +33,8 @@ class EndpointEvidence:
     comparisons: Comparisons
     replications: Replications
     crosscheck: CrossCheck
+    ladder: Ladder
+    reconciliation: Reconciliation
     sites: SiteResults
     fits: dict[str, ScoredFit]
 
@@ -98,6 +102,8 @@ def read_evidence(
     comparisons: Sequence[str],
     replications: Sequence[str],
     crosschecks: Sequence[str],
+    ladders: Sequence[str],
+    reconciliations: Sequence[str],
     sites: Sequence[str],
     fits: Sequence[str],
     scores: Sequence[str],
@@ -112,6 +118,8 @@ def read_evidence(
         "comparisons": _by_endpoint(comparisons, Comparisons),
         "replication": _by_endpoint(replications, Replications),
         "crosscheck": _by_endpoint(crosschecks, CrossCheck),
+        "ladder": _by_endpoint(ladders, Ladder),
+        "reconciliation": _by_endpoint(reconciliations, Reconciliation),
         "sites": _by_endpoint(sites, SiteResults),
     }
     fitted = _by_model(fits, PlannedFit)
@@ -124,6 +132,8 @@ def read_evidence(
             by_kind["comparisons"][name],
             by_kind["replication"][name],
             by_kind["crosscheck"][name],
+            by_kind["ladder"][name],
+            by_kind["reconciliation"][name],
             by_kind["sites"][name],
             {m: with_score(fitted[name, m], scored[name, m]) for m in plan.models},
         )

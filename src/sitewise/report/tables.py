@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitewise.inference.comparison import CriterionRow, ModelComparison
 from sitewise.inference.icc_result import DesignEffect, IccAtWeek, OlsBeside, VisitIcc
+from sitewise.report import table_ladder
 from sitewise.report import table_lines as lines
 from sitewise.trial.account import FateCount, FileRow
 from sitewise.trial.description import BaselineRow, OutcomeRow, PatternRow, SetRow, SiteArmRow
@@ -108,6 +109,12 @@ WRITERS: dict[str, Writer] = {
     "crosscheck.csv": (
         ("endpoint", "analysis", "effect", "patients", "estimate", "se", "ss", "df1", "df2", "f",
          "p", "epsilon", "p_gg", "place"), lines.crosscheck),
+    "ladder.csv": (table_ladder.LADDER, table_ladder.ladder),
+    "ladder_shares.csv": (table_ladder.SHARES, table_ladder.shares),
+    "guard.csv": (table_ladder.GUARD, table_ladder.guard),
+    "covariances.csv": (table_ladder.COVARIANCES, table_ladder.covariances),
+    "reconciliation_effects.csv": (table_ladder.EFFECTS, table_ladder.effects),
+    "reconciliation.csv": (table_ladder.STEPS, table_ladder.steps),
     "complete_cases.csv": (("endpoint", "by", "level", "patients", "dropped"), lines.dropped),
     "replication.csv": (
         (*_EM, "engine", "engine_version", "status", "reason", "stopped_short", "higher",

@@ -71,14 +71,15 @@ def _fits(endpoint: str, models: list[str]) -> Iterator[Job]:
 
 
 def _conclusions(endpoint: str) -> Iterator[Job]:
-    for rule, file in (
-        ("icc", "icc"),
-        ("replicate", "replication"),
-        ("compare", "comparisons"),
-        ("crosscheck", "crosscheck"),
-        ("sites", "sites"),
+    for rule, files in (
+        ("icc", ("icc",)),
+        ("replicate", ("replication",)),
+        ("compare", ("comparisons",)),
+        ("crosscheck", ("crosscheck", "ladder", "reconciliation")),
+        ("sites", ("sites",)),
     ):
-        yield Job(rule, (f"models/{endpoint}/{file}.json",), {"endpoint": endpoint})
+        made = tuple(f"models/{endpoint}/{file}.json" for file in files)
+        yield Job(rule, made, {"endpoint": endpoint})
 
 
 def _pages(endpoints: list[str]) -> Iterator[Job]:

@@ -1,0 +1,30 @@
+"""All relatives of the primary model of one endpoint: what rule crosscheck writes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sitewise.classical.crosscheck import cross_check
+from sitewise.classical.ladder import climb
+from sitewise.classical.ladder_result import Ladder
+from sitewise.classical.question import Ask, pose
+from sitewise.classical.reconciliation import reconcile
+from sitewise.classical.reconciliation_result import Reconciliation
+from sitewise.classical.result import CrossCheck
+from sitewise.plan.model import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def relatives(
+    plan: Plan, frame: "pd.DataFrame", endpoint: str, primary: Mapping[str, Any], ask: Ask
+) -> tuple[CrossCheck, Ladder, Reconciliation]:
+    """Cross-check, ladder and reconciliation.
+
+    frame: analysis rows (adbp). primary: the primary model's fit as plain data (`fit.json`). ask:
+    what gives the primary contrast of a fixed part, `inference.planned_contrasts.ask_primary`.
+    """
+    check = cross_check(plan, frame, endpoint, primary)
+    question = pose(plan, frame, endpoint, ask)
+    ladder = climb(question, endpoint, primary, check.anova)
+    return check, ladder, reconcile(question, endpoint, primary, check.anova)

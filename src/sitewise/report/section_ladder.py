@@ -1,0 +1,213 @@
+"""Section: the primary contrast under every usual model, covariance choice, guard."""
+
+from dataclasses import dataclass
+
+from sitewise.classical.ladder_result import CovarianceChoice, Guard, Ladder, Rung
+from sitewise.report.cells import p_cell, place_note
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import NONE, degrees, listed, number, plural, typeset
+from sitewise.report.layout import Cell, Row, Table, row, table
+from sitewise.report.words_ladder import direction, guard_words, sites_words, spread
+from sitewise.report.words_models import group_name
+
+
+@dataclass(frozen=True)
+class LadderOf:
+    """The ladder of one endpoint; guard is None where patients were randomised."""
+
+    name: str
+    title: str
+    text: tuple[str, ...]
+    table: Table
+    shares: Table
+    guard: Table | None
+    guard_text: tuple[str, ...]
+    covariances: Table
+    deviations: tuple[str, ...]
+
+
+def ladders(e: Evidence) -> tuple[LadderOf, ...]:
+    """Build the section."""
+    return tuple(_ladder(e, name, own.ladder) for name, own in e.endpoints.items())
+
+
+def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
+    d = e.decimals(name) + 1
+    guard = found.guard
+    return LadderOf(
+        name=name,
+        title=e.endpoint(name).label,
+        text=tuple(
+            text for text in (spread(e, name), direction(e, name), sites_words(e, name)) if text
+        ),
+        table=_table(e, name, found),
+        shares=_shares(name, found),
+        guard=None if guard is None else _guard(e, name, guard, d),
+        guard_text=() if guard is None else guard_words(e, name, guard),
+        covariances=_covariances(name, found.covariance),
+        deviations=found.covariance.deviations,
+    )
+
+
+def _table(e: Evidence, name: str, found: Ladder) -> Table:
+    d = e.decimals(name)
+    unit = e.endpoint(name).unit
+    titles = [
+        ("Model", "text"),
+        ("Readings", "number"),
+        ("Patients", "number"),
+        (f"Estimate ({unit})", "number"),
+        ("SE", "number"),
+        ("df", "number"),
+        ("p", "number"),
+        ("Effective readings", "number"),
+    ]
+    if found.base:
+        titles.append(("SE, arms at baseline", "number"))
+    rows = [_row(e, name, rung, d, base=bool(found.base)) for rung in found.rungs]
+    return table(
+        f"tbl-ladder-{name}",
+        f"Which model, and does it matter? {found.contrast}, {name}",
+        titles,
+        rows,
+        notes=[*_notes(e, found), place_note(e, name)],
+        file="ladder.csv",
+        size="small",
+    )
+
+
+def _row(e: Evidence, name: str, rung: Rung, d: int, *, base: bool) -> Row:
+    label = f"{rung.label} (primary)" if rung.planned else rung.label
+    a = rung.answer
+    shown = a is not None and rung.state != "not converged"
+    cells: list[str | Cell] = [label, str(rung.rows), str(rung.patients)]
+    if a is not None and shown:
+        cells += [
+            number(a.estimate, d),
+            number(a.se, d + 2),
+            degrees(a.df),
+            p_cell(e, name, a.p),
+            number(rung.effective, 0),
+        ]
+    else:
+        cells += ["not estimable" if a is None else "not final", *[NONE] * 4]
+    if base:
+        at_base = rung.base if rung.state != "not converged" else None
+        cells.append(number(None if at_base is None else at_base.se, d + 2))
+    return row(*cells, kind="strong" if rung.planned else "")
+
+
+def _notes(e: Evidence, found: Ladder) -> list[str]:
+    unit = group_name(found.cluster)
+    why = "the randomised unit" if e.plan.design == "cluster" else "patients were randomised"
+    notes = [
+        f"Not estimable: {rung.label[0].lower()}{rung.label[1:]}: {rung.refused}."
+        for rung in found.rungs
+        if rung.answer is None and rung.refused
+    ]
+    for rung in found.rungs:
+        notes += [typeset(f"{rung.label}: {note}") for note in rung.notes]
+    notes += [
+        f"Clusters of the robust standard error and of the estimating equations (GEE): the"
+        f" {unit}, {why}; {found.clusters} of them. GEE: t on clusters less fixed effects; valid"
+        " where readings are missing completely at random given arm and visit. Mixed models:"
+        " missing at random. ANOVA: complete cases, missing completely at random.",
+        "Effective readings: independent readings that would give this standard error under least"
+        " squares, n (SE of least squares / SE)\u00b2. df of mixed models: Satterthwaite.",
+        "These analyses stand beside the primary one; they are descriptive.",
+    ]
+    return notes
+
+
+def _shares(name: str, found: Ladder) -> Table:
+    labels = {rung.key: rung.label for rung in found.rungs}
+    rows = [
+        row(
+            labels[s.rung],
+            group_name(s.group),
+            number(s.variance, 2),
+            f"{100 * s.share:.1f}%",
+        )
+        for s in found.shares
+    ]
+    return table(
+        f"tbl-ladder-shares-{name}",
+        f"Where the variance lies, {name}",
+        [("Model", "text"), ("Level", "text"), ("Variance", "number"), ("Share", "mixed")],
+        rows,
+        notes=["Beside the fixed part of the primary model."],
+        file="ladder_shares.csv",
+    )
+
+
+def _guard(e: Evidence, name: str, guard: Guard, d: int) -> Table:
+    rows = []
+    for label, a in (
+        ("without (1 | SITEID:AVISIT)", guard.without),
+        ("with (1 | SITEID:AVISIT)", guard.with_term),
+    ):
+        if a is not None:
+            rows.append(
+                row(
+                    label,
+                    number(a.estimate, d - 1),
+                    number(a.se, d + 1),
+                    degrees(a.df),
+                    p_cell(e, name, a.p),
+                )
+            )
+    return table(
+        f"tbl-guard-{name}",
+        f"Guard of a trial that randomised sites: the primary contrast, {name}",
+        [
+            ("Primary model", "text"),
+            (f"Estimate ({e.endpoint(name).unit})", "number"),
+            ("SE", "number"),
+            ("df", "number"),
+            ("p", "number"),
+        ],
+        rows,
+        notes=[
+            f"{plural(guard.units, 'site')}, {plural(guard.arms, 'arm')}: {guard.between} degrees"
+            " of freedom between sites.",
+            f"There is no such pair: {guard.refused}." if guard.refused else "",
+            place_note(e, name),
+        ],
+        file="guard.csv",
+    )
+
+
+def _covariances(name: str, choice: CovarianceChoice) -> Table:
+    rows = [
+        row(
+            f"{r.structure} (taken)" if r.structure == choice.taken else r.structure,
+            str(r.npar),
+            number(r.loglik, 3),
+            number(r.aic, 2),
+            number(r.aicc, 2),
+            number(r.bic, 2),
+            "usable" if r.usable else r.reason,
+            kind="strong" if r.structure == choice.taken else "",
+        )
+        for r in choice.rows
+    ]
+    return table(
+        f"tbl-covariances-{name}",
+        f"Residual covariance over the visits of the MMRM, {name}",
+        [
+            ("Covariance", "text"),
+            ("Parameters", "number"),
+            ("Log-likelihood", "number"),
+            ("AIC", "number"),
+            ("AICc", "number"),
+            ("BIC", "number"),
+            ("Fit", "text"),
+        ],
+        rows,
+        notes=[
+            f"In the plan's order: {listed(list(choice.order))}; the first that converges and is"
+            " positive definite is taken, whatever the criteria say.",
+            "Criteria count covariance parameters; BIC with log(patients). Lower is better.",
+        ],
+        file="covariances.csv",
+    )

@@ -1,0 +1,168 @@
+"""Section: from the repeated-measures ANOVA to the primary analysis, one change at a time."""
+
+from dataclasses import dataclass
+
+from sitewise.classical.reconciliation_result import Reconciliation, Step
+from sitewise.report.cells import p_cell, place_note
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import NONE, degrees, number, percent, plural, typeset
+from sitewise.report.layout import Cell, Row, Table, row, table
+from sitewise.report.words_models import group_name
+
+
+@dataclass(frozen=True)
+class ReconciliationOf:
+    """The reconciliation of one endpoint; effects is None where there is no ANOVA."""
+
+    name: str
+    title: str
+    text: tuple[str, ...]
+    effects: Table | None
+    said: tuple[str, ...]
+    steps: Table
+    notes: tuple[str, ...]
+
+
+def reconciliations(e: Evidence) -> tuple[ReconciliationOf, ...]:
+    """Build the section."""
+    return tuple(_one(e, name, own.reconciliation) for name, own in e.endpoints.items())
+
+
+def _one(e: Evidence, name: str, found: Reconciliation) -> ReconciliationOf:
+    refused = f"There is no analysis of variance: {found.refused}." if found.refused else ""
+    return ReconciliationOf(
+        name=name,
+        title=e.endpoint(name).label,
+        text=tuple(text for text in (refused, _way(e, name, found)) if text),
+        effects=_effects(e, name, found) if found.effects else None,
+        said=tuple(
+            f"{group_name(x.effect)[0].upper()}{group_name(x.effect)[1:]}: {x.said}."
+            for x in found.effects
+        ),
+        steps=_steps(e, name, found),
+        notes=tuple(map(typeset, found.notes)),
+    )
+
+
+def _way(e: Evidence, name: str, found: Reconciliation) -> str:
+    """Where estimate and SE move most."""
+    own = [s for s in found.steps if s.answer is not None]
+    moved = [s for s in own[1:] if not s.unchanged]
+    if not own or not moved:
+        return ""
+    first, last = own[0].answer, own[-1].answer
+    assert first is not None and last is not None, "chosen so"
+    d = e.decimals(name)
+    most = max(moved, key=lambda s: abs(s.estimate_change))
+    wide = max(moved, key=lambda s: abs(s.se_ratio - 1))
+    text = (
+        f"From {own[0].label[0].lower()}{own[0].label[1:]} to the primary analysis the estimate"
+        f" goes from {number(first.estimate, d + 1)} to {number(last.estimate, d + 1)}"
+        f" {e.endpoint(name).unit}, its SE from {number(first.se, d + 2)} to"
+        f" {number(last.se, d + 2)}, the degrees of freedom from {degrees(first.df)} to"
+        f" {degrees(last.df)}."
+    )
+    text += (
+        f" The estimate moves most with: {_lower(most)} ({number(most.estimate_change, d + 1)});"
+        f" the SE with: {_lower(wide)} (\u00d7{number(wide.se_ratio, 2)})."
+    )
+    return text
+
+
+def _lower(step: Step) -> str:
+    return f"{step.label[0].lower()}{step.label[1:]}"
+
+
+def _effects(e: Evidence, name: str, found: Reconciliation) -> Table:
+    rows = [
+        row(
+            group_name(x.effect),
+            number(x.f, 4),
+            f"{degrees(x.df1)}, {degrees(x.df2)}",
+            p_cell(e, name, x.p),
+            p_cell(e, name, x.p_gg),
+            number(x.sequential, 4),
+            number(x.type3, 4),
+            x.agrees,
+        )
+        for x in found.effects
+    ]
+    arms = (
+        "the arms have as many complete patients each"
+        if found.equal_arms
+        else "the arms differ in their number of complete patients"
+    )
+    return table(
+        f"tbl-same-{name}",
+        f"The ANOVA and the mixed model that is the same, {name}",
+        [
+            ("Effect", "text"),
+            ("ANOVA F", "number"),
+            ("df", "mixed"),
+            ("p", "number"),
+            ("p, corrected", "number"),
+            ("Mixed F, sequential", "number"),
+            ("Mixed F, type III", "number"),
+            ("The same to 10\u207b\u2078", "text"),
+        ],
+        rows,
+        notes=[
+            f"Mixed model: cell means and (1 | USUBJID) on the same complete cases; {arms}. Its"
+            f" patient variance is {number(found.patient_variance, 2)}.",
+            "p, corrected: Greenhouse and Geisser's. It has no counterpart in this model, which"
+            " holds the visits' correlations for equal; a covariance over the visits is the mixed"
+            " model's answer to the same doubt.",
+            place_note(e, name),
+        ],
+        file="reconciliation_effects.csv",
+        size="small",
+    )
+
+
+def _steps(e: Evidence, name: str, found: Reconciliation) -> Table:
+    return table(
+        f"tbl-steps-{name}",
+        f"Step by step to the primary analysis: {found.contrast}, {name}",
+        [
+            ("Step", "text"),
+            ("Patients", "number"),
+            ("Readings", "number"),
+            ("Sites", "number"),
+            ("Dropped patients", "mixed"),
+            (f"Estimate ({e.endpoint(name).unit})", "number"),
+            ("SE", "number"),
+            ("df", "number"),
+            ("p", "number"),
+        ],
+        [_step(e, name, found, step) for step in found.steps],
+        notes=[
+            f"The analysis set has {plural(found.patients, 'patient')} with {found.rows} analysis"
+            f" rows at {plural(found.sites, 'site')}; dropped: those of it that a step does not"
+            " use.",
+            *(f"{s.label}: {s.refused}." for s in found.steps if s.refused),
+            *(f"{s.label}: the fit is {s.state}." for s in found.steps if s.state == "singular"),
+            "Descriptive but for the last row.",
+            place_note(e, name),
+        ],
+        file="reconciliation.csv",
+        size="small",
+    )
+
+
+def _step(e: Evidence, name: str, found: Reconciliation, step: Step) -> Row:
+    d = e.decimals(name)
+    gone = found.patients - step.patients
+    cells: list[str | Cell] = [
+        step.label,
+        str(step.patients),
+        str(step.rows),
+        str(step.sites),
+        f"{gone} ({percent(gone, found.patients)})" if gone else "0",
+    ]
+    a = step.answer
+    if a is None or step.state == "not converged":
+        cells += ["refused" if a is None else "not converged", NONE, NONE, NONE]
+    else:
+        cells += [number(a.estimate, d + 1), number(a.se, d + 2), degrees(a.df),
+                  p_cell(e, name, a.p)]  # fmt: skip
+    return row(*cells, kind="strong" if step.key == "primary" else "")

@@ -1,0 +1,85 @@
+"""Lines of the machine-readable tables of ladder, guard, covariances and reconciliation."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sitewise.classical.ladder_result import Answer
+
+if TYPE_CHECKING:
+    from sitewise.report.evidence import Evidence
+
+Lines = Iterator[dict[str, Any]]
+NUMBERS = ("estimate", "se", "df", "p", "lower", "upper")
+LADDER = ("endpoint", "key", "label", "formula", "planned", "rows", "patients", "sites", "cluster",
+          *NUMBERS, "effective", "df_method", "state", "refused",
+          *(f"base_{n}" for n in NUMBERS))  # fmt: skip
+SHARES = ("endpoint", "rung", "group", "variance", "share")
+GUARD = ("endpoint", "units", "arms", "between", "most", "beyond", "missing", "site_by_visit",
+         *NUMBERS, "statistic", "p_lrt", "refused")  # fmt: skip
+COVARIANCES = ("endpoint", "place", "taken", "structure", "formula", "loglik", "npar", "aic",
+               "aicc", "bic", "usable", "reason")  # fmt: skip
+EFFECTS = ("endpoint", "effect", "f", "df1", "df2", "p", "epsilon", "p_gg", "sequential", "type3",
+           "apart", "agrees", "said")  # fmt: skip
+STEPS = ("endpoint", "key", "label", "formula", "rows", "patients", "sites", *NUMBERS, "state",
+         "refused", "unchanged", "estimate_change", "se_ratio")  # fmt: skip
+
+
+def _numbers(answer: Answer | None, prefix: str = "") -> dict[str, float]:
+    return {} if answer is None else {prefix + n: getattr(answer, n) for n in NUMBERS}
+
+
+def ladder(e: "Evidence") -> Lines:
+    """One line a rung."""
+    for name, own in e.endpoints.items():
+        for r in own.ladder.rungs:
+            line = {key: value for key, value in asdict(r).items() if key in LADDER}
+            yield {
+                "endpoint": name, "cluster": own.ladder.cluster, **line, **_numbers(r.answer),
+                **_numbers(r.base, "base_"),
+            }  # fmt: skip
+
+
+def shares(e: "Evidence") -> Lines:
+    """One line a level of two rungs."""
+    for name, own in e.endpoints.items():
+        for s in own.ladder.shares:
+            yield {"endpoint": name, **asdict(s)}
+
+
+def guard(e: "Evidence") -> Lines:
+    """Without and with site-by-visit; no line where patients were randomised."""
+    for name, own in e.endpoints.items():
+        g = own.ladder.guard
+        if g is None:
+            continue
+        head = {"endpoint": name, "units": g.units, "arms": g.arms, "between": g.between,
+                "most": g.most, "beyond": g.beyond, "missing": g.missing, "refused": g.refused,
+                "statistic": g.statistic, "p_lrt": g.p}  # fmt: skip
+        for which, answer in (("without", g.without), ("with", g.with_term)):
+            yield {**head, "site_by_visit": which, **_numbers(answer)}
+
+
+def covariances(e: "Evidence") -> Lines:
+    """One line a structure; place: in the plan's order, from 1."""
+    for name, own in e.endpoints.items():
+        choice = own.ladder.covariance
+        for r in choice.rows:
+            place = choice.order.index(r.structure) + 1 if r.structure in choice.order else None
+            yield {"endpoint": name, "place": place, "taken": r.structure == choice.taken,
+                   **asdict(r)}  # fmt: skip
+
+
+def effects(e: "Evidence") -> Lines:
+    """One line an effect of the ANOVA."""
+    for name, own in e.endpoints.items():
+        for x in own.reconciliation.effects:
+            yield {"endpoint": name, **asdict(x)}
+
+
+def steps(e: "Evidence") -> Lines:
+    """One line a step."""
+    for name, own in e.endpoints.items():
+        for s in own.reconciliation.steps:
+            line = {key: value for key, value in asdict(s).items() if key != "answer"}
+            yield {"endpoint": name, **line, **_numbers(s.answer)}

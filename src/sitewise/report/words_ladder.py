@@ -1,0 +1,181 @@
+"""Words on the ladder: they follow the direction found."""
+
+import math
+
+from sitewise.classical.ladder_result import Guard, Ladder, Rung
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import degrees, level, listed, number
+from sitewise.report.words_models import group_name
+
+_ALIKE = 0.02  # ratio of standard errors that prose calls about the same
+
+
+def _shown(found: Ladder) -> list[Rung]:
+    return [r for r in found.rungs if r.answer is not None and r.state != "not converged"]
+
+
+def _named(rung: Rung) -> str:
+    """Its label inside a sentence: a capital stays where it is an acronym's or a name's."""
+    label = rung.label
+    return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"
+
+
+def spread(e: Evidence, name: str) -> str:
+    """How far the answers lie apart, and on which side of alpha their p-values are."""
+    found = e.endpoints[name].ladder
+    d = e.decimals(name)
+    shown = [(r, r.answer) for r in _shown(found) if r.answer is not None]
+    if len(shown) < 2:
+        return ""
+    estimates = [a.estimate for _, a in shown]
+    low, high = (
+        min(shown, key=lambda pair: pair[1].se),
+        max(shown, key=lambda pair: pair[1].se),
+    )
+    below = [_named(r) for r, a in shown if a.p < e.plan.alpha]
+    above = [_named(r) for r, a in shown if not a.p < e.plan.alpha]
+    text = (
+        f"{found.contrast}: {len(shown)} analyses give estimates from"
+        f" {number(min(estimates), d)} to {number(max(estimates), d)}"
+        f" {e.endpoint(name).unit} and standard errors from {number(low[1].se, d + 2)}"
+        f" ({_named(low[0])}) to {number(high[1].se, d + 2)} ({_named(high[0])})."
+    )
+    if below and above:
+        few, side = (below, "below") if len(below) <= len(above) else (above, "not below")
+        text += (
+            f" It matters: p is {side} {level(e.plan.alpha)} in {listed(few)}, and"
+            f" {'not below' if side == 'below' else 'below'} it in the other"
+            f" {len(shown) - len(few)}. The plan chose before the data were seen; the table is no"
+            " menu."
+        )
+    else:
+        text += f" All p-values lie {'below' if below else 'above'} {level(e.plan.alpha)}."
+    return text
+
+
+def direction(e: Evidence, name: str) -> str:
+    """What ignoring the hierarchy does to the SE of the contrast, and between patients."""
+    found = e.endpoints[name].ladder
+    by_key = {r.key: r for r in found.rungs}
+    planned = next((r for r in found.rungs if r.planned), None)
+    ols = by_key["ols"]
+    if ols.answer is None or planned is None or planned.answer is None:
+        return ""
+    d = e.decimals(name) + 2
+    parts = [
+        f"Least squares, which takes all readings as independent, has SE"
+        f" {number(ols.answer.se, d)} where the primary model has {number(planned.answer.se, d)}:"
+        f" {_way(found.ratio)}."
+    ]
+    nested = by_key.get("nested")
+    if nested is not None and nested.answer is not None and not nested.planned:
+        parts.append(_against_nested(e, found, ols, nested, d))
+    if found.base and ols.base is not None and planned.base is not None:
+        parts.append(
+            f"Of the difference between the arms at baseline, which lies between patients"
+            f"{' and sites' if e.plan.design == 'cluster' else ''}, least squares claims SE"
+            f" {number(ols.base.se, d)} and the primary model {number(planned.base.se, d)}:"
+            f" {_way(found.base_ratio)}."
+        )
+    if found.base and found.ratio > 1 + _ALIKE and found.base_ratio < 1 - _ALIKE:
+        parts.append(
+            "Both errors have one cause: a change is a comparison within patients, where shared"
+            " levels cancel, which least squares does not use; a level is one between patients,"
+            " whose repeated readings it counts as if each were a patient."
+        )
+    return " ".join(parts)
+
+
+def _against_nested(e: Evidence, found: Ladder, ols: Rung, nested: Rung, d: int) -> str:
+    """Where the primary model is another than the three levels: these beside."""
+    assert ols.answer is not None and nested.answer is not None, "checked by the caller"
+    ratio = ols.answer.se / nested.answer.se
+    text = f"Against three levels alone (SE {number(nested.answer.se, d)}) it is {_way(ratio)}."
+    if e.plan.design == "cluster" and abs(found.ratio - 1) < abs(ratio - 1):
+        text += (
+            " Against the primary model two errors of opposite direction meet: least squares does"
+            " not use that patients are their own controls, which makes its SE too large, and does"
+            " not know that sites were randomised and change as wholes, which makes it too small."
+        )
+    return text
+
+
+def _way(ratio: float) -> str:
+    """The ratio of two standard errors in words."""
+    if math.isnan(ratio):
+        return "not comparable"
+    if abs(ratio - 1) < _ALIKE:
+        return "about the same"
+    size = f"{100 * abs(ratio - 1):.0f}%"
+    return f"{size} too {'small' if ratio < 1 else 'large'}"
+
+
+def sites_words(e: Evidence, name: str) -> str:
+    """How much of the variance the sites hold, and what that does to the precision."""
+    found = e.endpoints[name].ladder
+    own = {(s.rung, s.group): s for s in found.shares}
+    site = own.get(("nested", "SITEID"))
+    if site is None or math.isnan(found.site_ratio):
+        return ""
+    text = (
+        f"Beside the fixed part, sites hold {100 * site.share:.1f}% of the variance of a reading."
+        f" Taking them into a model of patients {_moves(found.site_ratio)} the SE of the contrast"
+    )
+    if not math.isnan(found.base_site_ratio):
+        text += f" and {_moves(found.base_site_ratio)} that of the arms' difference at baseline"
+    text += "."
+    reference = found.base_site_ratio if found.base else found.site_ratio
+    if not math.isnan(reference) and reference > 1 + _ALIKE:
+        text += " What sites share counts against a comparison of arms that differ by site."
+    elif not math.isnan(reference) and reference < 1 - _ALIKE:
+        text += " Arms are compared within sites, so what sites share drops out: precision gained."
+    visit = next(
+        (s for (rung, group), s in own.items() if rung == "site_by_visit" and ":" in group), None
+    )
+    if visit is not None:
+        text += (
+            f" {group_name(visit.group)[0].upper()}{group_name(visit.group)[1:]} holds"
+            f" {100 * visit.share:.1f}%: small as a share, but it is what a change between visits"
+            f" meets{' where whole sites were randomised' if e.plan.design == 'cluster' else ''}."
+        )
+    return text
+
+
+def _moves(ratio: float) -> str:
+    """`leaves`, `raises by 30%`: of a standard error."""
+    if abs(ratio - 1) < 0.005:
+        return "does not change"
+    verb = "raises" if ratio > 1 else "lowers"
+    return f"{verb} by {100 * abs(ratio - 1):.0f}%"
+
+
+def guard_words(e: Evidence, name: str, guard: Guard) -> tuple[str, ...]:
+    """What the number of sites allows, and what site-by-visit does."""
+    labels = {r.key: _named(r) for r in e.endpoints[name].ladder.rungs}
+    d = e.decimals(name) + 2
+    texts = [
+        f"Sites were randomised, {guard.units} of them: a difference between arms has"
+        f" {guard.between} degrees of freedom, one of {guard.units} sites less {guard.arms} arms,"
+        f" and changes over several visits at most {guard.most}. The primary analysis has"
+        f" {degrees(guard.df)}."
+    ]
+    if guard.beyond:
+        texts.append(
+            f"More than {guard.most} is claimed by {listed([labels[k] for k in guard.beyond])}:"
+            " they count patients or readings where sites were randomised, and their p-values are"
+            " too small."
+        )
+    if guard.without is not None and guard.with_term is not None:
+        head = (
+            "The primary model has no (1 | SITEID:AVISIT), and should have it: "
+            if guard.missing
+            else "Without (1 | SITEID:AVISIT) "
+        )
+        texts.append(
+            f"{head}the SE would be {number(guard.without.se, d)} on"
+            f" {degrees(guard.without.df)} degrees of freedom, with it it is"
+            f" {number(guard.with_term.se, d)} on {degrees(guard.with_term.df)}. Likelihood ratio"
+            f" {number(guard.statistic, 2)}, {e.p_phrase(guard.p)} (half of it at 0, half on 1"
+            " degree of freedom). The term belongs to the design and stays whatever this test says."
+        )
+    return tuple(texts)
