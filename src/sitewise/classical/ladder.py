@@ -155,6 +155,8 @@ def _filled(
     found = ask(question.row)
     base = None if question.base is None else ask(question.base)
     rung = blank(question, key, label, "", "" if found is not None else why)
+    if found is not None and question.base is not None and base is None:
+        rung = replace(rung, notes=(f"The arms at baseline are not estimable: {why}.",))
     return replace(rung, answer=found, base=base, df_method=df if found is not None else "")
 
 

@@ -105,8 +105,11 @@ def _notes(e: Evidence, found: Ladder) -> list[str]:
         for rung in found.rungs
         if rung.answer is None and rung.refused
     ]
+    told: dict[str, list[str]] = {}
     for rung in found.rungs:
-        notes += [typeset(f"{rung.label}: {note}") for note in rung.notes]
+        for note in rung.notes:
+            told.setdefault(note, []).append(rung.label)
+    notes += [typeset(f"{'; '.join(labels)}: {note}") for note, labels in told.items()]
     notes += [
         f"Clusters of the robust standard error and of the estimating equations (GEE): the"
         f" {unit}, {why}; {found.clusters} of them. GEE: t on clusters less fixed effects; valid"

@@ -4,7 +4,7 @@ import math
 
 from sitewise.classical.ladder_result import Guard, Ladder, Rung
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, level, listed, number
+from sitewise.report.formatting import degrees, level, number
 from sitewise.report.words_models import group_name
 
 _ALIKE = 0.02  # ratio of standard errors that prose calls about the same
@@ -43,8 +43,8 @@ def spread(e: Evidence, name: str) -> str:
     if below and above:
         few, side = (below, "below") if len(below) <= len(above) else (above, "not below")
         text += (
-            f" It matters: p is {side} {level(e.plan.alpha)} in {listed(few)}, and"
-            f" {'not below' if side == 'below' else 'below'} it in the other"
+            f" It matters: p is {side} {level(e.plan.alpha)} in: {'; '.join(few)}. It is"
+            f" {'not below' if side == 'below' else 'below'} in the other"
             f" {len(shown) - len(few)}. The plan chose before the data were seen; the table is no"
             " menu."
         )
@@ -161,9 +161,9 @@ def guard_words(e: Evidence, name: str, guard: Guard) -> tuple[str, ...]:
     ]
     if guard.beyond:
         texts.append(
-            f"More than {guard.most} is claimed by {listed([labels[k] for k in guard.beyond])}:"
-            " they count patients or readings where sites were randomised, and their p-values are"
-            " too small."
+            f"More than {guard.most} is claimed by: {'; '.join(labels[k] for k in guard.beyond)}."
+            " They count patients or readings where sites were randomised, and their p-values are"
+            " not to be trusted."
         )
     if guard.without is not None and guard.with_term is not None:
         head = (

@@ -7,6 +7,7 @@ is an expected value of a statistic.
 import csv
 import json
 import random
+import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ from sitewise.trial.description import (
 from sitewise.trial.deviations import Deviations
 
 NAN = float("nan")
+# This file is run as a script too, from anywhere: its neighbour is found by its place.
+LADDER = runpy.run_path(str(Path(__file__).with_name("synthetic_ladder.py")))
 ARMS = ("Active", "Placebo", "Low dose", "Middle dose")
 ENDPOINTS = (("SYSBP", "Systolic blood pressure", [80, 240], [50, 300], 140.0),
              ("DIABP", "Diastolic blood pressure", [40, 140], [20, 200], 90.0))  # fmt: skip
@@ -422,7 +425,8 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     names = [e[0] for e in ENDPOINTS]
     plan = trial.plan()
     lists = (
-        "iccs", "comparisons", "replications", "crosschecks", "sites", "fits", "scores", "uses",
+        "iccs", "comparisons", "replications", "crosschecks", "ladders", "reconciliations", "sites",
+        "fits", "scores", "uses",
     )  # fmt: skip
     files: dict[str, Any] = {key: [] for key in lists}
 
@@ -442,6 +446,8 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
         put("comparisons", f"{name}-comparisons.json", comparisons(name))
         put("replications", f"{name}-replication.json", replications(name))
         put("crosschecks", f"{name}-crosscheck.json", crosscheck(trial, name))
+        put("ladders", f"{name}-ladder.json", LADDER["ladder"](trial, name))
+        put("reconciliations", f"{name}-reconciliation.json", LADDER["reconciliation"](trial, name))
         put("sites", f"{name}-sites.json", site_results(trial, rng, name))
         for model in plan["models"]:
             put("fits", f"{name}-{model}.json", fit(trial, rng, name, level, model))

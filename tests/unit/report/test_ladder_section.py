@@ -1,0 +1,71 @@
+"""Ladder and reconciliation on the page: the words follow the direction; refusals are printed."""
+
+from dataclasses import replace
+
+from sitewise.report.section_ladder import ladders
+from sitewise.report.section_reconciliation import reconciliations
+from sitewise.report.words_ladder import direction, sites_words
+
+
+def with_ladder(e, **changes):
+    own = e.endpoints["SYSBP"]
+    e.endpoints["SYSBP"] = replace(own, ladder=replace(own.ladder, **changes))
+    return e
+
+
+def text_of(table):
+    lines = [" ".join(cell.text for cell in row.cells) for row in table.rows]
+    return "\n".join([*lines, *table.notes])
+
+
+def test_refusals_singular_and_unfinished_fits_are_said(evidence_of):
+    found = ladders(evidence_of(design="cluster"))[0]
+    text = text_of(found.table)
+    assert "not estimable" in text
+    assert "the arm is constant within every site" in text
+    assert "not final" in text
+    assert "9.9" not in text  # of a search that did not end
+    assert "variance 0 at (1 | SITEID)" in text
+    assert "the fit did not converge" in text_of(found.covariances)
+    assert found.deviations
+    assert found.guard is not None
+    assert "the site, the randomised unit" in text
+
+
+def test_patients_randomised_have_no_guard(evidence_of):
+    found = ladders(evidence_of())[0]
+    assert found.guard is None
+    assert not found.guard_text
+
+
+def test_words_follow_the_direction(evidence_of):
+    e = with_ladder(evidence_of(), ratio=1.4, base_ratio=0.66)
+    text = direction(e, "SYSBP")
+    assert "40% too large" in text
+    assert "34% too small" in text
+    assert "Both errors have one cause" in text
+    e = with_ladder(e, ratio=0.7, base_ratio=1.3)
+    text = direction(e, "SYSBP")
+    assert "30% too small" in text
+    assert "30% too large" in text
+    assert "one cause" not in text
+    assert "about the same" in direction(with_ladder(e, ratio=1.001), "SYSBP")
+
+
+def test_what_sites_do_to_the_precision(evidence_of):
+    e = with_ladder(evidence_of(), base_site_ratio=1.3)
+    assert "raises by 30%" in sites_words(e, "SYSBP")
+    assert "counts against" in sites_words(e, "SYSBP")
+    e = with_ladder(e, base_site_ratio=0.9)
+    assert "lowers by 10%" in sites_words(e, "SYSBP")
+    assert "precision gained" in sites_words(e, "SYSBP")
+    assert "precision gained" not in sites_words(with_ladder(e, base_site_ratio=1.0), "SYSBP")
+
+
+def test_steps_say_who_is_dropped_and_why_there_is_none(evidence_of):
+    found = reconciliations(evidence_of())[0]
+    text = text_of(found.steps)
+    assert "6 (16.7%)" in text
+    assert "the data can't tell these apart" in text
+    assert "no counterpart" in text_of(found.effects)
+    assert "refused" in text
