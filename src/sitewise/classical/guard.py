@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sitewise.classical.ladder_result import Answer, Guard, Rung
+from sitewise.classical.answer import Answer
+from sitewise.classical.ladder_result import Guard, Rung
 from sitewise.classical.mixed_rungs import VISIT
 from sitewise.classical.question import Question, tested
 from sitewise.errors import ModelError

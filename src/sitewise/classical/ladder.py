@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sitewise.classical.anova_contrast import by_strata
+from sitewise.classical.answer import Answer
 from sitewise.classical.clustered import Exchangeable, cr2_df, sandwich
 from sitewise.classical.complete_cases import complete_cases, refusal
 from sitewise.classical.covariance_choice import choose_covariance
 from sitewise.classical.gee import fit_gee
 from sitewise.classical.guard import guard_of
-from sitewise.classical.ladder_result import Answer, CovarianceChoice, Ladder, Rung, Share
+from sitewise.classical.ladder_result import CovarianceChoice, Ladder, Rung, Share
 from sitewise.classical.least_squares import ordinary, within
 from sitewise.classical.mixed_rungs import (
     MIXED,

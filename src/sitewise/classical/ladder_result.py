@@ -2,17 +2,8 @@
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Answer:
-    """One contrast under one analysis; NaN where a number does not exist."""
-
-    estimate: float
-    se: float
-    df: float
-    p: float
-    lower: float
-    upper: float
+from sitewise.classical.answer import Answer
+from sitewise.classical.baseline_result import BaselineHandling
 
 
 @dataclass(frozen=True)
@@ -126,7 +117,7 @@ class Ladder:
     ratio, base_ratio: SE of plain least squares over that of the primary model; NaN if either is
         missing. site_ratio: SE of the three-level model over that of the model with a patient
         intercept alone: what the sites do to the precision.
-    refused: why there is no ladder at all.
+    baseline: the handlings of the baseline side by side; None where the plan does not ask.
     """
 
     endpoint: str
@@ -142,4 +133,4 @@ class Ladder:
     base_site_ratio: float
     covariance: CovarianceChoice
     guard: Guard | None
-    refused: str = ""
+    baseline: BaselineHandling | None = None

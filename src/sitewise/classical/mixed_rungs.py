@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sitewise.classical.ladder_result import Answer, Rung, Share
+from sitewise.classical.answer import Answer
+from sitewise.classical.ladder_result import Rung, Share
 from sitewise.classical.question import Question, answer, state_of, tested
 from sitewise.errors import ModelError
 from sitewise.lmm.formula import Formula, parse_formula

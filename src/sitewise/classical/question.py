@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from sitewise.classical.ladder_result import Answer
+from sitewise.classical.answer import Answer
 from sitewise.lmm.design import build_design
 from sitewise.lmm.record import estimates, fixed_part_of_design
 from sitewise.plan.model import Plan

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sitewise.classical.ladder_result import Answer
+from sitewise.classical.answer import Answer
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """All relatives of the primary model of one endpoint: what rule crosscheck writes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sitewise.classical.baseline import handle_baseline
 from sitewise.classical.crosscheck import cross_check
 from sitewise.classical.ladder import climb
 from sitewise.classical.ladder_result import Ladder
@@ -27,4 +29,6 @@ def relatives(
     check = cross_check(plan, frame, endpoint, primary)
     question = pose(plan, frame, endpoint, ask)
     ladder = climb(question, endpoint, primary, check.anova)
+    if plan.baseline.side_by_side:
+        ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
     return check, ladder, reconcile(question, endpoint, primary, check.anova)

@@ -7,6 +7,7 @@ from sitewise.report.cells import p_cell, place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, listed, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
+from sitewise.report.section_baseline import baseline_table, baseline_words
 from sitewise.report.words_ladder import direction, guard_words, sites_words, spread
 from sitewise.report.words_models import group_name
 
@@ -24,6 +25,8 @@ class LadderOf:
     guard_text: tuple[str, ...]
     covariances: Table
     deviations: tuple[str, ...]
+    baseline: Table | None
+    baseline_text: tuple[str, ...]
 
 
 def ladders(e: Evidence) -> tuple[LadderOf, ...]:
@@ -46,6 +49,8 @@ def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
         guard_text=() if guard is None else guard_words(e, name, guard),
         covariances=_covariances(name, found.covariance),
         deviations=found.covariance.deviations,
+        baseline=None if found.baseline is None else baseline_table(e, name, found.baseline),
+        baseline_text=() if found.baseline is None else baseline_words(e, name, found.baseline),
     )
 
 

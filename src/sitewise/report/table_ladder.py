@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sitewise.classical.ladder_result import Answer
+from sitewise.classical.answer import Answer
 
 if TYPE_CHECKING:
     from sitewise.report.evidence import Evidence
@@ -19,6 +19,8 @@ GUARD = ("endpoint", "units", "arms", "between", "most", "beyond", "missing", "s
          *NUMBERS, "statistic", "p_lrt", "refused")  # fmt: skip
 COVARIANCES = ("endpoint", "place", "taken", "structure", "formula", "loglik", "npar", "aic",
                "aicc", "bic", "usable", "reason")  # fmt: skip
+BASELINE = ("endpoint", "key", "label", "formula", "rows", "patients", "sites", *NUMBERS, "effect",
+            "state", "refused")  # fmt: skip
 EFFECTS = ("endpoint", "effect", "f", "df1", "df2", "p", "epsilon", "p_gg", "sequential", "type3",
            "apart", "agrees", "said")  # fmt: skip
 STEPS = ("endpoint", "key", "label", "formula", "rows", "patients", "sites", *NUMBERS, "state",
@@ -68,6 +70,16 @@ def covariances(e: "Evidence") -> Lines:
             place = choice.order.index(r.structure) + 1 if r.structure in choice.order else None
             yield {"endpoint": name, "place": place, "taken": r.structure == choice.taken,
                    **asdict(r)}  # fmt: skip
+
+
+def baseline(e: "Evidence") -> Lines:
+    """One line a handling of the baseline; none where the plan does not ask."""
+    for name, own in e.endpoints.items():
+        if own.ladder.baseline is None:
+            continue
+        for h in own.ladder.baseline.rows:
+            line = {key: value for key, value in asdict(h).items() if key != "answer"}
+            yield {"endpoint": name, **line, **_numbers(h.answer)}
 
 
 def effects(e: "Evidence") -> Lines:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from sitewise.classical.answer import Answer
+from sitewise.classical.baseline_result import BaselineHandling, HandlingRow
 from sitewise.classical.ladder_result import (
-    Answer,
     CovarianceChoice,
     CovarianceRow,
     Guard,
@@ -61,7 +62,21 @@ def ladder(trial: Any, endpoint: str) -> Ladder:
         endpoint, CONTRAST, "Active minus Placebo at Baseline",
         "SITEID" if cluster else "USUBJID", 3 if cluster else 36, rungs, shares, 1.8 / 1.84,
         1.2 / 1.7, 1.0, 1.3, covariance, guard if cluster else None,
+        baseline(endpoint) if cluster else None,
     )  # fmt: skip
+
+
+def baseline(endpoint: str) -> BaselineHandling:
+    """Free, constrained and a refusal; variances that differ."""
+    rows = (
+        HandlingRow("free", "Outcome, arms free at baseline", "AVAL ~ 1", 100, 36, 3, answer(1.7),
+                    0.0, "regular", ""),
+        HandlingRow("constrained", "Outcome, arms equal at baseline (cLDA)", "AVAL ~ 1", 100, 36,
+                    3, answer(1.6), 0.9, "singular", ""),
+        HandlingRow("change", "Change score", "CHG ~ 1", 60, 30, 3, None, NAN, "", "no rows"),
+    )  # fmt: skip
+    return BaselineHandling(endpoint, "Active minus Placebo at Month 4", True, rows, answer(1.3),
+                            ("Baseline", "Month 2", "Month 4"), (11.9, 18.6, 18.5), "")  # fmt: skip
 
 
 def reconciliation(trial: Any, endpoint: str) -> Reconciliation:

@@ -69,3 +69,15 @@ def test_steps_say_who_is_dropped_and_why_there_is_none(evidence_of):
     assert "the data can't tell these apart" in text
     assert "no counterpart" in text_of(found.effects)
     assert "refused" in text
+
+
+def test_baseline_side_by_side(evidence_of):
+    found = ladders(evidence_of(design="cluster"))[0]
+    said = " ".join(found.baseline_text)
+    assert "moves the estimate by 0.90" in said
+    assert "11.9 at Baseline" in said
+    assert "would hold them equal" in said
+    text = text_of(found.baseline)
+    assert "no rows" in text
+    assert "expectation over sites" in text
+    assert ladders(evidence_of())[0].baseline is None
