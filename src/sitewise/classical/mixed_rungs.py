@@ -46,7 +46,7 @@ def rung_of(question: Question, key: str, label: str, fit: "LmmFit") -> Rung:
         blank(question, key, label, fit.formula, ""),
         answer=tested(fit, question.row, question.plan),
         base=base,
-        df_method="Satterthwaite",
+        df_method=question.plan.df,
         state=state_of(fit),
         notes=_notes(fit),
     )

@@ -121,7 +121,8 @@ def _notes(e: Evidence, found: Ladder) -> list[str]:
         " where readings are missing completely at random given arm and visit. Mixed models:"
         " missing at random. ANOVA: complete cases, missing completely at random.",
         "Effective readings: independent readings that would give this standard error under least"
-        " squares, n (SE of least squares / SE)\u00b2. df of mixed models: Satterthwaite.",
+        " squares, n (SE of least squares / SE)\u00b2. df of mixed models:"
+        f" {e.plan.df.title()}.",
         "These analyses stand beside the primary one; they are descriptive.",
     ]
     return notes

@@ -30,7 +30,7 @@ def replanned(replan, formula=THREE, design="cluster", **sections):
 def climbed(plan, frame):
     frame = frame.reset_index(drop=True).assign(SRCFILE="all.csv", SRCROW=range(2, len(frame) + 2))
     fit = to_plain(fit_planned(plan, frame, "SYSBP", "m").planned)
-    part = read_part(part_data(plan, "crosscheck", endpoint="SYSBP"))
+    part = read_part(part_data(plan, "crosscheck"))
     return relatives(part, frame, "SYSBP", fit, ask_primary)
 
 
