@@ -142,3 +142,28 @@ def test_results_come_back_from_their_files(ghana: Both) -> None:
     for result in ghana:
         again = from_plain(json.loads(dumps(result)), type(result))
         assert dumps(again) == dumps(result)
+
+
+@pytest.mark.parametrize("trial", ["ghana", "cdisc"])
+def test_a_site_subtracted_is_a_site_left_out(
+    trial: str, request: pytest.FixtureRequest, ghana_plan: Plan, ghana_adbp: pd.DataFrame,
+    cdisc_adbp: pd.DataFrame,
+) -> None:  # fmt: skip
+    from sitewise import lmm
+
+    ladder, _ = request.getfixturevalue(trial)
+    frame = ghana_adbp if trial == "ghana" else cdisc_adbp
+    rows = frame[frame["PARAMCD"] == "SYSBP"]
+    formula = next(rung.formula for rung in ladder.rungs if rung.planned)
+    visits = list(dict.fromkeys(rows.sort_values("WEEK")["AVISIT"]))
+    arms = ["HIC", "TASSH+HIC"] if trial == "ghana" else [
+        "Placebo", "Xanomeline Low Dose", "Xanomeline High Dose"]  # fmt: skip
+    assert all(x.answer is not None for x in ladder.left_out)
+    for left in ladder.left_out[:3]:
+        kept = rows[rows["SITEID"] != left.site].reset_index(drop=True)
+        fit = lmm(formula, kept, levels={"AVISIT": visits, "TRT01P": arms})
+        name = f"{visits[-1]}:TRT01P{arms[-1]}" if trial == "ghana" else f"WEEK:TRT01P{arms[-1]}"
+        (at,) = [c for c in fit.fixef.index if c.endswith(name)]
+        scale = 1 if trial == "ghana" else 24
+        assert left.answer.estimate == pytest.approx(scale * fit.fixef[at], rel=1e-8)
+        assert left.answer.se == pytest.approx(scale * fit.se[at], rel=1e-8)

@@ -109,6 +109,22 @@ class Guard:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """The primary analysis without one site, variances estimated anew.
+
+    patients: of that site. change: estimate less that with all sites; se_ratio: SE over theirs.
+    """
+
+    site: str
+    patients: int
+    answer: Answer | None
+    change: float
+    se_ratio: float
+    state: str
+    refused: str
+
+
+@dataclass(frozen=True)
 class Ladder:
     """The primary contrast of one endpoint under every usual model, plainest first.
 
@@ -118,6 +134,7 @@ class Ladder:
         missing. site_ratio: SE of the three-level model over that of the model with a patient
         intercept alone: what the sites do to the precision.
     baseline: the handlings of the baseline side by side; None where the plan does not ask.
+    left_out: the primary analysis without each site in turn.
     """
 
     endpoint: str
@@ -134,3 +151,4 @@ class Ladder:
     covariance: CovarianceChoice
     guard: Guard | None
     baseline: BaselineHandling | None = None
+    left_out: tuple[LeftOut, ...] = ()

@@ -8,6 +8,7 @@ from sitewise.classical.baseline import handle_baseline
 from sitewise.classical.crosscheck import cross_check
 from sitewise.classical.ladder import climb
 from sitewise.classical.ladder_result import Ladder
+from sitewise.classical.leave_out import leave_sites_out
 from sitewise.classical.question import Ask, pose
 from sitewise.classical.reconciliation import reconcile
 from sitewise.classical.reconciliation_result import Reconciliation
@@ -29,6 +30,8 @@ def relatives(
     check = cross_check(plan, frame, endpoint, primary)
     question = pose(plan, frame, endpoint, ask)
     ladder = climb(question, endpoint, primary, check.anova)
+    planned = next(rung.answer for rung in ladder.rungs if rung.planned)
+    ladder = replace(ladder, left_out=leave_sites_out(question, planned))
     if plan.baseline.side_by_side:
         ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
     return check, ladder, reconcile(question, endpoint, primary, check.anova)

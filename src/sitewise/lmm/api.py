@@ -209,11 +209,13 @@ def fitted_terms(hierarchy: tuple[Level, ...], schedule: Schedule | None) -> tup
     )  # fmt: skip
 
 
-def fit_part(part: Wide | BasedMoments, basis: Basis, reml: bool) -> LmmFit:
-    """Search, certify, map back."""
+def fit_part(
+    part: Wide | BasedMoments, basis: Basis, reml: bool, near: np.ndarray | None = None
+) -> LmmFit:
+    """Search, certify, map back. near: as `engine.solve` has it."""
     model = build_model(part, reml)
     notes = identification(model, basis.formula.text)
-    solution = solve(model, basis.formula.text)
+    solution = solve(model, basis.formula.text, near)
     estimates = estimates_of(solution)
     gone = (
         f"Dropped because they are combinations of other columns: {', '.join(estimates.aliased)}."

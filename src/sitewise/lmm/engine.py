@@ -1,6 +1,8 @@
 """From moments to an optimum: build the conditioned model, search, settle."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,10 +93,15 @@ def build_model(part: Wide | BasedMoments, reml: bool) -> Model:
     )  # fmt: skip
 
 
-def solve(model: Model, where: str) -> Solution:
-    """The optimum; raises ModelError where the likelihood has none."""
-    starts = (model.start(how) for how in STARTS)
-    few = min(model.likelihood.bottom.shape.units, default=FEW) < FEW
+def solve(model: Model, where: str, near: np.ndarray | None = None) -> Solution:
+    """The optimum; raises ModelError where the likelihood has none.
+
+    near: phi of a fit to almost the same rows. It is the first start, and the only one where its
+    end leaves no doubt.
+    """
+    starts: Iterable[np.ndarray] = (model.start(how) for how in STARTS)
+    few = near is None and min(model.likelihood.bottom.shape.units, default=FEW) < FEW
+    starts = starts if near is None else chain([near], starts)
     found = minimise(
         model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1,
         hopeless=lambda path: is_singular(model, path),

@@ -3,13 +3,21 @@
 from dataclasses import dataclass
 
 from sitewise.classical.ladder_result import CovarianceChoice, Guard, Ladder, Rung
-from sitewise.report.cells import p_cell, place_note
+from sitewise.report.cells import names_cell, p_cell, place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, listed, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
-from sitewise.report.words_ladder import direction, guard_words, sites_words, spread
+from sitewise.report.words_ladder import (
+    direction,
+    guard_words,
+    left_out_words,
+    sites_words,
+    spread,
+)
 from sitewise.report.words_models import group_name
+
+MOST_LEFT_OUT = 5
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ class LadderOf:
     guard_text: tuple[str, ...]
     covariances: Table
     deviations: tuple[str, ...]
+    left_out: Table
+    left_out_text: str
     baseline: Table | None
     baseline_text: tuple[str, ...]
 
@@ -49,6 +59,8 @@ def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
         guard_text=() if guard is None else guard_words(e, name, guard),
         covariances=_covariances(name, found.covariance),
         deviations=found.covariance.deviations,
+        left_out=_left_out(e, name, found),
+        left_out_text=left_out_words(e, name),
         baseline=None if found.baseline is None else baseline_table(e, name, found.baseline),
         baseline_text=() if found.baseline is None else baseline_words(e, name, found.baseline),
     )
@@ -219,4 +231,51 @@ def _covariances(name: str, choice: CovarianceChoice) -> Table:
             "Criteria count covariance parameters; BIC with log(patients). Lower is better.",
         ],
         file="covariances.csv",
+    )
+
+
+def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
+    """The sites whose absence moves the estimate most."""
+    d = e.decimals(name)
+    done = [x for x in found.left_out if x.answer is not None and x.state != "not converged"]
+    done.sort(key=lambda x: (-abs(x.change), x.site))
+    rows = [
+        row(
+            x.site,
+            str(x.patients),
+            number(x.answer.estimate, d + 1),
+            number(x.answer.se, d + 2),
+            degrees(x.answer.df),
+            p_cell(e, name, x.answer.p),
+            number(x.change, d + 1),
+        )
+        for x in done[:MOST_LEFT_OUT]
+        if x.answer is not None
+    ]
+    refused: dict[str, list[str]] = {}
+    for x in found.left_out:
+        why = x.refused or ("the fit did not converge" if x.state == "not converged" else "")
+        if why:
+            refused.setdefault(why, []).append(x.site)
+    return table(
+        f"tbl-left-out-{name}",
+        f"The primary analysis without one site: {found.contrast}, {name}",
+        [
+            ("Without site", "text"),
+            ("Its patients", "number"),
+            (f"Estimate ({e.endpoint(name).unit})", "number"),
+            ("SE", "number"),
+            ("df", "number"),
+            ("p", "number"),
+            ("Change", "number"),
+        ],
+        rows,
+        notes=[
+            "The site's cells are subtracted from the moments, and all variances estimated anew."
+            f" The {MOST_LEFT_OUT} that move the estimate most, of {len(found.left_out)}.",
+            *(f"Not without {names_cell(tuple(sites))}: {why}." for why, sites in refused.items()),
+            place_note(e, name),
+        ],
+        file="left_out.csv",
+        size="small",
     )

@@ -19,6 +19,8 @@ GUARD = ("endpoint", "units", "arms", "between", "most", "beyond", "missing", "s
          *NUMBERS, "statistic", "p_lrt", "refused")  # fmt: skip
 COVARIANCES = ("endpoint", "place", "taken", "structure", "formula", "loglik", "npar", "aic",
                "aicc", "bic", "usable", "reason")  # fmt: skip
+LEFT_OUT = ("endpoint", "site", "patients", *NUMBERS, "change", "se_ratio", "state",
+            "refused")  # fmt: skip
 BASELINE = ("endpoint", "key", "label", "formula", "rows", "patients", "sites", *NUMBERS, "effect",
             "state", "refused")  # fmt: skip
 EFFECTS = ("endpoint", "effect", "f", "df1", "df2", "p", "epsilon", "p_gg", "sequential", "type3",
@@ -80,6 +82,14 @@ def baseline(e: "Evidence") -> Lines:
         for h in own.ladder.baseline.rows:
             line = {key: value for key, value in asdict(h).items() if key != "answer"}
             yield {"endpoint": name, **line, **_numbers(h.answer)}
+
+
+def left_out(e: "Evidence") -> Lines:
+    """One line a site."""
+    for name, own in e.endpoints.items():
+        for x in own.ladder.left_out:
+            line = {key: value for key, value in asdict(x).items() if key != "answer"}
+            yield {"endpoint": name, **line, **_numbers(x.answer)}
 
 
 def effects(e: "Evidence") -> Lines:

@@ -114,6 +114,7 @@ WRITERS: dict[str, Writer] = {
     "guard.csv": (table_ladder.GUARD, table_ladder.guard),
     "covariances.csv": (table_ladder.COVARIANCES, table_ladder.covariances),
     "baseline_handling.csv": (table_ladder.BASELINE, table_ladder.baseline),
+    "left_out.csv": (table_ladder.LEFT_OUT, table_ladder.left_out),
     "reconciliation_effects.csv": (table_ladder.EFFECTS, table_ladder.effects),
     "reconciliation.csv": (table_ladder.STEPS, table_ladder.steps),
     "complete_cases.csv": (("endpoint", "by", "level", "patients", "dropped"), lines.dropped),

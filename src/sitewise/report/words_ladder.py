@@ -179,3 +179,24 @@ def guard_words(e: Evidence, name: str, guard: Guard) -> tuple[str, ...]:
             " degree of freedom). The term belongs to the design and stays whatever this test says."
         )
     return tuple(texts)
+
+
+def left_out_words(e: Evidence, name: str) -> str:
+    """How far one site moves the answer, and whether it moves p across alpha."""
+    found = e.endpoints[name].ladder
+    planned = next((r.answer for r in found.rungs if r.planned), None)
+    done = [(x, x.answer) for x in found.left_out if x.answer and x.state != "not converged"]
+    if planned is None or not done:
+        return ""
+    d = e.decimals(name)
+    values = [a.estimate for _, a in done]
+    text = (
+        f"Without any one of {len(done)} sites the estimate lies between {number(min(values), d)}"
+        f" and {number(max(values), d)} {e.endpoint(name).unit}."
+    )
+    below = planned.p < e.plan.alpha
+    crossed = [x.site for x, a in done if (a.p < e.plan.alpha) != below]
+    side = "above" if below else "below"
+    if crossed:
+        return f"{text} p comes to lie {side} {level(e.plan.alpha)} without: {', '.join(crossed)}."
+    return f"{text} p stays on its side of {level(e.plan.alpha)} whichever is left out."

@@ -9,6 +9,7 @@ from sitewise.classical.ladder_result import (
     CovarianceRow,
     Guard,
     Ladder,
+    LeftOut,
     Rung,
     Share,
 )
@@ -63,6 +64,9 @@ def ladder(trial: Any, endpoint: str) -> Ladder:
         "SITEID" if cluster else "USUBJID", 3 if cluster else 36, rungs, shares, 1.8 / 1.84,
         1.2 / 1.7, 1.0, 1.3, covariance, guard if cluster else None,
         baseline(endpoint) if cluster else None,
+        (LeftOut("001", 12, answer(1.9, 0.04), 0.8, 1.03, "regular", ""),
+         LeftOut("002", 12, answer(1.9), -0.1, 1.02, "regular", ""),
+         LeftOut("003", 12, None, NAN, NAN, "", "the others do not determine the contrast")),
     )  # fmt: skip
 
 

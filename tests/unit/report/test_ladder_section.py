@@ -81,3 +81,10 @@ def test_baseline_side_by_side(evidence_of):
     assert "no rows" in text
     assert "expectation over sites" in text
     assert ladders(evidence_of())[0].baseline is None
+
+
+def test_sites_left_out(evidence_of):
+    found = ladders(evidence_of())[0]
+    assert found.left_out.rows[0].cells[0].text == "001"
+    assert "Not without 003: the others do not determine" in text_of(found.left_out)
+    assert "below 5% without: 001" in found.left_out_text
