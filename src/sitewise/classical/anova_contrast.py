@@ -41,10 +41,11 @@ def by_strata(
     if between < WITHIN * inside:
         between = 0.0
     parts = [
-        (share * row_.ss / row_.df1 / row_.f, row_.df2)
+        (share * row_.ss / row_.df1 / row_.f if row_.f > 0 else math.nan, row_.df2)
         for share, row_ in ((between, anova[TRT01P]), (inside, anova[INTERACTION]))
         if share > 0
     ]
     variance = sum(value for value, _ in parts)
-    df = variance**2 / sum(value**2 / own for value, own in parts)
+    square = sum(value**2 / own for value, own in parts)
+    df = variance**2 / square if square > 0 else math.nan
     return float(weights @ y), math.sqrt(variance), df

@@ -136,4 +136,5 @@ def cr2_df(X: "Floats", clusters: Exchangeable, row: "Floats") -> float:
     weights = along @ half.T  # a_i = X_i weights_i
     reached = np.einsum("iab,ib->ia", XX, weights)  # X_i' a_i
     gamma = np.diag(np.einsum("ia,ia->i", weights, reached)) - reached @ M @ reached.T
-    return float(np.trace(gamma) ** 2 / np.sum(gamma * gamma))
+    square = float(np.sum(gamma * gamma))
+    return float(np.trace(gamma)) ** 2 / square if square > 0 else float("nan")

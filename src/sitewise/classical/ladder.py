@@ -30,7 +30,7 @@ from sitewise.classical.mixed_rungs import (
     se_of,
     shares_of,
 )
-from sitewise.classical.question import Question, answer, arms_constant, counts
+from sitewise.classical.question import Question, answer, arms_constant, counts, over
 from sitewise.classical.result import AnovaRow
 from sitewise.errors import ModelError
 from sitewise.lmm.formula import fixed_columns
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Asker = Callable[["Floats"], Answer | None]
+NOTHING = 1e-6  # of the plain SE: a robust one below it has no residual to be made of
 UNIT = {SITEID: "site", USUBJID: "patient"}
 
 
@@ -94,10 +95,10 @@ def _ladder(
         clusters=int(question.rows[question.cluster].nunique()),
         rungs=tuple(rungs),
         shares=tuple(shares),
-        ratio=se_of(ols.answer) / se_of(planned.answer),
-        base_ratio=se_of(ols.base) / se_of(planned.base),
-        site_ratio=se_of(nested.answer) / se_of(patient.answer),
-        base_site_ratio=se_of(nested.base) / se_of(patient.base),
+        ratio=over(se_of(ols.answer), se_of(planned.answer)),
+        base_ratio=over(se_of(ols.base), se_of(planned.base)),
+        site_ratio=over(se_of(nested.answer), se_of(patient.answer)),
+        base_site_ratio=over(se_of(nested.base), se_of(patient.base)),
         covariance=choice,
         guard=guard_of(question, rungs),
     )
@@ -106,7 +107,7 @@ def _ladder(
 def _effective(rung: Rung, ols: Rung) -> Rung:
     if rung.answer is None or ols.answer is None:
         return rung
-    return replace(rung, effective=ols.rows * (ols.answer.se / rung.answer.se) ** 2)
+    return replace(rung, effective=ols.rows * over(ols.answer.se, rung.answer.se) ** 2)
 
 
 def _least_squares(question: Question) -> list[Rung]:
@@ -120,8 +121,10 @@ def _least_squares(question: Question) -> list[Rung]:
     def plain(row: "Floats") -> Answer:
         return answer(*line.of(row), float(line.df), alpha)
 
-    def cr2(row: "Floats") -> Answer:
+    def cr2(row: "Floats") -> Answer | None:
         se = math.sqrt(float(row @ robust.vcov["kc"] @ row))
+        if not se > NOTHING * line.of(row)[1]:
+            return None
         return answer(float(row @ line.beta), se, cr2_df(X, clusters, row), alpha)
 
     def sited(row: "Floats") -> Answer | None:
@@ -132,6 +135,7 @@ def _least_squares(question: Question) -> list[Rung]:
         f"In {robust.alone} clusters a column is determined by one cluster alone; the correction"
         " leaves it as it is.",
     )
+    single = "one cluster alone determines it, so the clusters' residuals say nothing on its error"
     why = "the data do not determine it beside a fixed effect of every site"
     if arms_constant(question.rows):
         why = "the arm is constant within every site, so its effect is one of the site effects"
@@ -139,7 +143,7 @@ def _least_squares(question: Question) -> list[Rung]:
         _filled(question, "ols", "Least squares, hierarchy ignored", plain, df="n - p"),
         replace(
             _filled(question, "ols_robust", f"Least squares, SE robust to clusters ({unit}, CR2)",
-                    cr2, df="Satterthwaite of CR2"),
+                    cr2, df="Satterthwaite of CR2", why=single),
             notes=alone if robust.alone else (),
         ),
         _filled(question, "site_fixed", "Least squares, site as fixed effect", sited,
@@ -172,18 +176,22 @@ def _gee(question: Question) -> list[Rung]:
     except ModelError as error:
         said = " ".join(str(error).split())
         return [blank(question, f"gee_{k}", label, "", said) for k, label in labels.items()]
-    df = float(fit.clusters - X.shape[1])
+    df, plain = float(fit.clusters - X.shape[1]), ordinary(X, y)
 
     def asker(name: str) -> Asker:
         def ask(row: "Floats") -> Answer | None:
             if df <= 0:
                 return None
             se = math.sqrt(float(row @ fit.robust.vcov[name] @ row))
+            if not se > NOTHING * plain.of(row)[1]:
+                return None
             return answer(float(row @ fit.beta), se, df, question.plan.alpha)
 
         return ask
 
-    why = f"{fit.clusters} clusters for {X.shape[1]} fixed effects leave no degrees of freedom"
+    why = "one cluster alone determines it, so the clusters' residuals say nothing on its error"
+    if df <= 0:
+        why = f"{fit.clusters} clusters for {X.shape[1]} fixed effects leave no degrees of freedom"
     said = f"Working correlation {fit.rho:.3f}."
     return [
         replace(

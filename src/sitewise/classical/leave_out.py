@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sitewise.classical.answer import Answer
 from sitewise.classical.ladder_result import LeftOut
-from sitewise.classical.question import Question, state_of, tested
+from sitewise.classical.question import Question, over, state_of, tested
 from sitewise.errors import ModelError
 from sitewise.terms import SITEID, USUBJID
 
@@ -98,4 +98,6 @@ def _without(
     out = replace(out, answer=found, state=state_of(fit))
     if primary is None:
         return out
-    return replace(out, change=found.estimate - primary.estimate, se_ratio=found.se / primary.se)
+    return replace(
+        out, change=found.estimate - primary.estimate, se_ratio=over(found.se, primary.se)
+    )

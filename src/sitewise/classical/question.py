@@ -11,7 +11,7 @@ from sitewise.classical.answer import Answer
 from sitewise.lmm.design import build_design
 from sitewise.lmm.record import fixed_part_of_design
 from sitewise.plan.model import Plan
-from sitewise.terms import AVAL, AVISIT, SITEID, TRT01P, USUBJID
+from sitewise.terms import AVAL, SITEID, TRT01P, USUBJID
 from sitewise.trial.selection import factor_levels, outcome_visits, select_rows
 
 if TYPE_CHECKING:
@@ -138,6 +138,11 @@ def answer(estimate: float, se: float, df: float, alpha: float) -> Answer:
     return Answer(estimate, se, df, p, estimate - half, estimate + half)
 
 
+def over(one: float, other: float) -> float:
+    """one / other; NaN where other is not positive."""
+    return one / other if other > 0 else math.nan
+
+
 def tested(fit: "LmmFit", row: "Floats", plan: Plan) -> Answer:
     """A contrast of a fitted mixed model by the plan's degrees of freedom.
 
@@ -158,8 +163,3 @@ def state_of(fit: "LmmFit") -> str:
 def arms_constant(rows: "pd.DataFrame") -> bool:
     """Whether no site has two arms."""
     return bool((rows.groupby(SITEID, observed=True)[TRT01P].nunique() == 1).all())
-
-
-def visit_constant(rows: "pd.DataFrame") -> bool:
-    """Whether there is one visit only."""
-    return rows[AVISIT].nunique() == 1

@@ -17,7 +17,7 @@ from sitewise.classical.complete_cases import complete_cases, refusal
 from sitewise.classical.crosscheck import PATIENT, primary_row
 from sitewise.classical.mixed_rungs import PATIENT as INTERCEPT
 from sitewise.classical.mixed_rungs import planned_answer
-from sitewise.classical.question import Question, answer, counts, state_of, tested
+from sitewise.classical.question import Question, answer, counts, over, state_of, tested
 from sitewise.classical.reconciliation_result import EffectMatch, Reconciliation, Step
 from sitewise.classical.result import AnovaRow
 from sitewise.classical.type3 import EFFECTS, cell_rows, type3_hypotheses, wald_f
@@ -149,7 +149,7 @@ def _effects(
 
 
 def _match(row: AnovaRow, first: float, third: float, positive: bool) -> EffectMatch:
-    apart = [abs(value / row.f - 1) for value in (first, third)]
+    apart = [over(abs(value - row.f), abs(row.f)) for value in (first, third)]
     same = [value <= SAME for value in apart]
     agrees = {(True, True): "both", (True, False): "sequential", (False, True): "type III",
               (False, False): "none"}[same[0], same[1]]  # fmt: skip
@@ -258,7 +258,7 @@ def _compared(steps: Sequence[Step]) -> list[Step]:
         now = step.answer
         if now is not None and before is not None:
             step = replace(step, estimate_change=now.estimate - before.estimate,  # noqa: PLW2901
-                           se_ratio=now.se / before.se)  # fmt: skip
+                           se_ratio=over(now.se, before.se))  # fmt: skip
         before = now or before
         found.append(step)
     return found

@@ -162,3 +162,21 @@ def test_the_anova_contrast_by_hand():
     _, se, df = by_strata(X, y.ravel(), patients, np.array([0.0, 0, 1, 0]), rows)
     assert se**2 == pytest.approx((between + within) / 2 * 2 / 3, rel=1e-12)
     assert df == pytest.approx((between + within) ** 2 / (between**2 + within**2) * 4, rel=1e-12)
+
+
+def test_two_sites_leave_no_robust_standard_error_and_no_crash(replan, make_trial):
+    # One site an arm: each cluster determines its arm alone.
+    _, ladder, _ = climbed(
+        replanned(replan, "AVAL ~ AVISIT*TRT01P + (1 | USUBJID)", design="individual"),
+        make_trial(sites=2),
+    )
+    assert len(ladder.rungs) >= 12
+    plan = replanned(replan, design="cluster")
+    frame = make_trial(sites=2).assign(SRCFILE="a", SRCROW=1)
+    question = pose(plan, frame, "SYSBP", ask_primary)
+    from sitewise.classical.ladder import _gee, _least_squares
+
+    robust = _least_squares(question)[1]
+    assert robust.answer is None
+    assert "one cluster alone" in robust.refused
+    assert all(rung.answer is None and rung.refused for rung in _gee(question))

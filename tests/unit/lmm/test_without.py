@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import sitewise.lmm as lmm
+from sitewise import lmm
 from sitewise.errors import ModelError
 from sitewise.lmm.api import basis_of_part, fit_part, schedule_of
 from sitewise.lmm.design import build_design
