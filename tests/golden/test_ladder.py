@@ -42,16 +42,22 @@ def test_ghana_ladder(ghana: Both, shared: Path) -> None:
     se = {key: rung.answer.se for key, rung in by.items() if rung.answer}
     # Month 12 x arm: OLS 1.776, nested 1.462, with site-by-visit 1.84.
     assert (round(se["ols"], 3), round(se["nested"], 3)) == (1.776, 1.462)
-    assert round(se["site_by_visit"], 3) == 1.841
+    assert round(se["site_by_visit"], 3) == 1.842
     assert by["site_by_visit"].planned
     reference = json.loads((shared / "references" / "ghana_sbp_nested.json").read_text())["reml"]
     nested = by["nested"].answer
     fixed = reference["fixed"]
     at = next(i for i, n in enumerate(fixed["names"]) if "12" in n and "TASSH" in n)
     assert nested.estimate == pytest.approx(fixed["estimate"][at], rel=1e-6)
-    assert se["nested"] == pytest.approx(fixed["se"][at], rel=1e-6)
+    kr = fixed["kenward_roger"]
+    assert (se["nested"], nested.df) == pytest.approx((kr["se"][at], kr["df"][at]), rel=1e-6)
     arm = fixed["names"].index("armTASSH+HIC")
-    assert by["nested"].base.se == pytest.approx(fixed["se"][arm], rel=1e-6)
+    assert by["nested"].base.se == pytest.approx(kr["se"][arm], rel=1e-6)
+    # us + site, by a dense textbook computation: SE 1.14422, df 34.389.
+    assert (round(by["mmrm_site"].base.se, 5), round(by["mmrm_site"].base.df, 3)) == (
+        1.14422,
+        34.389,
+    )
     # Whole sites were randomised: no difference of arms beside a fixed effect of each.
     assert by["site_fixed"].base is None
     assert "constant within every site" in by["site_fixed"].notes[0]
@@ -68,7 +74,7 @@ def test_ghana_guard(ghana: Both) -> None:
     assert not guard.missing
     assert "nested" in guard.beyond
     assert "site_by_visit" not in guard.beyond
-    assert (round(guard.without.se, 3), round(guard.with_term.se, 3)) == (1.462, 1.841)
+    assert (round(guard.without.se, 3), round(guard.with_term.se, 3)) == (1.462, 1.842)
     # lme4: 2 (logLik of both) 7.370; Self & Liang's half and half.
     assert guard.statistic == pytest.approx(7.3704, abs=5e-4)
     assert guard.p == pytest.approx(0.0033154, abs=5e-7)
@@ -97,7 +103,7 @@ def test_cdisc_ladder(cdisc: Both, shared: Path) -> None:
     # Arm at week 0: OLS 1.43, mixed 2.17; R's lmer and the slope's SE times 24.
     reference = json.loads((shared / "references" / "cdisc_sbp_main.json").read_text())
     fixed = reference["reml"]["fixed"]
-    se = dict(zip(fixed["names"], fixed["se"], strict=True))
+    se = dict(zip(fixed["names"], fixed["kenward_roger"]["se"], strict=True))
     main = by["slope"]
     assert main.planned
     assert main.base.se == pytest.approx(se["ARMXanomeline High Dose"], rel=1e-6)
@@ -166,4 +172,5 @@ def test_a_site_subtracted_is_a_site_left_out(
         (at,) = [c for c in fit.fixef.index if c.endswith(name)]
         scale = 1 if trial == "ghana" else 24
         assert left.answer.estimate == pytest.approx(scale * fit.fixef[at], rel=1e-8)
-        assert left.answer.se == pytest.approx(scale * fit.se[at], rel=1e-8)
+        se = fit.tests(df="kenward-roger").loc[at, "se"]
+        assert left.answer.se == pytest.approx(scale * se, rel=1e-8)

@@ -163,14 +163,16 @@ def _fit(question: Question, rows: _Rows, key: str) -> _Fitted:
         fit = fit_frame(design, question.reml)
         if tuple(fit.estimates.names) != design.names:
             raise ModelError("a column of the fixed part is a combination of others")  # noqa: TRY301
+        primary = tested(fit, row, question.plan)
+        at_base = None if base is None else tested(fit, base, question.plan)
     except ModelError as error:
         said = " ".join(str(error).split())
         return _Fitted(HandlingRow(*head, *counts(data), None, math.nan, "", said))
     used = counts(data[design.used])
-    made = HandlingRow(*head, *used, tested(fit, row, question.plan), math.nan, state_of(fit), "")
+    made = HandlingRow(*head, *used, primary, math.nan, state_of(fit), "")
     R = fit.estimates.residual
     sds = () if R is None else tuple(float(v) for v in np.sqrt(np.diag(R)))
-    return _Fitted(made, None if base is None else tested(fit, base, question.plan), sds)
+    return _Fitted(made, at_base, sds)
 
 
 def _contrasts(

@@ -73,12 +73,10 @@ def _pair(
     try:
         small = question.fit(question.formula(" + ".join(kept)))
         large = question.fit(question.formula(" + ".join([*kept, VISIT])))
+        asked = _ask(question, small), _ask(question, large)
     except ModelError as error:
         return *nothing, " ".join(str(error).split())
-    return (
-        _ask(question, small), _ask(question, large),
-        max(2 * (large.loglik - small.loglik), 0.0), "",
-    )  # fmt: skip
+    return *asked, max(2 * (large.loglik - small.loglik), 0.0), ""
 
 
 def _ask(question: Question, fit: "LmmFit") -> Answer | None:

@@ -90,11 +90,11 @@ def _without(
     try:
         left = without_unit(part, (SITEID,), out.site)
         fit = fit_part(left, basis_of_part(left), question.reml, near)
+        if tuple(fit.estimates.names) != question.design.names:
+            return replace(out, refused="without it the other sites do not determine the contrast")
+        found = tested(fit, question.row, question.plan)
     except ModelError as error:
         return replace(out, refused=" ".join(str(error).split()))
-    if tuple(fit.estimates.names) != question.design.names:
-        return replace(out, refused="without it the other sites do not determine the contrast")
-    found = tested(fit, question.row, question.plan)
     out = replace(out, answer=found, state=state_of(fit))
     if primary is None:
         return out

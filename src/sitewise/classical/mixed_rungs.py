@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitewise.classical.answer import Answer
 from sitewise.classical.ladder_result import Rung, Share
-from sitewise.classical.question import Question, answer, state_of, tested
+from sitewise.classical.question import Question, answer, df_of, state_of, tested
 from sitewise.errors import ModelError
 from sitewise.lmm.formula import Formula, parse_formula
 from sitewise.terms import AVISIT, SITEID, USUBJID, WEEK
@@ -41,12 +41,16 @@ def rung_of(question: Question, key: str, label: str, fit: "LmmFit") -> Rung:
     """The rung of a fitted model on the question's rows."""
     if tuple(fit.estimates.names) != question.design.names or question.row is None:
         return blank(question, key, label, fit.formula, NOT_SAME)
-    base = None if question.base is None else tested(fit, question.base, question.plan)
+    try:
+        found = tested(fit, question.row, question.plan)
+        base = None if question.base is None else tested(fit, question.base, question.plan)
+    except ModelError as error:
+        return blank(question, key, label, fit.formula, " ".join(str(error).split()))
     return replace(
         blank(question, key, label, fit.formula, ""),
-        answer=tested(fit, question.row, question.plan),
+        answer=found,
         base=base,
-        df_method=question.plan.df,
+        df_method=df_of(fit.reml, question.plan),
         state=state_of(fit),
         notes=_notes(fit),
     )

@@ -143,12 +143,19 @@ def over(one: float, other: float) -> float:
     return one / other if other > 0 else math.nan
 
 
+def df_of(reml: bool, plan: Plan) -> str:
+    """The plan's degrees of freedom as a model by REML or ML has them."""
+    return "satterthwaite" if plan.df == "kenward-roger" and not reml else plan.df
+
+
 def tested(fit: "LmmFit", row: "Floats", plan: Plan) -> Answer:
     """A contrast of a fitted mixed model by the plan's degrees of freedom.
 
-    The one place where the ladder and its neighbours ask for them.
+    The one place where the ladder and its neighbours ask for them. Kenward-Roger is for REML: fits
+    by ML have Satterthwaite's, as the plan's models. Raises ModelError where the model has no such
+    degrees of freedom (between-within with groupings that cross).
     """
-    found = fit.contrast(row, df=plan.df, level=1 - plan.alpha).iloc[0]
+    found = fit.contrast(row, df=df_of(fit.reml, plan), level=1 - plan.alpha).iloc[0]
     names = ("estimate", "se", "df", "p", "lower", "upper")
     return Answer(*(float(found[name]) for name in names))
 

@@ -238,13 +238,13 @@ def _fitted(
     numbers = counts(question.rows if rows is None else rows)
     try:
         fit = question.fit(formula, rows)
+        if question.row is None or tuple(fit.estimates.names) != question.design.names:
+            why = "these rows do not determine the primary contrast"
+            return _refused(key, label, numbers, formula, why)
+        found = tested(fit, question.row, question.plan)
     except ModelError as error:
         return _refused(key, label, numbers, formula, " ".join(str(error).split()))
-    if question.row is None or tuple(fit.estimates.names) != question.design.names:
-        why = "these rows do not determine the primary contrast"
-        return _refused(key, label, numbers, formula, why)
-    return Step(key, label, formula, *numbers, tested(fit, question.row, question.plan),
-                state_of(fit), "", False, math.nan, math.nan)  # fmt: skip
+    return Step(key, label, formula, *numbers, found, state_of(fit), "", False, math.nan, math.nan)
 
 
 def _refused(key: str, label: str, numbers: tuple[int, int, int], formula: str, why: str) -> Step:

@@ -14,7 +14,7 @@ def individual(replan):
              "reml": True}  # fmt: skip
     primary = {"model": "m", "visit": "Month 12", "arm": "TASSH+HIC", "contrast": "change"}
     return replan(design="individual", randomised_unit="USUBJID", models={"m": model},
-                  primary=primary, comparisons=[])  # fmt: skip
+                  primary=primary, comparisons=[], df="satterthwaite")  # fmt: skip
 
 
 def test_complete_data_by_hand(individual, make_trial):
