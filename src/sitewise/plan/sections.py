@@ -259,11 +259,7 @@ class Baseline(Section):
         description="`outcome`: a row like the other visits; `covariate`: BASE on the right-hand"
         " side, rows after baseline only; `constrained` is not implemented yet"
     )
-    side_by_side: bool = Field(
-        default=False,
-        description="whether the report shows the primary contrast with the baseline as free and"
-        " as constrained outcome (cLDA), as covariate and in a change score; with many visits slow",
-    )
+    side_by_side: bool = Field(default=False, description="whether the report compares handlings")
     missing: Literal["keep", "drop"] = Field(
         description="a patient without baseline: `keep` (handling `outcome` only) or `drop`"
     )
