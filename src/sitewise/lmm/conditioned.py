@@ -21,7 +21,6 @@ from sitewise.lmm.wide import Wide
 
 _Sizes = tuple[np.ndarray, np.ndarray]  # shift and unit of each feature
 EMPTY = 1e-12  # length of a column, relative to its size in the atoms, that is rounding
-_AT_ONCE = 500_000  # numbers in one array of rows
 EPS = float(np.finfo(float).eps)
 NOISE = 1e-14  # eigenvalue of scaled cross-products that is rounding
 
@@ -169,19 +168,15 @@ class _Roots:
     def factor(self, columns: np.ndarray) -> np.ndarray:
         """R of a QR of the rows of `columns` (atoms, k): (min(rows, k), k)."""
         used = np.flatnonzero(np.any(columns != 0, axis=1))
-        F, k = self._roots.shape[1], columns.shape[1]
-        kept = np.zeros((0, k))
-        step = max(1, _AT_ONCE // max(F * len(used), 1))
-        for first in range(0, len(self._roots), step):
-            some = slice(first, first + step)
-            atoms = self._roots[some][:, :, self._features[used]]
-            pieces = [kept]
-            for slot, seen in enumerate(self._patterns[some].T):
-                if seen.any():
-                    rows = ((atoms[seen] * self._a[used, slot]) @ columns[used]).reshape(-1, k)
-                    pieces.append(rows[np.any(rows != 0, axis=1)])
-            kept = triangle(np.vstack(pieces))
-        return kept
+        kept = np.zeros((0, columns.shape[1]))
+        for root, seen in zip(self._roots, self._patterns, strict=True):
+            atoms = root[:, self._features[used]]
+            for slot in np.flatnonzero(seen):
+                rows = (atoms * self._a[used, slot]) @ columns[used]
+                kept = np.vstack([kept, rows[np.any(rows != 0, axis=1)]])
+            if len(kept) > 4096:
+                kept = triangle(kept)
+        return triangle(kept)
 
 
 def _fixed_basis(
