@@ -12,6 +12,10 @@ from sitewise.lmm.model import Model
 from sitewise.lmm.newton import Minimum, Objective, minimise
 from sitewise.lmm.residuals import Correlated
 
+ENOUGH = (
+    1e-6  # decrement that ends a search: the step after it leaves less than 1e-9 of a statistic
+)
+
 
 def null_statistics(pair: Pair, draws: int, seed: int) -> tuple[np.ndarray, int]:
     """The likelihood-ratio statistics (draws,) of outcomes drawn from the smaller model.
@@ -28,7 +32,7 @@ def null_statistics(pair: Pair, draws: int, seed: int) -> tuple[np.ndarray, int]
         drawn = draw(generator)
         null = drawn if columns is None else with_columns(drawn, columns)
         smaller = _minimum(Submodel(null, embedding), [psi, _inner(psi)])
-        larger = refit(drawn, near)
+        larger = refit(drawn, drawn.scored_start(near))
         failed += not (smaller.best.converged and larger.best.converged)
         statistics[k] = max(smaller.best.value - larger.best.value, 0.0)
     return statistics, failed
@@ -64,7 +68,7 @@ def inner_start(model: Model, v: np.ndarray) -> np.ndarray:
 
 
 def _minimum(objective: Objective, starts: list[np.ndarray]) -> Minimum:
-    return minimise(objective, starts, always=1, boundary=lambda phi: False)
+    return minimise(objective, starts, always=1, boundary=lambda phi: False, enough=ENOUGH)
 
 
 def _inner(psi: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from sitewise.lmm.contraction import Contraction, SlotWeights
+from sitewise.lmm.outer import entries, fits, unit_pairs
 from sitewise.lmm.recursion import Arrow, Eliminated, Shape
 
 _AT_ONCE = 2_000_000  # numbers in one array of weights
@@ -83,6 +84,9 @@ class SlotStart:
         contraction = self.bottom.contraction
         patients, m, J = contraction.cells.patients, self.bottom.shape.m, len(t)
         parts = contraction.projected(done.chains[0] if done.chains else None)
+        at = entries(self._first)
+        if at is not None and fits(contraction):
+            return unit_pairs(contraction, self.weights.W, parts, at)
         t2, B2 = np.zeros((J, J)), np.zeros((J, J, m, m))
         WdR = self.weights.W @ self._first[:, None]
         size = len(contraction.atoms.features) ** 2 * len(patients)

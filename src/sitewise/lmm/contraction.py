@@ -139,14 +139,17 @@ def cell_table(wide: Wide, target: np.ndarray, scale: np.ndarray) -> CellTable:
 
 
 class Contraction:
-    """Arrows of one model for T x T weights by pattern."""
+    """Arrows of one model for T x T weights by pattern.
+
+    by_pattern: G of the atoms' features, summed by pattern, (P, atoms, atoms).
+    """
 
     def __init__(self, cells: CellTable, atoms: Atoms, shape: Shape) -> None:
         self.cells, self.atoms, self.shape = cells, atoms, shape
         f, own = atoms.features, atoms.own
         self._by_cell = cells.G[:, f[:own, None], f[None, :]]
         self._in_pattern_order = self._by_cell[cells.order]
-        self._by_pattern = cells.total[:, f[:, None], f[None, :]]
+        self.by_pattern = cells.total[:, f[:, None], f[None, :]]
         self._full = np.concatenate([atoms.S, atoms.K], axis=1)
 
     def weigh(self, W: np.ndarray) -> np.ndarray:
@@ -158,7 +161,7 @@ class Contraction:
         """Cross-products under W (P, T, T), or under several (J, P, T, T): a leading axis J."""
         omega = self.weigh(W)
         K, own = self.atoms.K, self.atoms.own
-        root = K.T @ (omega * self._by_pattern).sum(axis=-3) @ K
+        root = K.T @ (omega * self.by_pattern).sum(axis=-3) @ K
         root = (root + np.swapaxes(root, -1, -2)) / 2
         if not own:
             return Arrow([], root)
@@ -226,7 +229,7 @@ class Contraction:
         omega = self.weigh(W)
         omega = (omega + np.swapaxes(omega, -1, -2)) / 2
         z = len(omega)
-        found = K.T @ (omega * self._by_pattern).sum(axis=1) @ K
+        found = K.T @ (omega * self.by_pattern).sum(axis=1) @ K
         if not own:
             return np.zeros(z), found
         left = omega[:, :, :own].transpose(3, 0, 1, 2).reshape(omega.shape[-1], z, -1)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SINGULAR = 1e-4  # smallest singular value of a scaled relative factor, relative to sigma
 EXTREME = 1e-10  # residual variance, relative to the outcome's, below which it is suspected to be 0
 ROUNDED = 1e-28  # the same below which nothing is left of an outcome's digits but rounding
-STARTS = ("default", "small", "zero", 1, 2)  # see `minimise`
+STARTS = ("scored", "small", "zero", 1, 2)  # see `minimise`
 FEW = 50  # units of some grouping below which a second maximum is to be reckoned with
 
 
@@ -99,7 +99,7 @@ def solve(model: Model, where: str, near: np.ndarray | None = None) -> Solution:
     near: phi of a fit to almost the same rows. It is the first start, and the only one where its
     end leaves no doubt.
     """
-    starts: Iterable[np.ndarray] = (model.start(how) for how in STARTS)
+    starts: Iterable[np.ndarray] = (_start(model, how) for how in STARTS)
     few = near is None and min(model.likelihood.bottom.shape.units, default=FEW) < FEW
     starts = starts if near is None else chain([near], starts)
     found = minimise(
@@ -113,6 +113,13 @@ def solve(model: Model, where: str, near: np.ndarray | None = None) -> Solution:
     point = model.point(phi)
     gradient, hessian = model.in_phi(phi, point)
     return Solution(model, phi, point, gradient, hessian, deviance, found, gradient_v)
+
+
+def _start(model: Model, how: str | int) -> np.ndarray:
+    """phi of a start; "scored": one step of Fisher scoring from the default one."""
+    if how == "scored":
+        return model.scored_start(model.start("default"))
+    return model.start(how)
 
 
 def _on_boundary(model: Model, phi: np.ndarray) -> bool:

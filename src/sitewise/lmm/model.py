@@ -13,6 +13,8 @@ from sitewise.lmm.recursion import LevelCovariance, Shape
 from sitewise.lmm.residuals import ScaledIdentity, residual_structure
 from sitewise.lmm.structures import INSIDE, Parameters, Term
 
+LEAST = 0.01  # variance that a scored start keeps, in units of the start that it was scored from
+
 
 @dataclass(frozen=True)
 class Model:
@@ -51,6 +53,28 @@ class Model:
             return phi
         residual = factor * parameters.residual_matrix(phi)
         return parameters.phi_of([factor * D for D in parameters.covariances(phi)], residual)
+
+    def scored_start(self, phi: np.ndarray) -> np.ndarray:
+        """One step of Fisher scoring in v from phi, kept inside: near the optimum in most data.
+
+        With V linear in v it is MIVQUE at phi (Rao 1971, J. Multivariate Anal. 1, 445-456).
+        """
+        parameters = self.parameters
+        if any(s.second(s.natural(np.zeros(s.n_phi))) is not None for s in parameters.structures):
+            return phi
+        try:
+            point = self.point(phi)
+            v = parameters.natural(phi) - np.linalg.solve(2 * point.expected, point.gradient)
+        except np.linalg.LinAlgError:
+            return phi
+        before = [*parameters.covariances(phi), parameters.residual_matrix(phi)]
+        after = [
+            _inside(structure.matrix(v[at]), least)
+            for structure, at, least in zip(
+                parameters.structures, parameters.v_at, before, strict=True
+            )
+        ]
+        return parameters.phi_of(after[:-1], after[-1])
 
     def value(self, phi: np.ndarray) -> float:
         """-2 log-likelihood in the units of the data; +inf outside."""
@@ -114,6 +138,16 @@ def row_model(
     last = np.array([parameters.n_v - 1])
     split = _split(parameters, last, bottom.shape)
     return Model(parameters, tuple(terms), fixed, Likelihood(bottom, split, reml), (), None)
+
+
+def _inside(matrix: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The matrix with eigenvalues of a hundredth or more, in units of the definite `scale`."""
+    root = np.linalg.cholesky(scale)
+    half = np.linalg.solve(root, np.linalg.solve(root, matrix).T)
+    values, vectors = np.linalg.eigh((half + half.T) / 2)
+    back = root @ vectors
+    found: np.ndarray = (back * np.maximum(values, LEAST)) @ back.T
+    return found
 
 
 def _split(parameters: Parameters, bottom: np.ndarray, shape: Shape) -> Split:

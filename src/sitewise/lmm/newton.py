@@ -6,8 +6,8 @@ is 0 the gradient vanishes by symmetry; negative curvature there is followed, so
 is left where it is a saddle and kept where it is the minimum.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +21,8 @@ ILL = 1e8  # condition number that calls for another start
 LONG = 20  # steps that call for another start
 STEPS = 200
 RADIUS, LARGEST, SMALLEST = 1.0, 10.0, 1e-9  # of the trust region, in phi
+JOINING = (1e-3, 1e-5)  # decrement, and distance of the value it promises from that of a known end,
+# below which a search is seen to run into that end
 SAME = 1e-8  # difference in deviance, and 1e-12 of it, within which two ends are one optimum
 
 
@@ -73,13 +75,15 @@ def minimise(
     always: int = 1,
     max_steps: int = STEPS,
     hopeless: Callable[[Path], bool] = lambda path: False,
+    enough: float = DECREMENT,
 ) -> Minimum:
     """The lowest end over `starts`.
 
     The first `always` starts are searched; the others too where the best end lies on the boundary
     (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ; none
-    after two that are `hopeless`. A start where the objective is not finite is passed over, unless
-    none is left: then ValueError.
+    after two that are `hopeless`. A search that is seen to run into the end of another stops there.
+    enough: the decrement that ends a search, before its last step. A start where the objective is
+    not finite is passed over, unless none is left: then ValueError.
     """
     paths: list[Path] = []
     for number, start in enumerate(starts):
@@ -87,7 +91,9 @@ def minimise(
             break
         if sum(hopeless(path) for path in paths) > 1:
             break
-        path = search(objective, np.asarray(start, dtype=float), max_steps)
+        path = search(
+            objective, np.asarray(start, dtype=float), max_steps, known=paths, enough=enough
+        )
         if np.isfinite(path.value):
             paths.append(path)
     if not paths:
@@ -102,8 +108,18 @@ def minimise(
     return Minimum(best, tuple(paths), (best, *optima[1:]))
 
 
-def search(objective: Objective, start: np.ndarray, max_steps: int = STEPS) -> Path:
-    """One trust-region search; never raises, `reason` and `converged` say how it ended."""
+def search(
+    objective: Objective,
+    start: np.ndarray,
+    max_steps: int = STEPS,
+    *,
+    known: Sequence[Path] = (),
+    enough: float = DECREMENT,
+) -> Path:
+    """One trust-region search; never raises, `reason` and `converged` say how it ended.
+
+    known: other searches, into whose ends this one may run. enough: see `minimise`.
+    """
     phi, radius = start, RADIUS
     value, gradient, hessian = _evaluate(objective, phi, wary=False)
     first, evaluations, steps, wary, stalled = value, 1, 0, False, 0
@@ -113,7 +129,11 @@ def search(objective: Objective, start: np.ndarray, max_steps: int = STEPS) -> P
     while np.isfinite(value) and steps < max_steps:
         model = Quadratic(gradient, hessian)
         allowance = ROUNDING * abs(value) + np.finfo(float).tiny
-        ended = model.is_minimum() and model.decrement < DECREMENT
+        joined = _joined(value, model, known)
+        if joined is not None:
+            return replace(joined, start=start, first=first, steps=steps, evaluations=evaluations,
+                           reason="ran into the end of another search")  # fmt: skip
+        ended = model.is_minimum() and model.decrement < enough
         # Rounding of the gradient bounds the decrement from below where the value is very large.
         stalled = stalled + 1 if model.decrement < allowance and model.decrement > before / 4 else 0
         ended = ended or (stalled > 1 and model.is_minimum())
@@ -144,6 +164,16 @@ def search(objective: Objective, start: np.ndarray, max_steps: int = STEPS) -> P
     decrement = Quadratic(gradient, hessian).decrement if np.isfinite(value) else np.inf
     return Path(start, phi, first, value, gradient, hessian, decrement, steps, evaluations,
                 converged, reason)  # fmt: skip
+
+
+def _joined(value: float, model: "Quadratic", known: Sequence[Path]) -> Path | None:
+    """The end that a search is about to reach, where it is one known."""
+    near, close = JOINING
+    if not known or not model.is_minimum() or model.decrement > near:
+        return None
+    promised = value - model.decrement / 2
+    ends = (path for path in known if path.converged)
+    return next((path for path in ends if abs(promised - path.value) < close), None)
 
 
 class Quadratic:
