@@ -117,6 +117,43 @@ def lock(
     typer.echo(f"Ledger: record {done.entry.seq}, head {done.entry.sha256}")
 
 
+def unlock(
+    plan: Annotated[
+        Path, typer.Argument(help="The trial's plan, config/<trial>.yaml.", metavar="PLAN")
+    ],
+    *,
+    reason: Annotated[
+        str,
+        typer.Option(
+            help="Why now, e.g. 'data base locked, minutes of 2026-11-20'.", metavar="TEXT"
+        ),
+    ],
+    data: DataFolder = None,
+    directory: Annotated[
+        Path,
+        typer.Option(
+            help="Where results/, records/ and logs/ are.", metavar="FOLDER", show_default="here"
+        ),
+    ] = Path(),
+) -> None:
+    """Lift the blind of a trial whose plan says `blinded: true`: once, and for good.
+
+    Nothing is computed yet: the next run is by arm, and its report says who lifted the blind, when
+    and why.
+    """
+    from sitewise.errors import SitewiseError
+    from sitewise.run.blind import lift_blind
+
+    if not reason.strip():
+        raise typer.BadParameter("the reason is empty")
+    try:
+        done = lift_blind(plan, data, directory, reason.strip())
+    except SitewiseError as error:
+        fail(error)
+    for line in done.lines:
+        typer.echo(line)
+
+
 def sign(
     results: Results,
     *,
