@@ -79,7 +79,7 @@ def wanted_objects(records: Path, ledger: Ledger) -> dict[str, str]:
         opened = ledger.opening(str(entry.body.get("run")))
         if opened is not None and entry.body.get("raw_copies"):
             for name, sha256 in (ledger.fact(opened, "raw") or {}).items():
-                if sha256 != "absent":
+                if sha256 not in ("absent", "unreadable"):
                     wanted.setdefault(sha256, f"{name}, read by the run of record {opened.seq}")
     return wanted
 

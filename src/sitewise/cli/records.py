@@ -165,6 +165,18 @@ def sign(
     ],
     meaning: Annotated[str, typer.Option(help="author, reviewer or approver.", metavar="ROLE")],
     key: Annotated[Path, typer.Option(help="The signer's SSH key.", metavar="FILE", exists=True)],
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="PKCS #12 file: also keep a copy of the PDF, signed with it (needs pyHanko).",
+            metavar="FILE",
+            exists=True,
+        ),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="File with that certificate's passphrase.", metavar="FILE", exists=True),
+    ] = None,
     records: Records = None,
 ) -> None:
     """Sign the ledger's head, and with it everything that led to these results."""
@@ -177,14 +189,19 @@ def sign(
     place = records or records_of(results)
     try:
         entry, statement = sign_trial(
-            results, place, signer=signer, meaning=Meaning(meaning), key=key
-        )
+            results, place, signer=signer, meaning=Meaning(meaning), key=key,
+            certificate=certificate,
+            passphrase=passphrase_file.read_bytes().strip() if passphrase_file else None,
+        )  # fmt: skip
     except SitewiseError as error:
         fail(error)
     typer.echo(
         f"Signed as {meaning} by {signer} at {statement.time}: record {statement.seq},"
         f" head {statement.head}"
     )
+    for name in entry.body["files"]:
+        if name.endswith(".pdf"):
+            typer.echo(f"Signed copy of the report: {place / name}")
     typer.echo(f"Ledger: record {entry.seq}, head {entry.sha256}")
 
 

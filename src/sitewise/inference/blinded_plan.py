@@ -13,7 +13,8 @@ from sitewise.lmm.tokens import split_tokens
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Arm
 from sitewise.terms import TRT01P
-from sitewise.trial.blinding import ANY_CODE, POOLED
+from sitewise.trial.blinding import ANY_CODE
+from sitewise.trial.rows import POOLED
 
 
 def blinded_plan(plan: Plan) -> Plan:
@@ -83,6 +84,8 @@ def _random(formula: Formula) -> Iterable[str]:
 
 def _terms(terms: str) -> str:
     """Products of columns without the arm, each once, in the order written."""
+    if TRT01P not in term_columns(terms):
+        return terms
     tokens = split_tokens(terms)
     order = [name for name in term_columns(terms) if name != TRT01P]
     products = dict.fromkeys(term - {TRT01P} for term in expand_terms(terms))

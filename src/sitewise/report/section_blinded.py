@@ -105,7 +105,11 @@ def _icc(e: Evidence, name: str) -> str:
     item = next((i for i in model.levels if i.level == SITEID), None) if model else None
     if item is None:
         return "its headline intraclass correlation has no level of sites"
-    ends = words_sites.limits(item, e).strip("()")
+    ends = (
+        f"at most {share(item.upper)}, one-sided"
+        if item.one_sided
+        else f"{share(item.lower)} to {share(item.upper)}"
+    )
     return f"intraclass correlation of sites {share(item.share)} ({e.coverage} interval {ends})"
 
 

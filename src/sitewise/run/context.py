@@ -21,11 +21,12 @@ from sitewise.errors import Problem, RunError
 from sitewise.plan.limits import Limits, limits_of
 from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
-from sitewise.plan.sheet import Site, SiteSheet, load_sheet, unlisted_files
+from sitewise.plan.sheet import Site, SiteSheet, leaves_folder, load_sheet, unlisted_files
 from sitewise.run.environment_check import departures
 
 ABSENT = "absent"
 UNREADABLE = "unreadable"
+NO_FILE = (ABSENT, UNREADABLE)  # in place of a digest
 LOCK = "requirements.lock"
 TEMPLATES = Path("reports", "templates")
 
@@ -188,10 +189,15 @@ def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
 
 
 def raw_digests(data: Path, files: Iterable[str]) -> dict[str, str]:
-    """Sha256 of each hospital file; `absent` where there is none (ingest says what that means)."""
+    """Sha256 of each hospital file; `absent` where there is none, `unreadable` where it can't or
+    may not be read (ingest says what that means).
+    """
     found = {}
     for file in sorted(files):
         path = data / file
+        if leaves_folder(data, file):
+            found[file] = UNREADABLE
+            continue
         try:
             found[file] = file_sha256(path) if path.is_file() else ABSENT
         except OSError:  # ingest tries again, and says why it can't be read

@@ -15,7 +15,7 @@ from sitewise.audit.objects import clear_partial, keep_file, keep_text
 from sitewise.audit.sealed import read_sealed
 from sitewise.errors import IntegrityError, Problem, RunError, SitewiseError
 from sitewise.run.blind import make_blind, require_blind
-from sitewise.run.context import ABSENT, Context
+from sitewise.run.context import NO_FILE, Context
 from sitewise.run.locking import require_reason
 from sitewise.run.surroundings import commit, environment, user
 
@@ -173,7 +173,7 @@ def _keep(context: Context, records: Path, results: Path) -> str:
             # They hold the arms: those of a blinded run lie with the arms until the unlock.
             place = make_blind(context) if context.blinded else records
             for name, sha256 in context.raw.items():
-                if sha256 != ABSENT:
+                if sha256 not in NO_FILE:
                     keep_file(place, context.data / name, sha256)
     except OSError as error:
         title = "The results are complete and sealed, but copies of them could not be kept."

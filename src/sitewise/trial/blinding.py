@@ -7,16 +7,16 @@ it is that of the patient's first row: enough to find the rows that will be set 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID
+from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Fate
 from sitewise.trial.row_checks import TOTALS_WORDS
-from sitewise.trial.rows import ARM
+from sitewise.trial.rows import ANOTHER, ARM, FATE, POOLED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# All arms as one; another arm than that of the patient's first row; an arm's cell that is no arm.
-POOLED = "All arms"
-ANOTHER = "another arm"
+    from sitewise.plan.model import Plan
+
+# An arm's cell that is no arm; what stands for the codes that the plan knows.
 WITHHELD = "(withheld)"
 ANY_CODE = "an arm's code of the plan"
 COLUMNS = (SITEID, USUBJID, TRT01P, ARM, SRCFILE, SRCROW)
@@ -41,6 +41,16 @@ def split_arms(rows: "pd.DataFrame") -> Split:
     cell = rows[ARM].where(rows[ARM].isna() | _totals(rows[ARM]), WITHHELD).where(~known, POOLED)
     masked = rows.assign(**{TRT01P: told.where(known).astype("str"), ARM: cell.astype("str")})
     return Split(masked, arms)
+
+
+def pool_arms(plan: "Plan", readings: "pd.DataFrame") -> None:
+    """Give the readings that a blinded trial analyses their one arm (changes `readings`).
+
+    A patient's first row may be one that speaks against no other, as a row of another site.
+    """
+    if plan.arms.levels == (POOLED,):
+        taken = readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value])
+        readings[TRT01P] = readings[TRT01P].mask(taken, POOLED)
 
 
 def _totals(cells: "pd.Series[str]") -> "pd.Series[bool]":
