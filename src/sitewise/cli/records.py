@@ -1,5 +1,6 @@
 """The commands on a trial's records: verify, lock, sign, diff, history, export."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -71,7 +72,8 @@ def verify(
         raise typer.Exit(found.exit_code)
     typer.echo(f"OK: all {found.files} files of {results} are as sealed.")
     if found.exit_code == UNCHAINED:
-        typer.echo(f"Chain not checked: there is no ledger in {place}.", err=True)
+        near = os.path.relpath(place)
+        typer.echo(f"Chain not checked: there is no ledger in {near}.", err=True)
         raise typer.Exit(UNCHAINED)
     if found.head is not None and found.bound is not None:
         typer.echo(
