@@ -305,6 +305,13 @@ CASES = (
         THREE_SITES,
     ),
     Case(
+        "A link that leads out of the data folder",
+        "`A.csv` is a symbolic link to a file elsewhere on the machine",
+        lambda trial: (trial.folder / "A.csv").symlink_to("/dev/null"),
+        ("'A.csv' is, or lies behind, a symbolic link that leads out of the data folder",),
+        THREE_SITES,
+    ),
+    Case(
         "Blanks around cells",
         "every patient of `A.csv` has a blank before and behind",
         lambda trial: [row.update(patient=f" {row['patient']} ") for row in trial.files["A.csv"]],

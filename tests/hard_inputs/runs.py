@@ -26,6 +26,14 @@ DISK_FULL = Run(
          allowed: room for results, records, logs and the workflow engine's notes
          to do:   free some room there, or choose another place with --directory, {KEPT}""",
 )
+NO_ROOM_FOR_A_RECORD = Run(
+    "The disk is full before a run begins",
+    "a real run in a place too small for its first record; the next run, with room, completes with"
+    " the same bytes",
+    f"""The run can't be recorded; nothing was done.
+  1. PLACE: No space left on device
+         to do:   make room on the disk, or give yourself write permission there; {KEPT}""",
+)
 TOO_LARGE = Run(
     "A file may not grow so large",
     "a real run under a limit of file sizes (`ulimit -f`); the next run without it completes with"
@@ -76,4 +84,7 @@ MANY = Run(
     "`sitewise check` of the trial with 10 000 findings of one kind",
     "9997 more findings of the kinds shown: --all shows them, --csv FILE writes all.",
 )
-RUNS = (DISK_FULL, TOO_LARGE, READ_ONLY, CHANGED, CHANGED_AT_START, CTRL_C, CTRL_C_CHECK, MANY)
+RUNS = (
+    *(DISK_FULL, NO_ROOM_FOR_A_RECORD, TOO_LARGE, READ_ONLY, CHANGED, CHANGED_AT_START),
+    *(CTRL_C, CTRL_C_CHECK, MANY),
+)

@@ -286,6 +286,73 @@ def test_a_difference_attributed_by_reruns(trial: Trial) -> None:
         assert plan == together == "+0"
 
 
+def add_to_a_reading(trial: Trial, mmhg: float) -> None:
+    """Change the data by one systolic pressure of the first hospital."""
+    file = trial.folder / "data" / "three" / "hospital_1.csv"
+    row = file.read_text().splitlines()[1]
+    cells = row.split(",")
+    cells[4] = str(float(cells[4]) + mmhg)
+    file.write_text(file.read_text().replace(row, ",".join(cells), 1))
+
+
+def attributed(trial: Trial) -> tuple[str, list[list[str]]]:
+    """What `diff --attribute` says, and the cells of its table from the difference on."""
+    done = trial.sitewise("diff", "results/three", "--attribute")
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.partition("Readings:")[2]
+    rows = [line.split("\u2502")[4:-1] for line in table.splitlines() if "\u2502" in line]
+    moved = [[cell.strip() for cell in row] for row in rows if row[0].strip()]
+    assert moved
+    return done.stdout, moved
+
+
+def git(trial: Trial, *arguments: str) -> None:
+    own = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    subprocess.run(["git", "-C", str(trial.project), *own, *arguments], check=True)
+
+
+@pytest.mark.long
+def test_a_difference_attributed_to_code_of_two_commits(trial: Trial) -> None:
+    """A fault in the code doubles every contrast, and a reading changes: each has its share.
+
+    The older code is taken from its commit, the newer one from the tree at hand.
+    """
+    (trial.project / ".gitignore").write_text("__pycache__/\n")
+    git(trial, "init", "--quiet")
+    git(trial, "add", ".")
+    git(trial, "commit", "--quiet", "-m", "before")
+    assert jobs(trial.run()) == [], "the same results, sealed under this commit"
+    add_to_a_reading(trial, 9)
+    code = trial.project / "src" / "sitewise" / "inference" / "planned_contrasts.py"
+    text = code.read_text()
+    assert text.count("return a[0] - b[0], a[1] - b[1]") == 1
+    code.write_text(text.replace("return a[0] - b[0],", "return 2 * (a[0] - b[0]),"))
+    git(trial, "commit", "--quiet", "--all", "-m", "after")
+    assert jobs(trial.run())
+    told, moved = attributed(trial)
+    assert "what differs: data and code" in told
+    assert "can't be exchanged" not in told
+    for difference, data, fault, together in (map(float, row) for row in moved):
+        # new = 2 (old + data): the fault alone adds old, and both together data once more.
+        assert difference == pytest.approx(2 * data + fault, abs=0.002)
+        assert together == pytest.approx(data, abs=0.002)
+
+
+@pytest.mark.long
+def test_an_environment_that_is_gone_is_said(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another BLAS kernel from now on: the older environment can't be had here, the newer can."""
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    add_to_a_reading(trial, 9)
+    assert jobs(trial.run())
+    told, moved = attributed(trial)
+    assert "what differs: data and environment" in told
+    assert "data can't be exchanged: the environment of record 1 is not the one at hand" in told
+    assert "make one from its lock" in told
+    for _, data, environment, together in moved:
+        assert (data, together) == ("not told", "not told")
+        assert abs(float(environment)) < 1e-6, "another kernel changes last digits at most"
+
+
 def test_what_can_not_be_exchanged_is_said(trial: Trial) -> None:
     """The code changes, and no commit is known for the one before."""
     script = trial.project / "workflow" / "scripts" / "report.py"

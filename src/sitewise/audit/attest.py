@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sitewise.audit.hashing import canonical_json, file_sha256, text_sha256
-from sitewise.audit.ledger import LEDGER, LOCKED, OPENED, SIGNED, Entry, Ledger
+from sitewise.audit.ledger import LEDGER, LOCKED, OPENED, SIGNED, UNLOCKED, Entry, Ledger
 from sitewise.audit.manifest import CHANGED, EXTRA, MANIFEST, MISSING, Difference
 from sitewise.audit.objects import read_json
 from sitewise.audit.sealed import BrokenSealError, read_sealed
@@ -63,8 +63,10 @@ def wanted_objects(records: Path, ledger: Ledger) -> dict[str, str]:
     """What records/<trial>/objects must hold by now: what each digest is a copy of, in words."""
     wanted: dict[str, str] = {}
     for entry in ledger.entries:
-        if entry.kind in (OPENED, LOCKED) and entry.body.get("plan"):
+        if entry.kind in (OPENED, LOCKED, UNLOCKED) and entry.body.get("plan"):
             wanted.setdefault(str(entry.body["plan"]), f"the plan of record {entry.seq}")
+        for name, sha256 in (entry.body.get("arms") or {}).items():
+            wanted.setdefault(str(sha256), f"{name}, split off until record {entry.seq}")
     for entry in ledger.sealed():
         manifest = str(entry.body["manifest"])
         wanted.setdefault(manifest, f"{MANIFEST} of record {entry.seq}")
@@ -77,7 +79,7 @@ def wanted_objects(records: Path, ledger: Ledger) -> dict[str, str]:
         opened = ledger.opening(str(entry.body.get("run")))
         if opened is not None and entry.body.get("raw_copies"):
             for name, sha256 in (ledger.fact(opened, "raw") or {}).items():
-                if sha256 != "absent":
+                if sha256 not in ("absent", "unreadable"):
                     wanted.setdefault(sha256, f"{name}, read by the run of record {opened.seq}")
     return wanted
 

@@ -26,6 +26,7 @@ from sitewise.errors import IntegrityError, Problem
 
 LEDGER, HEAD = "ledger.jsonl", "HEAD"
 OPENED, CLOSED, LOCKED, SIGNED = "opened", "closed", "locked", "signed"
+UNLOCKED = "unlocked"  # the blind, not the lock
 AS_IN = "as_in_record"
 _SHOWN = 5
 

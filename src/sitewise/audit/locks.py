@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sitewise.audit.blind import unlocked
 from sitewise.audit.ledger import LOCKED, OPENED, Entry, Ledger
 from sitewise.audit.objects import read_json
 
@@ -64,10 +65,20 @@ def deviations(ledger: Ledger) -> list[dict[str, Any]]:
             changed = ["data and plan were locked anew", *entry.body.get("changed", ())]
         else:
             continue
-        reason, who = entry.body.get("reason") or "", entry.body.get("user") or ""
-        when = f"{entry.time[:19]}Z".replace("T", " ").replace("Z", " UTC")
-        found.append({"when": when, "who": who, "reason": reason, "changed": changed})
+        found.append(_said(entry, changed))
     return found
+
+
+def lifted(ledger: Ledger) -> dict[str, Any] | None:
+    """Who lifted the blind, when and why, as one of `deviations`; None where nobody did."""
+    entry = unlocked(ledger)
+    return _said(entry, list(entry.body.get("notes") or ())) if entry else None
+
+
+def _said(entry: Entry, changed: list[str]) -> dict[str, Any]:
+    reason, who = entry.body.get("reason") or "", entry.body.get("user") or ""
+    when = f"{entry.time[:19]}Z".replace("T", " ").replace("Z", " UTC")
+    return {"when": when, "who": who, "reason": reason, "changed": changed}
 
 
 def changes(

@@ -8,6 +8,7 @@ head, a signature kept by somebody else shows later when records were removed fr
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -43,9 +44,19 @@ class Statement:
 
 
 def sign(
-    records: Path, ledger: Ledger, manifest: str, *, signer: str, meaning: Meaning, key: Path
+    records: Path,
+    ledger: Ledger,
+    manifest: str,
+    *,
+    signer: str,
+    meaning: Meaning,
+    key: Path,
+    copy: Callable[[Path, Statement], None] | None = None,
 ) -> tuple[Entry, Statement]:
-    """Sign the head of the ledger and record it; raises RunError where the key can't sign."""
+    """Sign the head of the ledger and record it; raises RunError where the key can't sign.
+
+    copy: writes a signed copy of the report to a path, where one is wanted.
+    """
     head = ledger.head
     assert head is not None
     statement = Statement(
@@ -57,11 +68,15 @@ def sign(
     while path.exists():
         number += 1
         path = path.with_name(f"{head.seq:05d}-{meaning.value}-{number}.json")
+    pdf = path.with_suffix(".pdf")
+    if copy is not None:
+        copy(pdf, statement)
     path.write_text(canonical_json(asdict(statement)) + "\n", encoding="utf-8")
     signature = path.with_name(f"{path.name}.sig")
     done = _ssh_keygen("-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(path), terminal=True)
     if done.returncode or not signature.is_file():
         path.unlink()
+        pdf.unlink(missing_ok=True)
         raise RunError(
             "The head could not be signed.",
             [
@@ -73,7 +88,8 @@ def sign(
                 )
             ],
         )
-    files = {f"{FOLDER}/{p.name}": file_sha256(p) for p in (path, signature)}
+    made = (path, signature, *([pdf] if copy else []))
+    files = {f"{FOLDER}/{p.name}": file_sha256(p) for p in made}
     body = {"signer": signer, "meaning": meaning.value, "signs": head.seq, "files": files}
     return append(records, SIGNED, body), statement
 

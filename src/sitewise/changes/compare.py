@@ -25,11 +25,14 @@ def compare(
     differs (as the lock tells it, too).
     """
     kept = [side.files.get(READINGS) for side in (before, after)]
-    readings = None
+    readings, lifted = None, before.blinded != after.blinded
     if kept[0] is not None and kept[1] is not None:
         same = digests[0].get(READINGS) == digests[1].get(READINGS)
-        readings = () if same else reading_changes(kept[0], kept[1])
+        readings = () if same else reading_changes(kept[0], kept[1], arms=not lifted)
     told = [found.get(DEVIATIONS) for found in digests]
+    lock = ["the blind was lifted"] if lifted else []
+    if told[0] != told[1]:
+        lock.append("the lock, or the reasons given since")
     return Changes(
         before=before,
         after=after,
@@ -40,7 +43,7 @@ def compare(
         plan=plan,
         code=tuple(_code(before, after)),
         environment=tuple(_environment(before.environment, after.environment)),
-        lock=() if told[0] == told[1] else ("the lock, or the reasons given since",),
+        lock=tuple(lock),
     )
 
 

@@ -11,18 +11,22 @@ from sitewise.terms import AVISIT, PARAMCD, SITEID, SRCFILE, SRCROW, TRT01P, USU
 if TYPE_CHECKING:
     import pandas as pd
 
+ARM = "ARM"
 READINGS = "data/readings.parquet"
 _KEY = (SITEID, USUBJID, PARAMCD, "VISIT", "ATPT")
 _NOT_COMPARED = (SRCROW, SRCFILE, "STUDYID", "AVISITN", AVISIT)  # named, or follow from others
 
 
-def reading_changes(before: Path, after: Path) -> tuple[ReadingChange, ...]:
+def reading_changes(before: Path, after: Path, *, arms: bool = True) -> tuple[ReadingChange, ...]:
     """Added, removed and changed readings; before, after: `readings.parquet` of two runs.
 
     A reading is known by hospital, patient, endpoint, visit and time point; where there are several
-    of the same, by their order.
+    of the same, by their order. arms: False where one of the runs was blinded, and knew none.
     """
-    old, new = _by_key(read_frame(before)), _by_key(read_frame(after))
+    frames = [read_frame(path) for path in (before, after)]
+    if not arms:
+        frames = [frame.assign(**{TRT01P: None, ARM: None}) for frame in frames]
+    old, new = map(_by_key, frames)
     return tuple(_changes(old, new))
 
 

@@ -13,7 +13,7 @@ class Side:
     name: how the run is called; run: its id; time: UTC; reason: as given. files: kept copies by
     their path in results/<trial>, absent where no copy is kept. raw: sha256 by hospital file.
     plan: `plan` and `sites` as plain data, None where its text is not kept. environment: as the
-    ledger holds it. commit: git's, "" where unknown.
+    ledger holds it. commit: git's, "" where unknown. blinded: whether it knew no arms.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Side:
     plan: Mapping[str, Any] | None
     environment: Mapping[str, Any]
     commit: str
+    blinded: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+BLINDED = "withheld while the trial is blinded: it compares arms"
 CELL_MEANS = f"{AVAL} ~ {AVISIT}*{TRT01P}"
 PATIENT = f"{CELL_MEANS} + (1 | {USUBJID})"
 SITE = f"{CELL_MEANS} + (1 | {SITEID}) + (1 | {USUBJID})"
@@ -53,6 +54,8 @@ def cross_check(
     `primary`, `patients` and `label` are used. The rows are those of the primary model's analysis
     set; with the baseline as covariate the visits after baseline, without the covariate.
     """
+    if plan.blinded:
+        return CrossCheck(endpoint, BLINDED, 0, 0, (), (), (), (), (), (), (), ())
     selected = select_rows(plan, frame, endpoint, plan.primary.model)
     # Patients are counted in the whole analysis set: one without a baseline that the model needs,
     # or without a later reading, is dropped by complete cases and must not vanish from the count.

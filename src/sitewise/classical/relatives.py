@@ -1,13 +1,14 @@
 """All relatives of the primary model of one endpoint: what rule crosscheck writes."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sitewise.classical.baseline import handle_baseline
-from sitewise.classical.crosscheck import cross_check
+from sitewise.classical.crosscheck import BLINDED, cross_check
 from sitewise.classical.ladder import climb
-from sitewise.classical.ladder_result import Ladder
+from sitewise.classical.ladder_result import CovarianceChoice, Ladder
 from sitewise.classical.leave_out import leave_sites_out
 from sitewise.classical.question import Ask, pose
 from sitewise.classical.reconciliation import reconcile
@@ -28,6 +29,8 @@ def relatives(
     what gives the primary contrast of a fixed part, `inference.planned_contrasts.ask_primary`.
     """
     check = cross_check(plan, frame, endpoint, primary)
+    if plan.blinded:
+        return check, *_withheld(endpoint)
     question = pose(plan, frame, endpoint, ask)
     ladder = climb(question, endpoint, primary, check.anova)
     planned = next(rung.answer for rung in ladder.rungs if rung.planned)
@@ -35,3 +38,10 @@ def relatives(
     if plan.baseline.side_by_side:
         ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
     return check, ladder, reconcile(question, endpoint, primary, check.anova)
+
+
+def _withheld(endpoint: str) -> tuple[Ladder, Reconciliation]:
+    """Of a blinded trial: both tell of a difference between arms and of nothing else."""
+    nan, none = math.nan, CovarianceChoice((), "", (), ())
+    ladder = Ladder(endpoint, "", "", "", 0, (), (), nan, nan, nan, nan, none, None)
+    return ladder, Reconciliation(endpoint, "", 0, 0, 0, False, nan, (), (), BLINDED, ())

@@ -13,7 +13,7 @@ import typer
 from sitewise.cli.failing import fail
 from sitewise.cli.init import init, note_marks
 from sitewise.cli.qualification import qualify
-from sitewise.cli.records import diff, export, history, lock, sign, verify
+from sitewise.cli.records import diff, export, history, lock, sign, unlock, verify
 from sitewise.cli.simulate import simulate
 
 app = typer.Typer(
@@ -159,7 +159,7 @@ def check(
             raise
 
 
-for command in (verify, lock, sign, diff, history, export, qualify, init, simulate):
+for command in (verify, lock, unlock, sign, diff, history, export, qualify, init, simulate):
     app.command()(command)
 
 

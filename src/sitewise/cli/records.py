@@ -1,5 +1,6 @@
 """The commands on a trial's records: verify, lock, sign, diff, history, export."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -71,7 +72,8 @@ def verify(
         raise typer.Exit(found.exit_code)
     typer.echo(f"OK: all {found.files} files of {results} are as sealed.")
     if found.exit_code == UNCHAINED:
-        typer.echo(f"Chain not checked: there is no ledger in {place}.", err=True)
+        near = os.path.relpath(place)
+        typer.echo(f"Chain not checked: there is no ledger in {near}.", err=True)
         raise typer.Exit(UNCHAINED)
     if found.head is not None and found.bound is not None:
         typer.echo(
@@ -117,6 +119,43 @@ def lock(
     typer.echo(f"Ledger: record {done.entry.seq}, head {done.entry.sha256}")
 
 
+def unlock(
+    plan: Annotated[
+        Path, typer.Argument(help="The trial's plan, config/<trial>.yaml.", metavar="PLAN")
+    ],
+    *,
+    reason: Annotated[
+        str,
+        typer.Option(
+            help="Why now, e.g. 'data base locked, minutes of 2026-11-20'.", metavar="TEXT"
+        ),
+    ],
+    data: DataFolder = None,
+    directory: Annotated[
+        Path,
+        typer.Option(
+            help="Where results/, records/ and logs/ are.", metavar="FOLDER", show_default="here"
+        ),
+    ] = Path(),
+) -> None:
+    """Lift the blind of a trial whose plan says `blinded: true`: once, and for good.
+
+    Nothing is computed yet: the next run is by arm, and its report says who lifted the blind, when
+    and why.
+    """
+    from sitewise.errors import SitewiseError
+    from sitewise.run.blind import lift_blind
+
+    if not reason.strip():
+        raise typer.BadParameter("the reason is empty")
+    try:
+        done = lift_blind(plan, data, directory, reason.strip())
+    except SitewiseError as error:
+        fail(error)
+    for line in done.lines:
+        typer.echo(line)
+
+
 def sign(
     results: Results,
     *,
@@ -128,6 +167,18 @@ def sign(
     ],
     meaning: Annotated[str, typer.Option(help="author, reviewer or approver.", metavar="ROLE")],
     key: Annotated[Path, typer.Option(help="The signer's SSH key.", metavar="FILE", exists=True)],
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="PKCS #12 file: also keep a copy of the PDF, signed with it (needs pyHanko).",
+            metavar="FILE",
+            exists=True,
+        ),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="File with that certificate's passphrase.", metavar="FILE", exists=True),
+    ] = None,
     records: Records = None,
 ) -> None:
     """Sign the ledger's head, and with it everything that led to these results."""
@@ -140,14 +191,19 @@ def sign(
     place = records or records_of(results)
     try:
         entry, statement = sign_trial(
-            results, place, signer=signer, meaning=Meaning(meaning), key=key
-        )
+            results, place, signer=signer, meaning=Meaning(meaning), key=key,
+            certificate=certificate,
+            passphrase=passphrase_file.read_bytes().strip() if passphrase_file else None,
+        )  # fmt: skip
     except SitewiseError as error:
         fail(error)
     typer.echo(
         f"Signed as {meaning} by {signer} at {statement.time}: record {statement.seq},"
         f" head {statement.head}"
     )
+    for name in entry.body["files"]:
+        if name.endswith(".pdf"):
+            typer.echo(f"Signed copy of the report: {place / name}")
     typer.echo(f"Ledger: record {entry.seq}, head {entry.sha256}")
 
 

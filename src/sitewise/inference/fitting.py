@@ -154,11 +154,14 @@ def _answers(
 
 
 def _primary(plan: Plan, model: str, every: "list[Asked]") -> str:
-    """Name of the plan's primary contrast among those asked; "" where `model` can't give it.
+    """Name of the plan's primary contrast among those asked; "" where `model` can't give it, and
+    while the trial is blinded.
 
     ModelError where `model` is the primary one.
     """
     wanted = plan.primary
+    if plan.blinded:
+        return ""
     for one in every:
         if (one.kind, one.arm, one.visit.name) == (wanted.contrast, wanted.arm, wanted.visit):
             if one.estimable:

@@ -63,7 +63,7 @@ def compute_iccs(
             visit=plan.primary.visit,
             visit_icc=at_primary,
         ),
-        ols=ols_beside(plan, rows, primary, fits),
+        ols=() if plan.blinded else ols_beside(plan, rows, primary, fits),
         convention=CONVENTION,
     )
 

@@ -1,7 +1,7 @@
 """What a planned fit needs rows for: use of each row, residuals, random effects (rule score)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +47,14 @@ def score_batches(
     from sitewise.lmm.record import refit_at
 
     formula = plan.models[planned.model].formula
-    return score_fit(plan, frame, planned, refit_at(formula, add_moments(moments), planned.fit))
+    scored = score_fit(plan, frame, planned, refit_at(formula, add_moments(moments), planned.fit))
+    return _withheld(scored) if plan.blinded else scored
+
+
+def _withheld(scored: ScoredRows) -> ScoredRows:
+    """While the trial is blinded: no predictions, which tell of a hospital, and so of its arm."""
+    use = scored.use.assign(FITTED=np.nan, RESIDUAL=np.nan)
+    return replace(scored, use=use, ranef=scored.ranef.iloc[:0])
 
 
 def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmFit") -> ScoredRows:

@@ -154,6 +154,15 @@ def _time(plan: "Plan") -> Iterator[Disagreement]:
         yield "time", "`actual` needs the key `columns.day`"
 
 
+def _blinded(plan: "Plan") -> Iterator[Disagreement]:
+    for name, own in plan.covariates.items():
+        if plan.blinded and own.column == plan.columns.arm:
+            yield (
+                f"covariates.{name}.column",
+                f"{own.column!r} is the column of the arm, and the trial is blinded",
+            )
+
+
 # The keys of the plan that a check needs, and the check.
 CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]], ...] = (
     (("design", "randomised_unit"), _design),
@@ -170,4 +179,5 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]]
     (("arms", "primary"), _primary_arm),
     (("baseline", "primary"), _primary_contrast),
     (("columns", "time"), _time),
+    (("blinded", "columns", "covariates"), _blinded),
 )

@@ -39,6 +39,11 @@ class Plan(Section):
     trial: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)] = Field(
         description="identifier, the name of its folder in results/"
     )
+    blinded: bool = Field(
+        default=False,
+        description="true: nothing is computed by arm until `sitewise unlock`, which records who"
+        " lifted the blind, when and why",
+    )
     title: Text = Field(description="title of the report")
     question: Text = Field(description="what was asked, in one sentence")
     data_cut: datetime.date = Field(description="date of the data cut, YYYY-MM-DD")

@@ -55,6 +55,11 @@ class SiteSheet:
         return {name: tuple(grouped[name]) for name in sorted(grouped)}
 
 
+def leaves_folder(folder: Path, file: str) -> bool:
+    """Whether a symbolic link on the way to `file` leads out of the data folder."""
+    return not (folder / file).resolve().is_relative_to(folder.resolve())
+
+
 def unlisted_files(folder: Path, listed: Sequence[str]) -> list[str]:
     """Hospital files that no line of the sheet names, as paths inside `folder`, sorted.
 

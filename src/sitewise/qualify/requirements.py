@@ -50,4 +50,9 @@ REQUIREMENTS = (
         (),
         ("tests/workflow/test_kills.py",),
     ),
+    Requirement(
+        "R10", "While a trial is blinded nothing is computed by arm.",
+        (),
+        ("tests/unit/trial/test_blinding.py", "tests/workflow/test_blinded.py"),
+    ),
 )  # fmt: skip

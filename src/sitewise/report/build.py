@@ -18,7 +18,8 @@ from typing import Any
 
 from sitewise.plan.parts import read_part
 from sitewise.report.evidence import Evidence, read_evidence
-from sitewise.report.pages import data_uri, read_templates, render, write_pdf
+from sitewise.report.pages import BLINDED, MAIN, data_uri, read_templates, render, write_pdf
+from sitewise.report.section_blinded import blinded_context
 from sitewise.report.section_checks import crosschecks as crosscheck_section
 from sitewise.report.section_data import data
 from sitewise.report.section_deviations import lock
@@ -85,11 +86,13 @@ def write_report(
     )
     drawn = {Path(path).name: data_uri(Path(path)) for path in figures}
     sources = read_templates(templates)
-    content = context(evidence, drawn)
+    blinded = evidence.plan.blinded
+    content = blinded_context(evidence, drawn) if blinded else context(evidence, drawn)
+    main = BLINDED if blinded else MAIN
     write_tables(evidence, tables)
-    page = render(sources, content, "screen")
+    page = render(sources, content, "screen", main)
     Path(html).write_text(page, encoding="utf-8", newline="\n")
-    write_pdf(render(sources, content, "print"), Path(pdf))
+    write_pdf(render(sources, content, "print", main), Path(pdf))
 
 
 def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:

@@ -28,6 +28,17 @@ def draw_profiles(plan: Plan, description: Description, primary: PlannedFit) -> 
     return figure
 
 
+def draw_pooled(plan: Plan, description: Description, endpoint: str) -> Figure:
+    """Draw the observed means of all arms together, of a blinded trial."""
+    section = plan.endpoints[endpoint]
+    with style():
+        figure = new_figure(2.6)
+        axes = figure.subplots()
+        _observed(axes, plan, description, endpoint)
+        axes.set_ylabel(f"{section.label} ({section.unit})")
+    return figure
+
+
 def _dodge(plan: Plan, k: int, among: int) -> float:
     """Shift in weeks that keeps the intervals of several arms apart."""
     weeks = [visit.week for visit in plan.visits]

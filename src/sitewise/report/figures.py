@@ -13,9 +13,10 @@ from typing import Any
 KINDS = ("profiles", "caterpillar", "forest", "residuals")
 
 
-def names(endpoints: Sequence[str]) -> list[str]:
-    """File names below figures/, for each endpoint in turn."""
-    return [f"{endpoint}-{kind}.svg" for endpoint in endpoints for kind in KINDS]
+def names(endpoints: Sequence[str], *, blinded: bool = False) -> list[str]:
+    """File names below figures/, for each endpoint in turn; blinded: the pooled profiles alone."""
+    kinds = KINDS[:1] if blinded else KINDS
+    return [f"{endpoint}-{kind}.svg" for endpoint in endpoints for kind in kinds]
 
 
 def draw_figures(
@@ -32,7 +33,7 @@ def draw_figures(
     from sitewise.inference.icc_result import Iccs
     from sitewise.inference.planned_fit import PlannedFit
     from sitewise.plan.parts import read_part
-    from sitewise.report.draw_profiles import draw_profiles
+    from sitewise.report.draw_profiles import draw_pooled, draw_profiles
     from sitewise.report.draw_residuals import draw_residuals
     from sitewise.report.draw_sites import draw_caterpillar, draw_forest
     from sitewise.report.drawing import save
@@ -48,6 +49,11 @@ def draw_figures(
     fitted = [read_result(path, PlannedFit) for path in fits]
     primary = {fit.endpoint: fit for fit in fitted if fit.model == part.primary.model}
     targets = {Path(path).name: Path(path) for path in figures}
+    if part.blinded:
+        for endpoint in part.endpoints:
+            drawn_pooled = draw_pooled(part, described, endpoint)
+            save(drawn_pooled, targets[f"{endpoint}-profiles.svg"])
+        return
     for endpoint, use in zip(part.endpoints, uses, strict=True):
         rows = read_frame(use, columns=["AVISIT", "FITTED", "RESIDUAL"])
         drawn = {

@@ -13,7 +13,7 @@ from sitewise.report.numbering import Numbers
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono.ttf")
 _FONT_SCHEME = "sitewise-font"
-_MAIN = "report.html.j2"
+MAIN, BLINDED = "report.html.j2", "blinded.html.j2"
 
 
 def read_templates(paths: Sequence[str]) -> dict[str, str]:
@@ -27,8 +27,10 @@ def data_uri(path: Path) -> str:
     return f"data:image/svg+xml;base64,{encoded}"
 
 
-def render(templates: Mapping[str, str], context: Mapping[str, Any], medium: str) -> str:
-    """The page as HTML text. medium: `print` or `screen`.
+def render(
+    templates: Mapping[str, str], context: Mapping[str, Any], medium: str, main: str = MAIN
+) -> str:
+    """The page as HTML text. medium: `print` or `screen`. main: the template to begin with.
 
     Raises RunError where a template refers to a name or an id that is not there.
     """
@@ -49,11 +51,11 @@ def render(templates: Mapping[str, str], context: Mapping[str, Any], medium: str
         numbers = Numbers()
         for _ in range(2):
             numbers = Numbers(known=numbers.found, contents=tuple(numbers.entries))
-            page = environment.get_template(_MAIN).render(
+            page = environment.get_template(main).render(
                 **context, numbers=numbers, medium=medium, style=style
             )
     except jinja2.TemplateError as error:
-        where = f"{getattr(error, 'name', None) or _MAIN}, line {getattr(error, 'lineno', '?')}"
+        where = f"{getattr(error, 'name', None) or main}, line {getattr(error, 'lineno', '?')}"
         raise RunError(
             "The report's templates can't be rendered.",
             [Problem(str(error), where=where, fix="mend the template in reports/templates")],

@@ -25,6 +25,24 @@ def lock(e: Evidence) -> Lock:
 
 
 def _text(e: Evidence) -> str:
+    return " ".join(filter(None, (_blind(e), _lock(e))))
+
+
+def _blind(e: Evidence) -> str:
+    """That the trial is blinded, or who lifted the blind, when and why."""
+    if e.plan.blinded:
+        return "The trial is blinded, and nobody has lifted the blind."
+    done = e.deviations.unblinded
+    if done is None:
+        return ""
+    notes = f" ({'; '.join(done.changed)})" if done.changed else ""
+    return (
+        f"The trial was blinded until {done.when}, when {done.who} lifted the blind:"
+        f" {done.reason}{notes}."
+    )
+
+
+def _lock(e: Evidence) -> str:
     found = e.deviations
     if not found.locked:
         return "Plan and data of this trial are not locked: nothing froze them before this run."

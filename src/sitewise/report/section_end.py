@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sitewise.report.cells import MOST_SITE_ROWS, capped
 from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import NONE
 from sitewise.report.layout import Table, row, table
 from sitewise.report.words_methods import Method, methods, references
 
@@ -62,7 +63,9 @@ def appendix(e: Evidence) -> Appendix:
     names = sorted(name for name in e.packages if name.lower() != "python")
     packages = [row("Python", python)] if python else []
     packages += [row(name, e.packages[name]) for name in names]
-    files = [row(f.site, f.file, f.sha256) for f in e.account.files[:MOST_SITE_ROWS]]
+    files = [
+        row(f.site, f.file, f.written or NONE, f.sha256) for f in e.account.files[:MOST_SITE_ROWS]
+    ]
     return Appendix(
         plan=plan_text(e),
         digests=table(
@@ -77,7 +80,7 @@ def appendix(e: Evidence) -> Appendix:
         files=table(
             "tbl-sites",
             "Site files",
-            [("Site", "text"), ("File", "text"), ("sha256", "code")],
+            [("Site", "text"), ("File", "text"), ("Read as", "text"), ("sha256", "code")],
             files,
             notes=[capped(len(files), len(e.account.files), "tables/files.csv")],
             file="files.csv",

@@ -82,7 +82,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         name=name,
         title=e.endpoint(name).label,
         primary=_fixed(e, fits[0]),
-        components=_components(e, fits[0]),
+        components=components(e, fits[0]),
         side_by_side=_side_by_side(e, name, fits),
         by_visit=_by_visit(e, fits[0]),
         all_models=tuple(_all(e, name, part, i) for i, part in enumerate(_parts(fits))),
@@ -93,7 +93,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         ),
         uses=uses_table(name, fits),
         slopes=words.growing_variance(e, name),
-        cautions=_cautions(fits),
+        cautions=fit_cautions(fits),
         residuals=Figure(
             f"fig-residuals-{name}",
             captions.residuals_caption(e, name),
@@ -110,7 +110,7 @@ def _parts(fits: tuple[ScoredFit, ...]) -> list[tuple[ScoredFit, ...]]:
     return [fits[i : i + size] for i in range(0, len(fits), size)]
 
 
-def _cautions(fits: tuple[ScoredFit, ...]) -> tuple[str, ...]:
+def fit_cautions(fits: tuple[ScoredFit, ...]) -> tuple[str, ...]:
     """Cautions of the fits; the same words of several models once."""
     told: dict[str, list[str]] = {}
     for fit in fits:
@@ -144,7 +144,8 @@ def _fixed(e: Evidence, fit: PlannedFit) -> Table:
     )
 
 
-def _components(e: Evidence, fit: PlannedFit) -> Table:
+def components(e: Evidence, fit: PlannedFit) -> Table:
+    """Variance components of the primary model."""
     d = e.decimals(fit.endpoint) + 1
     rows = []
     for term in fit.fit.random:

@@ -35,8 +35,8 @@ def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
             name=name,
             title=section.label,
             shape=linear_misfit(e, name),
-            table=_table(e, name),
-            patterns=_patterns(e, name),
+            table=outcome_table(e, name),
+            patterns=patterns_table(e, name),
             figure=None
             if name == first
             else Figure(
@@ -50,7 +50,8 @@ def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
     )
 
 
-def _table(e: Evidence, name: str) -> Table:
+def outcome_table(e: Evidence, name: str) -> Table:
+    """Observed values by visit and arm."""
     d, unit = e.decimals(name), e.endpoint(name).unit
     order = {visit: i for i, visit in enumerate(e.description.visits)}
     arms = [arm.name for arm in e.plan.arms.order]
@@ -93,7 +94,8 @@ def _table(e: Evidence, name: str) -> Table:
     )
 
 
-def _patterns(e: Evidence, name: str) -> Table:
+def patterns_table(e: Evidence, name: str) -> Table:
+    """Patterns of observed visits by arm."""
     d = e.decimals(name)
     arms = [arm.name for arm in e.plan.arms.order]
     by_pattern: dict[str, dict[str, PatternRow]] = {}

@@ -44,10 +44,10 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         name=name,
         title=e.endpoint(name).label,
         icc_text=words.icc_sentence(e, name),
-        icc=_icc(e, name, iccs),
-        by_visit=_by_visit(e, name, iccs) if iccs.by_visit else None,
+        icc=icc_table(e, name, iccs),
+        by_visit=icc_by_visit(e, name, iccs) if iccs.by_visit else None,
         slope_text=words.slope_icc_sentence(e, name),
-        by_week=_by_week(name, iccs) if iccs.at_week else None,
+        by_week=icc_by_week(name, iccs) if iccs.at_week else None,
         design_effects=tuple(words.design_effect_sentence(d) for d in iccs.design_effects),
         ols=_ols(e, name, iccs) if iccs.ols else None,
         ols_text=tuple(words.ols_sentence(e, r, name) for r in words.primary_contrasts(e, name)),
@@ -68,7 +68,8 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
     )
 
 
-def _icc(e: Evidence, name: str, iccs: Iccs) -> Table:
+def icc_table(e: Evidence, name: str, iccs: Iccs) -> Table:
+    """Intraclass correlations under three fixed parts."""
     d, unit = e.decimals(name) + 1, e.endpoint(name).unit
     rows: list[Row] = []
     for model in iccs.models:
@@ -109,7 +110,8 @@ def _icc(e: Evidence, name: str, iccs: Iccs) -> Table:
     )
 
 
-def _by_visit(e: Evidence, name: str, iccs: Iccs) -> Table:
+def icc_by_visit(e: Evidence, name: str, iccs: Iccs) -> Table:
+    """Site ICC by visit."""
     rows = [
         row(
             v.visit,
@@ -166,7 +168,8 @@ def _uneven(e: Evidence, name: str) -> str:
     )
 
 
-def _by_week(name: str, iccs: Iccs) -> Table:
+def icc_by_week(name: str, iccs: Iccs) -> Table:
+    """Shares of variance by week under random slopes."""
     rows = []
     for model in dict.fromkeys(r.model for r in iccs.at_week):
         rows.append(group(f"Model {model}", 5))

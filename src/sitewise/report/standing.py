@@ -75,6 +75,8 @@ def why_not(evidence: Evidence, endpoint: str) -> str:
 def standing(evidence: Evidence, endpoint: str) -> Standing:
     """The place of an endpoint under the plan's `endpoint_order`."""
     plan = evidence.plan
+    if plan.blinded:
+        return _made("exploratory", "the trial is blinded: nothing is tested", False)
     if plan.endpoint_order == "exploratory" or plan.endpoints[endpoint].role == "exploratory":
         return _made(
             "exploratory", f"{endpoint} is exploratory: its p-value supports no claim", False

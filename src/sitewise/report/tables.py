@@ -31,8 +31,9 @@ def names(endpoints: Sequence[str]) -> list[str]:
 
 def write_tables(evidence: "Evidence", paths: Sequence[str]) -> None:
     """Write every table and the headline to the paths whose file names are `names(...)`."""
-    from sitewise.report.words import headline
+    from sitewise.report import section_blinded, words
 
+    headline = section_blinded.headline if evidence.plan.blinded else words.headline
     for path in map(Path, paths):
         if path.name == HEADLINE:
             path.write_text("\n".join(headline(evidence)) + "\n", encoding="utf-8", newline="\n")

@@ -22,7 +22,7 @@ from sitewise.audit.objects import object_path, read_json
 from sitewise.changes.compare import contrasts
 from sitewise.changes.result import Changes, EstimateChange
 from sitewise.plan.sheet import COLUMNS, DECIMALS, DELIMITERS
-from sitewise.run.context import ABSENT
+from sitewise.run.context import NO_FILE
 from sitewise.run.differing import find_run
 from sitewise.run.surroundings import environment
 
@@ -177,7 +177,7 @@ def _put_plan(records: Path, sha256: str, folder: Path) -> Path:
 def _put_data(records: Path, raw: Mapping[str, str], folder: Path) -> None:
     folder.mkdir()
     for name, sha256 in raw.items():
-        if sha256 == ABSENT:
+        if sha256 in NO_FILE:
             continue
         kept = object_path(records, sha256)
         if not kept.is_file():

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sitewise.errors import Problem
+from sitewise.run.context import carried_out_as
 from sitewise.run.readiness import data_folder, read_plan
 
 if TYPE_CHECKING:
@@ -23,4 +24,6 @@ def check_trial(plan_file: Path, data: Path | None) -> "tuple[CheckedTrial, tupl
     folder = data_folder(plan, sheet, data)
     from sitewise.trial.pipeline import check_data
 
-    return check_data(plan, sheet, folder), tuple(model_notes(plan))
+    carried_out, written = carried_out_as(plan, Path("records", plan.trial))
+    notes = tuple(model_notes(carried_out))
+    return check_data(carried_out, sheet, folder, written=written), notes

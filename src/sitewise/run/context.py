@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sitewise
+from sitewise.audit.blind import unlocked, was_blinded
 from sitewise.audit.code import CodeBase
 from sitewise.audit.hashing import (
     SHORT,
@@ -15,15 +16,17 @@ from sitewise.audit.hashing import (
     ordered_json,
     text_sha256,
 )
+from sitewise.audit.ledger import Ledger, read_ledger
 from sitewise.errors import Problem, RunError
 from sitewise.plan.limits import Limits, limits_of
 from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
-from sitewise.plan.sheet import Site, SiteSheet, load_sheet, unlisted_files
+from sitewise.plan.sheet import Site, SiteSheet, leaves_folder, load_sheet, unlisted_files
 from sitewise.run.environment_check import departures
 
 ABSENT = "absent"
 UNREADABLE = "unreadable"
+NO_FILE = (ABSENT, UNREADABLE)  # in place of a digest
 LOCK = "requirements.lock"
 TEMPLATES = Path("reports", "templates")
 
@@ -36,6 +39,8 @@ class Context:
     raw: sha256 of each hospital file by its path inside `data`, or `absent`, or `unreadable`.
     limits: of a simulated trial.
     records: folder of the trial's ledger; None where nobody asks for lock and deviations.
+    plan: as it is carried out. written: the plan as written where that is another one: of a trial
+    that is blinded, or was until its unlock.
     """
 
     plan: Plan
@@ -46,6 +51,17 @@ class Context:
     code: CodeBase
     limits: Limits | None = None
     records: Path | None = None
+    written: Plan | None = None
+
+    @property
+    def blinded(self) -> bool:
+        """Whether nothing may be computed by arm (yet)."""
+        return self.plan.blinded
+
+    @property
+    def arms(self) -> Path | None:
+        """Where `ingest` puts the arms while the trial is blinded, outside of results/."""
+        return blind_folder(self.trial) if self.blinded else None
 
     @property
     def trial(self) -> str:
@@ -79,7 +95,8 @@ class Context:
     def plan_text(self) -> str:
         """Plan and site sheet as one canonical text, defaults included."""
         sites = {site.siteid: vars(site) for site in self.sheet.sites}
-        return ordered_json({"plan": self.plan.model_dump(mode="json"), "sites": sites})
+        plan = self.written or self.plan
+        return ordered_json({"plan": plan.model_dump(mode="json"), "sites": sites})
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -106,17 +123,42 @@ def load_context(
     limits: Limits | None = None,
     records: Path | None = None,
 ) -> Context:
-    """Read and hash what a run starts from beside its plan, site sheet and limits."""
+    """Read and hash what a run starts from beside its plan, site sheet and limits.
+
+    Where the plan says `blinded`, or an earlier run of the trial was blinded, and nobody has lifted
+    the blind since, the context holds the blinded plan.
+    """
+    carried_out, written = carried_out_as(plan, records)
     return Context(
-        plan=plan,
+        plan=carried_out,
+        written=written,
         sheet=sheet,
         data=data,
         project=project,
         raw=raw_digests(data, [site.file for site in sheet.sites]),
         code=CodeBase(Path(sitewise.__file__).parent, project / "workflow" / "scripts"),
-        limits=limits,
+        limits=None if carried_out.blinded else limits,
         records=records,
     )
+
+
+def carried_out_as(plan: Plan, records: Path | None) -> tuple[Plan, Plan | None]:
+    """Return the plan as it is carried out, and the one written where they differ.
+
+    records: folder of the trial's ledger, which knows whether the blind was lifted.
+    """
+    ledger = Ledger() if records is None else read_ledger(records)
+    blinded = not unlocked(ledger) and (plan.blinded or was_blinded(ledger))
+    if blinded:
+        from sitewise.inference.blinded_plan import blinded_plan
+
+        return blinded_plan(plan), plan
+    return (plan.model_copy(update={"blinded": False}), plan) if plan.blinded else (plan, None)
+
+
+def blind_folder(trial: str) -> Path:
+    """What a blinded trial keeps apart: arms, and copies of the hospital files that hold them."""
+    return Path("blind", trial)
 
 
 def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
@@ -147,10 +189,15 @@ def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
 
 
 def raw_digests(data: Path, files: Iterable[str]) -> dict[str, str]:
-    """Sha256 of each hospital file; `absent` where there is none (ingest says what that means)."""
+    """Sha256 of each hospital file; `absent` where there is none, `unreadable` where it can't or
+    may not be read (ingest says what that means).
+    """
     found = {}
     for file in sorted(files):
         path = data / file
+        if leaves_folder(data, file):
+            found[file] = UNREADABLE
+            continue
         try:
             found[file] = file_sha256(path) if path.is_file() else ABSENT
         except OSError:  # ingest tries again, and says why it can't be read

@@ -114,5 +114,6 @@ def _side(
         raw=dict(ledger.fact(opened, "raw") or {}),
         plan=plan,
         environment=ledger.fact(opened, "environment") or {},
+        blinded=bool(opened.body.get("blinded")),
         commit=str((opened.body.get("project") or {}).get("commit") or ""),
     )

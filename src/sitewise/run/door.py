@@ -18,6 +18,7 @@ from sitewise.errors import IntegrityError, Problem, RunError
 from sitewise.inference.plan_models import model_notes
 from sitewise.plan.limits import limits_of
 from sitewise.run.accounting import account_lines
+from sitewise.run.blind import forget_unsplit
 from sitewise.run.context import Context, find_project, load_context
 from sitewise.run.engine import Call, locks_of, other_engines, run_engine
 from sitewise.run.environment_check import departures
@@ -130,6 +131,8 @@ class _Run:
             self._note(f"{departure} is installed; the lock names another version.")
         for note in model_notes(self.context.plan):
             self._note(f"{note.where}: {note.what}")
+        if self.record is not None:
+            forget_unsplit(self.context, self.results)
         expected = expected_of(self.context)
         states = examine(self.results, expected)
         _stop_if_altered(states, self.results, self.request.rebuild)

@@ -3,7 +3,16 @@
 import os
 from pathlib import Path
 
-from sitewise.audit.ledger import CLOSED, LOCKED, OPENED, SIGNED, Entry, Ledger, check_ledger
+from sitewise.audit.ledger import (
+    CLOSED,
+    LOCKED,
+    OPENED,
+    SIGNED,
+    UNLOCKED,
+    Entry,
+    Ledger,
+    check_ledger,
+)
 from sitewise.audit.objects import object_path, read_json
 from sitewise.errors import IntegrityError, Problem, RunError
 
@@ -65,7 +74,9 @@ def _line(entry: Entry) -> str:
             if body.get("killed")
             else ""
         )
-        return f"run {run} opened by {body.get('user')} on {body.get('host')}{reason}{killed}"
+        blinded = " blinded" if body.get("blinded") else ""
+        who = f"{body.get('user')} on {body.get('host')}"
+        return f"run {run} opened{blinded} by {who}{reason}{killed}"
     if entry.kind == CLOSED:
         jobs = len(body.get("jobs") or ())
         manifest = str(body.get("manifest") or "")[:12]
@@ -73,6 +84,8 @@ def _line(entry: Entry) -> str:
         return f"run {run} closed: {body.get('status')}, {jobs} jobs{seal}"
     if entry.kind == LOCKED:
         return f"plan and data locked by {body.get('user')}{reason}"
+    if entry.kind == UNLOCKED:
+        return f"blind lifted by {body.get('user')}{reason}"
     if entry.kind == SIGNED:
         return f"record {body.get('signs')} signed by {body.get('signer')} as {body.get('meaning')}"
     return entry.kind

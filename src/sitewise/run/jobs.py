@@ -29,7 +29,7 @@ def jobs_of(context: Context) -> list[Job]:
         *_moments(list(context.batches), list(plan.endpoints), list(plan.models)),
         *(job for endpoint in plan.endpoints for job in _fits(endpoint, list(plan.models))),
         *(job for endpoint in plan.endpoints for job in _conclusions(endpoint)),
-        *_pages(list(plan.endpoints)),
+        *_pages(list(plan.endpoints), blinded=context.blinded),
     ]
     return [*found, Job("seal", (MANIFEST,))]
 
@@ -82,10 +82,11 @@ def _conclusions(endpoint: str) -> Iterator[Job]:
         yield Job(rule, made, {"endpoint": endpoint})
 
 
-def _pages(endpoints: list[str]) -> Iterator[Job]:
+def _pages(endpoints: list[str], *, blinded: bool) -> Iterator[Job]:
     from sitewise.report.figures import names as figure_names
     from sitewise.report.tables import names as table_names
 
-    yield Job("figures", tuple(f"figures/{name}" for name in figure_names(endpoints)))
+    drawn = figure_names(endpoints, blinded=blinded)
+    yield Job("figures", tuple(f"figures/{name}" for name in drawn))
     tables = (f"tables/{name}" for name in table_names(endpoints))
     yield Job("report", ("report.html", "report.pdf", *tables))

@@ -11,6 +11,7 @@ from typing import Any
 
 from sitewise.audit.hashing import SHORT, file_sha256
 from sitewise.plan.factors import factors_left_out
+from sitewise.plan.model import Plan
 from sitewise.plan.parts import part_data
 from sitewise.run.context import LOCK, Context
 from sitewise.run.environment_check import departures, installed_versions
@@ -28,7 +29,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     `packages` and `limits` (of a simulated trial).
     """
     params: dict[str, Any] = {
-        "plan": part_data(context.plan, rule),
+        "plan": part_data(_plan_for(context, rule), rule),
         "code": context.code.named(rule),
         "lock": context.lock,
     }
@@ -53,6 +54,13 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         params["packages"] = _packages(context)
         params["limits"] = None if context.limits is None else asdict(context.limits)
     return params
+
+
+def _plan_for(context: Context, rule: str) -> Plan:
+    """The plan that a rule may know: of a blinded trial, only ingest knows the arms."""
+    if rule == "ingest" and context.written is not None:
+        return context.written.model_copy(update={"blinded": context.blinded})
+    return context.plan
 
 
 def _packages(context: Context) -> dict[str, str]:

@@ -68,9 +68,8 @@ def _stale(states: Sequence[State]) -> list[str]:
     # The digests that the report prints change with everything: they are a reason of their own
     # only where there is no other.
     own = [change for change in changes if not change.name.startswith("digests.")]
-    return [change_in_words(change) for change in own or changes] or [
-        state.detail for state in states
-    ]
+    told = [change_in_words(change) for change in own or changes]
+    return list(dict.fromkeys(told)) or [state.detail for state in states]
 
 
 def _param_in_words(name: str) -> str:

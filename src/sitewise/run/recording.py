@@ -14,7 +14,8 @@ from sitewise.audit.manifest import MANIFEST
 from sitewise.audit.objects import clear_partial, keep_file, keep_text
 from sitewise.audit.sealed import read_sealed
 from sitewise.errors import IntegrityError, Problem, RunError, SitewiseError
-from sitewise.run.context import ABSENT, Context
+from sitewise.run.blind import make_blind, require_blind
+from sitewise.run.context import NO_FILE, Context
 from sitewise.run.locking import require_reason
 from sitewise.run.surroundings import commit, environment, user
 
@@ -68,6 +69,7 @@ def recorded_run(
     record, stand = _open(context, run=run, host=host, reason=reason, rebuild=rebuild)
     try:
         require_reason(stand, reason)
+        require_blind(context)
         yield record
         made = _keep(context, records, results)
         files = _write_changes(record, made)
@@ -76,7 +78,7 @@ def recorded_run(
         raise
     status = COMPLETED if record.jobs else NOTHING
     try:
-        copies = context.plan.records.raw_copies
+        copies = context.plan.records.raw_copies and not context.blinded
         record.head = _close(
             record, status, {"manifest": made, "raw_copies": copies, "files": files}
         )
@@ -108,6 +110,7 @@ def _open(context: Context, *, run: str, host: str, reason: str, rebuild: bool) 
             "host": host,
             "reason": reason,
             "deviation": list(stand.changed) if departs else None,
+            "blinded": context.blinded,
             "killed": ledger.killed(),
             "trial": context.trial,
             "version": sitewise.__version__,
@@ -167,9 +170,11 @@ def _keep(context: Context, records: Path, results: Path) -> str:
         for name, sha256 in files.items():
             keep_file(records, results / name, sha256)
         if context.plan.records.raw_copies:
+            # They hold the arms: those of a blinded run lie with the arms until the unlock.
+            place = make_blind(context) if context.blinded else records
             for name, sha256 in context.raw.items():
-                if sha256 != ABSENT:
-                    keep_file(records, context.data / name, sha256)
+                if sha256 not in NO_FILE:
+                    keep_file(place, context.data / name, sha256)
     except OSError as error:
         title = "The results are complete and sealed, but copies of them could not be kept."
         raise _unwritten(records, error, title) from error

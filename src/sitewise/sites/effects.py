@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INTERCEPT = "(Intercept)"
+WITHHELD = "Withheld while the trial is blinded: a hospital may have one arm."
 
 
 def site_results(
@@ -29,6 +30,8 @@ def site_results(
     (GROUP, LEVEL, TERM, BLUP, SE; SE conditional on the estimated variances).
     Intervals of predictions: BLUP +- normal quantile x SE; of effects: t, see `_contrast`.
     """
+    if plan.blinded:
+        return SiteResults(endpoint, str(primary["model"]), (), (), False, WITHHELD)
     rows = select_rows(plan, frame, endpoint, plan.primary.model).candidates
     arms = rows.groupby(SITEID, observed=True)[TRT01P].nunique()
     constant = bool(len(arms)) and int(arms.max()) == 1

@@ -24,6 +24,16 @@ def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
                    row_group_size=ROW_GROUP)  # fmt: skip
 
 
+def write_apart(path: str | Path, frame: "pd.DataFrame") -> None:
+    """Write a frame, whole or not at all, that its owner alone may read."""
+    target = Path(path)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.touch(mode=0o600)
+    write_frame(partial, frame)
+    partial.replace(target)
+
+
 def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFrame":
     """Read a frame from Parquet."""
     import pyarrow.parquet as pq

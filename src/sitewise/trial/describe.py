@@ -38,7 +38,7 @@ def describe(plan: "Plan", adbp: "pd.DataFrame") -> Description:
     """Describe the analysis rows: no test, no model.
 
     Patients are those with any analysed reading. Intervals are t intervals of the observed mean,
-    coverage 1 - alpha of the plan.
+    coverage 1 - alpha of the plan. While the trial is blinded there are no outcomes by site.
     """
     patients = adbp.drop_duplicates(PATIENT)
     return Description(
@@ -49,7 +49,7 @@ def describe(plan: "Plan", adbp: "pd.DataFrame") -> Description:
         baseline=tuple(baseline_rows(plan, adbp, patients)),
         outcomes=tuple(_outcomes(plan, adbp)),
         patterns=tuple(_patterns(plan, adbp, patients)),
-        site_arms=tuple(_site_arms(plan, adbp, patients)),
+        site_arms=() if plan.blinded else tuple(_site_arms(plan, adbp, patients)),
     )
 
 

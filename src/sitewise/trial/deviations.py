@@ -15,8 +15,13 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Deviations:
-    """locked: whether plan and data of the trial are locked. changed: how this run's differ."""
+    """locked: whether plan and data of the trial are locked. changed: how this run's differ.
+
+    unblinded: who lifted the blind, when and why, of a trial that was blinded; changed: what stood
+    otherwise than one would wish.
+    """
 
     locked: bool
     changed: tuple[str, ...]
     entries: tuple[Deviation, ...]
+    unblinded: Deviation | None = None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_ARM, UNKNOWN_VISIT = "unknown arm", "unknown visit"
 # What stands in a totals row where a patient, a visit or a site should be.
-_TOTALS_WORDS = (
+TOTALS_WORDS = (
     *("total", "totals", "totaux", "totale", "gesamt", "insgesamt", "summe", "sum", "sums"),
     *("somme", "suma", "mean", "means", "average", "moyenne", "mittelwert", "media", "median"),
     *("std", "sd", "n", "count", "min", "max"),
@@ -95,7 +95,7 @@ def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | No
     cells = ((columns.site, sitecell), (columns.patient, patient), (columns.arm, arm),
              (columns.visit, visit))  # fmt: skip
     for column, cell in cells:
-        if column and cell.strip(" :").casefold() in _TOTALS_WORDS:
+        if column and cell.strip(" :").casefold() in TOTALS_WORDS:
             return column, cell
     return None if patient or arm or visit else (columns.patient, "")
 

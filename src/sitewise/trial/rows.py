@@ -41,6 +41,10 @@ INTERNAL = (SITECELL, PARAMCELL, DAYCELL, DECIMAL, SHEETUNIT)
 
 FLOATS = (AVISITN, ADY, AVAL)
 
+# Of a blinded trial: all arms as one, and another arm than that of the patient's first row.
+POOLED = "All arms"
+ANOTHER = "another arm"
+
 # Reasons that other checks ask for; the account groups readings by these words.
 SITE_SET_ASIDE = "site set aside"
 SITE_DISAGREES = "site column disagrees with the site sheet"

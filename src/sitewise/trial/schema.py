@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sitewise.errors import DataError, Problem
 from sitewise.terms import ADY, AVAL, AVISIT, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID
-from sitewise.trial.rows import PARAMCD, SITECELL
+from sitewise.trial.rows import ANOTHER, PARAMCD, POOLED, SITECELL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +20,10 @@ def row_schema(plan: "Plan") -> "pa.DataFrameSchema":
     """Who, where, which arm, which visit: all must be known to the plan and the site sheet."""
     import pandera.pandas as pa
 
+    arms = [*plan.arms.levels, *([ANOTHER] if plan.arms.levels == (POOLED,) else [])]
     columns = {
         USUBJID: pa.Column(str, nullable=False),
-        TRT01P: pa.Column(str, pa.Check.isin(plan.arms.levels), nullable=False),
+        TRT01P: pa.Column(str, pa.Check.isin(arms), nullable=False),
         AVISIT: pa.Column(str, pa.Check.isin([v.name for v in plan.visits]), nullable=False),
         PARAMCD: pa.Column(str, pa.Check.isin(list(plan.endpoints)), nullable=False),
     }

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from sitewise.errors import DataError, Problem
-from sitewise.plan.sheet import Site
+from sitewise.plan.sheet import Site, leaves_folder
 from sitewise.trial.decoding import decode, describe_text, doubts, without_mark
 from sitewise.trial.header import header_faults
 from sitewise.trial.likeness import plain
@@ -50,6 +50,8 @@ def read_source(
     Raises DataError where the file is being written to: what is in it is not known yet.
     """
     path = folder / site.file
+    if leaves_folder(folder, site.file):
+        return Source("", None, (_elsewhere(path),))
     try:
         data = _bytes_at_rest(path, site)
     except OSError as error:
@@ -80,6 +82,16 @@ def read_source(
             )
         )
     return Source(digest, read, tuple(faults), doubted, written + _padding(read))
+
+
+def _elsewhere(path: Path) -> Fault:
+    """What a link leads to is nobody's delivery, and may be any file of this machine."""
+    return Fault(
+        "file elsewhere",
+        f"{path.name!r} is, or lies behind, a symbolic link that leads out of the data folder",
+        "put the file itself into the data folder",
+        allowed="a file inside the data folder, or a link to one inside it",
+    )
 
 
 def _bytes_at_rest(path: Path, site: Site) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sitewise.terms import AVISIT, SITEID, USUBJID, Fate, Severity
 from sitewise.trial.account import Account, FileRow
 from sitewise.trial.accounting import make_account
+from sitewise.trial.blinding import pool_arms
 from sitewise.trial.design_checks import check_design, check_factors, check_present
 from sitewise.trial.findings import (
     SITE_ASIDE,
@@ -67,6 +68,7 @@ def check_trial(
     sites, sheet = _bad_sites(plan, readings, sheet)
     apply_found(readings, sites)
     _settle(plan, readings)
+    pool_arms(plan, readings)
     analysed = readings[readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value])]
     assert_analysable(plan, analysed)
     notes, contradictions = check_design(plan, analysed)

@@ -105,6 +105,7 @@ class Trial:
         slope = "AVAL ~ WEEK*TRT01P + (1 | SITEID) + (1 + WEEK | USUBJID)"
         return {
             "trial": "made_up",
+            "blinded": False,
             "title": "A trial that never was, for the pages alone",
             "question": "Does the active treatment lower blood pressure?",
             "data_cut": "2020-02-29",

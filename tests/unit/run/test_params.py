@@ -10,7 +10,7 @@ import pytest
 from sitewise.audit.hashing import params_digests
 from sitewise.errors import RunError
 from sitewise.plan.load import validate_plan
-from sitewise.run.context import ABSENT, Context, context_of, load_context
+from sitewise.run.context import ABSENT, UNREADABLE, Context, context_of, load_context
 from sitewise.run.jobs import jobs_of, outputs_of
 from sitewise.run.params import job_params, params_of
 
@@ -176,3 +176,19 @@ def test_the_rule_files_ask_by_rule_and_name(context: Context) -> None:
 def test_the_configuration_must_name_a_plan(root: Path) -> None:
     with pytest.raises(RunError, match="has no `plan`"):
         context_of({}, root)
+
+
+def test_a_link_out_of_the_data_folder_is_not_followed(context: Context, tmp_path: Path) -> None:
+    secret = tmp_path / "elsewhere.csv"
+    secret.write_text("nobody's delivery")
+    file = context.data / "hospital_1.csv"
+    file.unlink()
+    file.symlink_to(secret)
+    again = load_context(context.plan, context.sheet, context.data, context.project)
+    assert again.raw["hospital_1.csv"] == UNREADABLE
+    inside = context.data / "hospital_1 as sent.csv"
+    inside.write_text("a delivery")
+    file.unlink()
+    file.symlink_to(inside)
+    again = load_context(context.plan, context.sheet, context.data, context.project)
+    assert len(again.raw["hospital_1.csv"]) == 64
