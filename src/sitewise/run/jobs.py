@@ -82,9 +82,12 @@ def _conclusions(endpoint: str) -> Iterator[Job]:
 
 
 def _pages(endpoints: list[str]) -> Iterator[Job]:
-    from sitewise.report.figures import names as figure_names
+    from sitewise.report.figures import endpoint_names, trial_names
     from sitewise.report.tables import names as table_names
 
-    yield Job("figures", tuple(f"figures/{name}" for name in figure_names(endpoints)))
+    yield Job("trial_figures", tuple(f"figures/{name}" for name in trial_names()))
+    for endpoint in endpoints:
+        made = tuple(f"figures/{name}" for name in endpoint_names(endpoint))
+        yield Job("figures", made, {"endpoint": endpoint})
     tables = (f"tables/{name}" for name in table_names(endpoints))
     yield Job("report", ("report.html", "report.pdf", *tables))
