@@ -165,15 +165,15 @@ def _short(text: str, letters: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "\u2026"
 
 
-def _draw(
-    axes: Axes, box: _Box, x: float, y: float, width: float, colour: str = "#333333"
-) -> None:
+def _draw(axes: Axes, box: _Box, x: float, y: float, width: float, colour: str = "#333333") -> None:
     look = {"facecolor": "white", "edgecolor": colour, "linewidth": 0.8}
     axes.add_patch(Rectangle((x, y), width, box.height, **look))
     for i, line in enumerate(box.lines):
         at = y + _PAD + i * _LINE + 0.8 * _SIZE
         weight = "bold" if line.bold else "normal"
-        axes.text(x + _PAD + (8 if line.indent else 0), at, line.left, fontsize=_SIZE, fontweight=weight)
+        axes.text(
+            x + _PAD + (8 if line.indent else 0), at, line.left, fontsize=_SIZE, fontweight=weight
+        )
         if line.right:
             axes.text(x + width - _PAD, at, line.right, fontsize=_SIZE, ha="right")
 

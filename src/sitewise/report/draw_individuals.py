@@ -1,6 +1,7 @@
 """Figure: the courses of single patients by arm, with the observed means."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from sitewise.trial.description import Description
 
 MOST_COURSES = 30  # of an arm: more can't be told apart
 _ONE = "#9a9a9a"
+_LETTERS = 90  # of titles over the page's width
 
 
 def draw_individuals(
@@ -36,7 +38,8 @@ def draw_individuals(
             ]
             look = arm_style(plan.arms, own.arm)
             axes.plot(*np.array(means).reshape(-1, 2).T, **look | {"linewidth": 2.0})
-            axes.set_title(f"{own.arm} ({len(own.courses)} of {own.patients})")
+            title = f"{own.arm} ({len(own.courses)} of {own.patients})"
+            axes.set_title("\n".join(wrap(title, max(10, _LETTERS // len(chosen)))))
             visit_axis(axes, plan, room=1 / len(chosen))
         panels[0].set_ylabel(f"{section.label} ({section.unit})")
     return figure

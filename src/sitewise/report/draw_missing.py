@@ -85,7 +85,7 @@ def _squares(axes: Axes, plan: Plan, found: Patterns) -> None:
     axes.set_yticks([])
     axes.tick_params(axis="x", length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_title("Dark: seen; light: missing")
+    axes.set_title("Visits seen")
 
 
 def _bars(axes: Axes, found: Patterns, arm: str, colour: str, most: float) -> None:

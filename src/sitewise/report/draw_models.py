@@ -78,9 +78,7 @@ def columns(tests: Sequence[ModelComparison], sizes: Mapping[str, int]) -> list[
     return found
 
 
-def draw_ladder(
-    plan: Plan, comparisons: Comparisons, fits: Sequence[PlannedFit]
-) -> Figure:
+def draw_ladder(plan: Plan, comparisons: Comparisons, fits: Sequence[PlannedFit]) -> Figure:
     """Draw the models as rungs, smallest below, and each test as an arrow to the larger model."""
     sizes = {fit.model: fit.fit.npar for fit in fits}
     found = columns(comparisons.tests, sizes)
@@ -129,6 +127,4 @@ def told(plan: Plan, test: ModelComparison) -> str:
         p, kind = test.p_mixture, "mixture"
     if test.p_bootstrap is not None:
         p, kind = test.p_bootstrap, "bootstrap"
-    return (
-        f"\u03c7\u00b2 {number(test.statistic, 2)}, df {test.df}\n{p_phrase(p, plan.alpha)} ({kind})"
-    )
+    return f"\u03c7\u00b2 {number(test.statistic, 2)}, df {test.df}\n{p_phrase(p, plan.alpha)} ({kind})"

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 1500  # more make the page slow and show no more
 
 
-def draw_residuals(
-    plan: Plan, endpoint: str, rows: "pd.DataFrame", sites: SiteResults
-) -> Figure:
+def draw_residuals(plan: Plan, endpoint: str, rows: "pd.DataFrame", sites: SiteResults) -> Figure:
     """Draw the conditional residuals of the rows used as outcome (AVISIT, FITTED, RESIDUAL), and
     the predicted intercepts of sites against normal quantiles."""
     used = rows[rows["RESIDUAL"].notna()]
@@ -73,6 +71,10 @@ def _quantiles(axes: Axes, values: "np.ndarray", size: float, seed: int) -> None
     """Values against normal quantiles, with the line of their own root mean square."""
     if len(values) < 3:
         axes.text(0, 0, "Fewer than three values", ha="center")
+        axes.set(xlim=(-1, 1), ylim=(-1, 1))
+        return
+    if not np.any(values):
+        axes.text(0, 0, "All are 0: so is their estimated variance", ha="center")
         axes.set(xlim=(-1, 1), ylim=(-1, 1))
         return
     ordered = np.sort(values)

@@ -136,9 +136,7 @@ def _draw_panel(
         segments(axes, x, y, [line.value for line, _ in raw], y, color="#333333", linewidth=0.5,
                  linestyle=(0, (1, 1.5)))  # fmt: skip
         dots(axes, x, y, 3.4, "#333333", ring=True)
-    shown = [
-        (x.value, at) for x, at in zip(lines, places, strict=True) if _within(x.value, limits)
-    ]
+    shown = [(x.value, at) for x, at in zip(lines, places, strict=True) if _within(x.value, limits)]
     dots(axes, [x for x, _ in shown], [y for _, y in shown], 3.6, panel.colour)
     for side, marker in ((0, "<"), (1, ">")):
         cut = [at for line, at in zip(lines, places, strict=True) if _cut(line, side, limits)]
@@ -148,7 +146,7 @@ def _draw_panel(
     labels = [line.label if len(lines) <= _LABELLED_ROWS else "" for line in lines]
     axes.set_yticks(range(len(labels)), labels, fontsize=size)
     axes.set_ylim(-0.8, len(labels) - 0.2)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=6)  # room for the triangles
     axes.spines["left"].set_visible(False)
     axes.set_title(panel.title)
 

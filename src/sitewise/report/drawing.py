@@ -111,7 +111,13 @@ def segments(
 
 
 def dots(
-    axes: Axes, x: Sequence[float], y: Sequence[float], size: float, color: str, *, ring: bool = False
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    size: float,
+    color: str,
+    *,
+    ring: bool = False,
 ) -> None:
     """Round points of `size` points as one path: lines without length and with round ends.
 

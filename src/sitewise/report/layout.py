@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sitewise.report.formatting import align
 
-_WORD = 14  # letters of a cell that is not broken
+_WORD = 18  # letters of a cell that is not broken
 _NARROW = 68  # letters of a line of a table that does not need the width of the page
 
 

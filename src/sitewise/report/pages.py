@@ -3,6 +3,7 @@
 import base64
 import gc
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from sitewise.report.webfonts import embedded
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono.ttf")
 _FONT_SCHEME = "sitewise-font"
 _MAIN = "report.html.j2"
+_APART = re.compile(r"\b(p) (=|&lt;|&gt;) (?=\d)")  # `p < 0.001` is not broken between lines
 _EMBEDDED = markupsafe.Markup("/* the fonts of this page */")
 
 
@@ -66,7 +68,9 @@ def render(templates: Mapping[str, str], context: Mapping[str, Any], medium: str
             "The report's templates can't be rendered.",
             [Problem(str(error), where=where, fix="mend the template in reports/templates")],
         ) from error
-    return page if medium == "print" else page.replace(_EMBEDDED, embedded(page), 1)
+    if medium == "print":
+        return _APART.sub("\\1\u00a0\\2\u00a0", page)
+    return page.replace(_EMBEDDED, embedded(page), 1)
 
 
 def _inline(source: str, alt: str) -> Any:

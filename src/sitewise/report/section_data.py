@@ -223,6 +223,7 @@ def _baseline(e: Evidence) -> Table:
             "Percentages are of the patients with a value.",
         ],
         file="baseline.csv",
+        size="small" if len(arms) > 4 else "normal",
     )
 
 

@@ -9,12 +9,12 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import plural
 from sitewise.report.layout import Figure, Table, row, table
 from sitewise.report.pictures import picture
-from sitewise.report.standing import joint, joint_verdict
+from sitewise.report.standing import joint, joint_verdict, standing
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_patients import analysed_text
 
-_LETTERS = 112  # of a line of the first page
-_ROOM = 43.0  # lines of the first page beside title, headings and figure
+_LETTERS = 106  # of a line of the first page
+_ROOM = 42.0  # lines of the first page beside title, headings and figure
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Front:
     """answer: one sentence; verdict and levels explain it. others: the other endpoints.
 
     cautions: those that the first page holds, the gravest; further: the others, with a note that
-    says so.
+    says so. places: what the signs behind p-values stand for.
 
     arms: what their names stand for. explained: patients, model, hospitals, a sentence each.
     joint: the joint claim where other endpoints than the first are co-primary, else empty.
@@ -40,6 +40,7 @@ class Front:
     cautions: tuple[str, ...]
     further: tuple[str, ...]
     further_note: str
+    places: tuple[str, ...]
 
 
 def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
@@ -49,9 +50,10 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
     answer, verdict = words.answer(evidence, first), words.verdict(evidence, first)
     levels = words.levels_sentence(evidence, first)
     others = tuple(words.answer(evidence, name) for name in endpoints[1:])
+    places = tuple(note for name in endpoints[1:] if (note := _place(evidence, name)))
     figure = picture(evidence, figures, "profiles", first, "fig-main")
     said = (evidence.plan.title, evidence.plan.question, words_front.arms_text(evidence), answer,
-            verdict, levels, _joint(evidence), *others, figure.caption)  # fmt: skip
+            verdict, levels, _joint(evidence), *others, *places, figure.caption)  # fmt: skip
     shown, further = _room(cautions(evidence), sum(map(_lines, said)))
     return Front(
         arms=words_front.arms_text(evidence),
@@ -66,6 +68,7 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
             words_front.hospitals_sentence(evidence, first),
         ),
         table=_contrasts(evidence),
+        places=places,
         figure=figure,
         cautions=shown,
         further=further,
@@ -73,6 +76,11 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
             f"{plural(len(further), 'further point')} on the next page, less grave than these."
         ),
     )
+
+
+def _place(evidence: Evidence, name: str) -> str:
+    """The note behind the sign, unless the sentence says it in words."""
+    return "" if standing(evidence, name).short else place_note(evidence, name)
 
 
 def _lines(text: str) -> float:

@@ -39,9 +39,7 @@ def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
             shape=linear_misfit(e, name),
             table=_table(e, name),
             patterns=_patterns(e, name),
-            figure=None
-            if name == first
-            else picture(e, figures, "profiles", name),
+            figure=None if name == first else picture(e, figures, "profiles", name),
             individuals=picture(e, figures, "individuals", name),
             missing=picture(e, figures, "missing", name),
         )

@@ -21,7 +21,9 @@ def embedded(page: str) -> str:
     labels of figures as wide as they were drawn. What style sheets may add is kept: arrows.
     """
     letters = set(html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.S)))
-    wanted = "".join(sorted(letters | set("\u2191\u2193\u2195\u2022") | set(map(chr, range(32, 127)))))
+    wanted = "".join(
+        sorted(letters | set("\u2191\u2193\u2195\u2022") | set(map(chr, range(32, 127))))
+    )
     rules = []
     for family, weight, file in FACES:
         data = base64.b64encode(_subset(file, wanted)).decode("ascii")

@@ -99,7 +99,7 @@ def missing_caption(e: Evidence, endpoint: str) -> str:
     found = patterns(e.plan, e.description, endpoint)
     rest = f" The {found.others} rarest patterns are one bar." if found.others else ""
     return (
-        f"{endpoint}: patterns of visits with a reading, the commonest first, and the patients of"
+        f"{endpoint}: patterns of visits with a reading (dark) and without (light), the commonest first, and the patients of"
         f" each arm that have them.{rest} In full: tables/patterns.csv."
     )
 
@@ -122,7 +122,9 @@ def missing_alt(e: Evidence, endpoint: str) -> str:
 def shares_caption(e: Evidence, endpoint: str) -> str:
     """Caption of the shares of variance."""
     slopes = any(len(t.terms) > 1 for f in e.ordered_fits(endpoint) for t in f.fit.random)
-    week = " Under random slopes shares depend on the week; these are of that visit." if slopes else ""
+    week = (
+        " Under random slopes shares depend on the week; these are of that visit." if slopes else ""
+    )
     gone = [f.model for f in e.ordered_fits(endpoint) if not f.fit.converged]
     none = f" Not shown, not converged: {listed(gone)}." if gone else ""
     return (
