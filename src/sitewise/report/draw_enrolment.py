@@ -49,11 +49,11 @@ def draw_enrolment(plan: Plan, description: Description) -> Figure:
                 range(len(sites)), thinned(names, _MOST_LABELS), rotation=90 if turned else 0
             )
             axes.set_xlim(-0.6, max(3, len(sites)) - 0.4)
-        name, value = ("y", "x") if lying else ("x", "y")
-        axes.tick_params(axis=name, length=0)
-        axes.set(**{f"{value}label": "Patients", f"{value}lim": (0, None)})
-        if not lying:
-            axes.set_xlabel("Site")
+        axes.tick_params(axis="y" if lying else "x", length=0)
+        if lying:
+            axes.set(xlabel="Patients", xlim=(0, None))
+        else:
+            axes.set(ylabel="Patients", ylim=(0, None), xlabel="Site")
         counts = axes.xaxis if lying else axes.yaxis
         counts.set_major_locator(MaxNLocator(5, integer=True))
         legend = figure.legend(loc="outside upper left", ncols=2)

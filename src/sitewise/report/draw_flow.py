@@ -58,8 +58,8 @@ def draw_flow(plan: Plan, account: Account, description: Description) -> Figure:
         axes = figure.add_axes((0.002, 0.002, 0.996, 0.996))
         axes.set(xlim=(-1, width + 1), ylim=(height + 1, -1))
         axes.axis("off")
-        _draw(axes, top, 0, 0, 0.4 * width)
-        _draw(axes, left_out, 0.44 * width, 0, 0.56 * width)
+        _draw(axes, top, (0, 0), 0.4 * width)
+        _draw(axes, left_out, (0.44 * width, 0), 0.56 * width)
         middle = top.height / 2
         _arrow(axes, 0.4 * width, middle, 0.44 * width, middle)
         bar = first + _GAP / 2
@@ -71,7 +71,7 @@ def draw_flow(plan: Plan, account: Account, description: Description) -> Figure:
         for arm, box, centre in zip(arms, seen, centres, strict=True):
             _arrow(axes, centre, bar, centre, first + _GAP)
             colour = str(arm_style(plan.arms, arm)["color"])
-            _draw(axes, box, centre - lane / 2, first + _GAP, lane, colour)
+            _draw(axes, box, (centre - lane / 2, first + _GAP), lane, colour)
     return figure
 
 
@@ -165,9 +165,14 @@ def _short(text: str, letters: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "\u2026"
 
 
-def _draw(axes: Axes, box: _Box, x: float, y: float, width: float, colour: str = "#333333") -> None:
-    look = {"facecolor": "white", "edgecolor": colour, "linewidth": 0.8}
-    axes.add_patch(Rectangle((x, y), width, box.height, **look))
+def _draw(
+    axes: Axes, box: _Box, corner: tuple[float, float], width: float, colour: str = "#333333"
+) -> None:
+    """corner: upper left."""
+    x, y = corner
+    axes.add_patch(
+        Rectangle((x, y), width, box.height, facecolor="white", edgecolor=colour, linewidth=0.8)
+    )
     for i, line in enumerate(box.lines):
         at = y + _PAD + i * _LINE + 0.8 * _SIZE
         weight = "bold" if line.bold else "normal"

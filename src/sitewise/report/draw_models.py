@@ -127,4 +127,5 @@ def told(plan: Plan, test: ModelComparison) -> str:
         p, kind = test.p_mixture, "mixture"
     if test.p_bootstrap is not None:
         p, kind = test.p_bootstrap, "bootstrap"
-    return f"\u03c7\u00b2 {number(test.statistic, 2)}, df {test.df}\n{p_phrase(p, plan.alpha)} ({kind})"
+    statistic = f"\u03c7\u00b2 {number(test.statistic, 2)}, df {test.df}"
+    return f"{statistic}\n{p_phrase(p, plan.alpha)} ({kind})"

@@ -25,6 +25,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)))
 GREY = "#6f6f6f"
+Numbers = Sequence[float] | np.ndarray
 WIDTH = 6.7  # inches: the text width of an A4 page
 MOST_HEIGHT = 8.3  # inches: what an A4 page holds beside a caption
 
@@ -97,10 +98,10 @@ def save(figure: Figure, path: Path) -> None:
 
 def segments(
     axes: Axes,
-    x0: Sequence[float],
-    y0: Sequence[float],
-    x1: Sequence[float],
-    y1: Sequence[float],
+    x0: Numbers,
+    y0: Numbers,
+    x1: Numbers,
+    y1: Numbers,
     **look: Any,
 ) -> None:
     """Lines from (x0, y0) to (x1, y1) as one path."""
@@ -112,8 +113,8 @@ def segments(
 
 def dots(
     axes: Axes,
-    x: Sequence[float],
-    y: Sequence[float],
+    x: Numbers,
+    y: Numbers,
     size: float,
     color: str,
     *,

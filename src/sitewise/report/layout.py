@@ -101,10 +101,11 @@ def table(
             for i, text in zip(own, texts, strict=True):
                 cells[i][j] = Cell(text, cells[i][j].marker)
         words = [cells[i][j].text for i in own]
-        if kind == "text" and all(len(word) <= _WORD for word in words):
-            kind = "text word"
+        short = kind == "text" and all(len(word) <= _WORD for word in words)
         letters += max(map(len, [*words, title])) + 3
-        made.append(Column(title, kind, any(cells[i][j].marker for i in own)))
+        made.append(
+            Column(title, "text word" if short else kind, any(cells[i][j].marker for i in own))
+        )
     if size == "normal" and letters < _NARROW:
         size = "narrow"
     kept = tuple(dict.fromkeys(note for note in notes if note))

@@ -37,7 +37,7 @@ def embedded(page: str) -> str:
 def _subset(file: str, letters: str) -> bytes:
     """The font with these letters only, as WOFF; the same bytes for the same letters."""
     import matplotlib as mpl
-    from fontTools import subset
+    from fontTools import subset  # type: ignore[import-untyped]
 
     options = subset.Options()
     options.flavor = "woff"

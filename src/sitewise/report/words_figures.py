@@ -50,8 +50,8 @@ def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
         f"{endpoint}: predicted departure of each site from the average site (filled: BLUP of the"
         f" random intercept, model {model}) with {evidence.coverage} intervals, sorted. Open: the"
         " site's readings as observed, mean departure from the mean of their arm and visit,"
-        " adjusted for nothing else; the dotted line is the shrinkage towards 0, largest for small sites. A rank is not a"
-        " judgement of a site."
+        " adjusted for nothing else; the dotted line is the shrinkage towards 0, largest for small"
+        " sites. A rank is not a judgement of a site."
     )
 
 

@@ -99,8 +99,9 @@ def missing_caption(e: Evidence, endpoint: str) -> str:
     found = patterns(e.plan, e.description, endpoint)
     rest = f" The {found.others} rarest patterns are one bar." if found.others else ""
     return (
-        f"{endpoint}: patterns of visits with a reading (dark) and without (light), the commonest first, and the patients of"
-        f" each arm that have them.{rest} In full: tables/patterns.csv."
+        f"{endpoint}: patterns of visits with a reading (dark) and without (light), the commonest"
+        f" first, and the patients of each arm that have them.{rest}"
+        " In full: tables/patterns.csv."
     )
 
 
