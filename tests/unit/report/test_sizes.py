@@ -87,7 +87,7 @@ def test_figures_of_large_trials(synthetic, root, tmp_path, monkeypatch, options
 def test_the_first_page_holds_the_answer_and_the_figure(synthetic, root, tmp_path) -> None:
     """However much there is to know: what does not fit stands on the second page."""
     findings = {f"rule {i}": f"message {i} " * 12 for i in range(40)}
-    options = {"sites": 12, "arms": 4, "visits": 12}
+    options = {"sites": 3, "arms": 2, "visits": 3}
     trial = synthetic.Trial(**options)
     templates = root / "reports" / "templates"
     inputs = synthetic.write_trial(trial, tmp_path, templates)
