@@ -173,7 +173,8 @@ def ladder_caption(e: Evidence, endpoint: str) -> str:
     return (
         f"{endpoint}: likelihood-ratio tests of the plan. A rung is a model, larger ones higher;"
         " an arrow is the test of what the larger adds. \u03c7\u00b2: twice the difference in"
-        " log-likelihood. p: against the boundary mixture where there is one, else naive."
+        " log-likelihood. p: by the bootstrap where there is one, else against the boundary"
+        " mixture, else naive."
     )
 
 
