@@ -106,8 +106,8 @@ def table(
         made.append(
             Column(title, "text word" if short else kind, any(cells[i][j].marker for i in own))
         )
-    if size == "normal" and letters < _NARROW:
-        size = "narrow"
+    if letters < _NARROW:
+        size = "narrow" if size == "normal" else f"{size} narrow"
     kept = tuple(dict.fromkeys(note for note in notes if note))
     lines = tuple(Row(tuple(c), r.kind) for c, r in zip(cells, rows, strict=True))
     return Table(anchor, caption, tuple(made), lines, kept, file, size)

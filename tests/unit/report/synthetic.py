@@ -521,7 +521,7 @@ def draw(inputs: dict[str, Any], paths: list[str]) -> None:
             **{key: files[key][i] for key in ("iccs", "sites", "comparisons")},
             fits=[path for path in files["fits"] if Path(path).name.startswith(f"{name}-")],
             use=files["uses"][i],
-            plan=part_data(plan, "figures", endpoint=name),
+            plan=part_data(plan, "figures"),
             figures=[targets[figure] for figure in figures.endpoint_names(name)],
         )
 
