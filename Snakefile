@@ -22,7 +22,9 @@ announce_engine(by_door=VARIABLE in os.environ)
 shell.prefix("set -euo pipefail; exec ")
 context = context_of(config, workflow.basedir)
 config["data"] = str(context.data)  # the scripts look there for the hospital files
-config["arms"] = str(context.arms or "")  # while the trial is blinded: the one place of the arms
+config["arms"] = str(
+    context.arms or ""
+)  # while the trial is blinded: the one place of the arms
 param = params_of(context)
 ENDPOINTS = list(context.plan.endpoints)
 MODELS = list(context.plan.models)

@@ -3,30 +3,45 @@
 # in:  all results, reports/templates
 # out: figures/*.svg, report.html, report.pdf, tables/*, manifest.json
 
+from sitewise.report.figures import TRIAL_KINDS, endpoint_kinds
+
+
+rule trial_figures:
+    input:
+        description="<results>/tables/description.json",
+        account="<results>/findings/account.json",
+    output:
+        figures=expand("<results>/figures/trial-{kind}.svg", kind=TRIAL_KINDS),
+    log:
+        "<logs>/trial_figures.log",
+    conda:
+        "../../environment.yml"
+    params:
+        plan=param("trial_figures", "plan"),
+        code=param("trial_figures", "code"),
+        lock=param("trial_figures", "lock"),
+    message:
+        "Drawing the figures of the trial"
+    script:
+        "../scripts/trial_figures.py"
+
 
 rule figures:
     input:
         description="<results>/tables/description.json",
-        account="<results>/findings/account.json",
-        iccs=expand("<results>/models/{endpoint}/icc.json", endpoint=ENDPOINTS),
-        sites=expand("<results>/models/{endpoint}/sites.json", endpoint=ENDPOINTS),
-        fits=expand(
-            "<results>/models/{endpoint}/{model}/fit.json",
-            endpoint=ENDPOINTS,
-            model=MODELS,
-        ),
-        uses=expand(
-            "<results>/models/{endpoint}/{model}/use.parquet",
-            endpoint=ENDPOINTS,
-            model=[PRIMARY],
-        ),
+        rows="<results>/data/adbp.parquet",
+        iccs="<results>/models/{endpoint}/icc.json",
+        sites="<results>/models/{endpoint}/sites.json",
+        comparisons="<results>/models/{endpoint}/comparisons.json",
+        fits=expand("<results>/models/{{endpoint}}/{model}/fit.json", model=MODELS),
+        use=f"<results>/models/{{endpoint}}/{PRIMARY}/use.parquet",
     output:
         figures=expand(
-            "<results>/{figure}",
-            figure=[file for file in OUTPUTS if file.startswith("figures/")],
+            "<results>/figures/{{endpoint}}-{kind}.svg",
+            kind=endpoint_kinds(context.blinded),
         ),
     log:
-        "<logs>/figures.log",
+        "<logs>/figures/{endpoint}.log",
     conda:
         "../../environment.yml"
     params:
@@ -34,7 +49,7 @@ rule figures:
         code=param("figures", "code"),
         lock=param("figures", "lock"),
     message:
-        "Drawing the figures"
+        "Drawing the figures of {wildcards.endpoint}"
     script:
         "../scripts/figures.py"
 

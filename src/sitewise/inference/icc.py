@@ -9,7 +9,7 @@ from sitewise.inference.icc_ols import ols_beside
 from sitewise.inference.icc_result import IccLevel, IccModel, Iccs
 from sitewise.inference.icc_share import share_interval
 from sitewise.inference.icc_visit import iccs_by_visit
-from sitewise.inference.icc_week import has_slopes, iccs_at_weeks
+from sitewise.inference.icc_week import has_slopes, iccs_at_weeks, variance_shares
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.model import Plan
 from sitewise.terms import AVAL, AVISIT, SITEID, USUBJID
@@ -65,6 +65,7 @@ def compute_iccs(
         ),
         ols=() if plan.blinded else ols_beside(plan, rows, primary, fits),
         convention=CONVENTION,
+        shares=tuple(row for fit in fits.values() for row in variance_shares(plan, fit)),
     )
 
 

@@ -117,8 +117,27 @@ class OlsBeside:
 
 
 @dataclass(frozen=True)
+class VarianceShare:
+    """The variance that one group of a planned model holds at one week, and its share.
+
+    group: as the fit names it (SITEID, SITEID:AVISIT, USUBJID), or `Residual`. variance: z'Gz of
+        the group's terms with z at the week, squared units of the outcome. share: of the total of
+        the model, the correlation of two readings that share this group and no other.
+    """
+
+    model: str
+    week: float
+    group: str
+    variance: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Iccs:
-    """All intraclass correlations of one endpoint."""
+    """All intraclass correlations of one endpoint.
+
+    shares: of every planned model that converged, at the week of the primary visit.
+    """
 
     endpoint: str
     models: tuple[IccModel, ...]
@@ -127,3 +146,4 @@ class Iccs:
     design_effects: tuple[DesignEffect, ...]
     ols: tuple[OlsBeside, ...]
     convention: float
+    shares: tuple[VarianceShare, ...] = ()

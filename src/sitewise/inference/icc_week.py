@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sitewise.inference.icc_result import IccAtWeek
+from sitewise.inference.icc_result import IccAtWeek, VarianceShare
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.result import RandomTerm
 from sitewise.plan.model import Plan
@@ -52,6 +52,28 @@ def _at(fit: PlannedFit, visit: str, week: float, visits: Sequence[str]) -> IccA
         patient_share=patient / total,
         total_variance=total,
         patient_correlation=(site + patient) / total,
+    )
+
+
+def variance_shares(plan: Plan, fit: PlannedFit) -> tuple[VarianceShare, ...]:
+    """Variance and share of each group of one model at the primary visit's week.
+
+    Nothing of a fit that did not converge: its variances are where the search stopped. Where a
+    random column is no function of the week (see `iccs_at_weeks`) the numbers are NaN.
+    """
+    if not fit.fit.converged:
+        return ()
+    visits = {visit.name: visit.week for visit in plan.visits}
+    visit, week = plan.primary.visit, visits[plan.primary.visit]
+    found: dict[str, float] = {}
+    for term in fit.fit.random:
+        found.setdefault(term.group, 0.0)
+        found[term.group] += _variance(term, visit, week, list(visits))
+    found["Residual"] = fit.fit.sigma**2
+    total = sum(found.values())
+    return tuple(
+        VarianceShare(fit.model, week, group, variance, variance / total)
+        for group, variance in found.items()
     )
 
 

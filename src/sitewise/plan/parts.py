@@ -45,9 +45,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "compare": ("models.*.formula", "comparisons", "bootstrap", "seeds.comparisons"),
     "crosscheck": (*MODELLING, "blinded", "design", "models", "primary", "covariance"),
     "sites": (*MODELLING, "blinded", "design", "models", "primary"),
-    "figures": ("blinded", "design", *ARMS, "arms.favours", "visits", "endpoints.*.label",
-                "endpoints.*.unit", "models", "primary", "icc",
-                "alpha", "seeds.figures"),
+    "trial_figures": (*ARMS, "visits", "endpoints.*.unit", "models.*.set", "primary"),
+    "figures": ("blinded", *ARMS, "arms.favours", "visits", "endpoints.*.label",
+                "endpoints.*.unit", "endpoints.*.soft", "models.*.formula", "primary", "alpha",
+                "seeds.figures"),
     "report": tuple(Plan.model_fields),
     "seal": ("trial",),
 }  # fmt: skip

@@ -105,7 +105,7 @@ def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "data_cut": plan.data_cut.isoformat(),
         "coverage": evidence.coverage,
         "front": front(evidence, figures),
-        "data": data(evidence),
+        "data": data(evidence, figures),
         "findings": findings_section(evidence),
         "lock": lock(evidence),
         "outcomes": outcomes(evidence, figures),

@@ -1,15 +1,23 @@
-"""The look of every figure, and saving it with the same bytes each time."""
+"""The look of every figure, and saving it with the same bytes each time.
 
+Marks that come in numbers are drawn as one path (`segments`, `dots`): the layout of the pages takes
+time for every element, and a browser too.
+"""
+
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sitewise.plan.sections import Arms
+from sitewise.report.svg import lean
 
 # Okabe & Ito (2008): told apart by colour-blind readers. Markers and lines differ as well, so that
 # a grey print can be read.
@@ -17,6 +25,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)))
 GREY = "#6f6f6f"
+Numbers = Sequence[float] | np.ndarray
 WIDTH = 6.7  # inches: the text width of an A4 page
 MOST_HEIGHT = 8.3  # inches: what an A4 page holds beside a caption
 
@@ -39,8 +48,9 @@ STYLE: dict[Any, Any] = {
     "lines.markersize": 4.5,
     "path.simplify": False,
     "savefig.facecolor": "white",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "svg.hashsalt": "sitewise",
+    "text.parse_math": False,  # a `$` in a name is a `$`
     "xtick.labelsize": 7,
     "xtick.major.width": 0.6,
     "ytick.labelsize": 7,
@@ -79,9 +89,45 @@ def new_figure(height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as SVG: text as paths, no date, no version."""
+    """Write the figure as SVG: text as text, no date, no version."""
+    written = io.StringIO()
     with style():
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    path.write_text(lean(written.getvalue(), path.stem), encoding="utf-8", newline="\n")
+
+
+def segments(
+    axes: Axes,
+    x0: Numbers,
+    y0: Numbers,
+    x1: Numbers,
+    y1: Numbers,
+    **look: Any,
+) -> None:
+    """Lines from (x0, y0) to (x1, y1) as one path."""
+    points = np.full((3 * len(x0), 2), np.nan)
+    points[0::3] = np.column_stack([x0, y0])
+    points[1::3] = np.column_stack([x1, y1])
+    axes.plot(*points.T, marker="", **look)
+
+
+def dots(
+    axes: Axes,
+    x: Numbers,
+    y: Numbers,
+    size: float,
+    color: str,
+    *,
+    ring: bool = False,
+) -> None:
+    """Round points of `size` points as one path: lines without length and with round ends.
+
+    ring: open circles, two paths.
+    """
+    look = {"solid_capstyle": "round", "linestyle": "-"}
+    segments(axes, x, y, x, y, color=color, linewidth=size, **look)
+    if ring:
+        segments(axes, x, y, x, y, color="white", linewidth=size - 1.5, **look)
 
 
 def arm_style(arms: Arms, arm: str) -> dict[str, Any]:

@@ -1,66 +1,125 @@
-"""Draw the figures (rule figures).
+"""Draw the figures (rules trial_figures and figures).
 
-Inputs that `draw_figures` takes by name: `description` (tables/description.json), `iccs`
-(models/E/icc.json), `sites` (models/E/sites.json), `fits` (models/E/M/fit.json, all), `uses`
-(models/E/<primary model>/use.parquet) - lists in the plan's order of endpoints - and `plan`, the
-rule's part of the plan. Output: `figures`, the paths of `names(endpoints)` in that order.
+`draw_trial` takes `description` (tables/description.json), `account` (findings/account.json) and
+`plan`, the rule's part of the plan, and draws the figures of the whole trial. `draw_endpoint` takes
+by name, of one endpoint: `description`, `iccs` (icc.json), `sites` (sites.json), `comparisons`
+(comparisons.json), `fits` (fit.json of every model), `use` (use.parquet of the primary model),
+`rows` (data/adbp.parquet), `plan`. Output: `figures`, paths of files named as in `names`.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-KINDS = ("profiles", "caterpillar", "forest", "residuals")
+TRIAL_KINDS = ("flow", "enrolment")
+KINDS = (
+    "profiles", "individuals", "missing", "shares", "caterpillar", "forest", "models", "residuals",
+    "ladder",
+)  # fmt: skip
 
 
 def names(endpoints: Sequence[str], *, blinded: bool = False) -> list[str]:
-    """File names below figures/, for each endpoint in turn; blinded: the pooled profiles alone."""
-    kinds = KINDS[:1] if blinded else KINDS
-    return [f"{endpoint}-{kind}.svg" for endpoint in endpoints for kind in kinds]
+    """File names below figures/: of the trial, then of each endpoint in turn.
+
+    blinded: of an endpoint the pooled profiles alone.
+    """
+    own = (name for e in endpoints for name in endpoint_names(e, blinded=blinded))
+    return [*trial_names(), *own]
 
 
-def draw_figures(
+def trial_names() -> list[str]:
+    """File names of the figures of the whole trial."""
+    return [f"trial-{kind}.svg" for kind in TRIAL_KINDS]
+
+
+def endpoint_names(endpoint: str, *, blinded: bool = False) -> list[str]:
+    """File names of the figures of one endpoint."""
+    return [f"{endpoint}-{kind}.svg" for kind in endpoint_kinds(blinded)]
+
+
+def endpoint_kinds(blinded: bool) -> tuple[str, ...]:
+    """Kinds of figures of an endpoint."""
+    return KINDS[:1] if blinded else KINDS
+
+
+def draw_trial(
+    *, description: str, account: str, plan: Mapping[str, Any], figures: Sequence[str]
+) -> None:
+    """Draw the figures of the whole trial to the paths `figures`."""
+    from sitewise.plan.parts import read_part
+    from sitewise.report.draw_enrolment import draw_enrolment
+    from sitewise.report.draw_flow import draw_flow
+    from sitewise.report.drawing import save
+    from sitewise.store.results import read_result
+    from sitewise.trial.account import Account
+    from sitewise.trial.description import Description
+
+    part = read_part(dict(plan))
+    described = read_result(description, Description)
+    drawn = {
+        "trial-flow.svg": draw_flow(part, read_result(account, Account), described),
+        "trial-enrolment.svg": draw_enrolment(part, described),
+    }
+    for path in map(Path, figures):
+        save(drawn[path.name], path)
+
+
+def draw_endpoint(
     *,
+    endpoint: str,
     description: str,
-    iccs: Sequence[str],
-    sites: Sequence[str],
+    iccs: str,
+    sites: str,
+    comparisons: str,
     fits: Sequence[str],
-    uses: Sequence[str],
+    use: str,
+    rows: str,
     plan: Mapping[str, Any],
     figures: Sequence[str],
 ) -> None:
-    """Draw every figure of every endpoint to the paths `figures`."""
+    """Draw every figure of one endpoint to the paths `figures`."""
+    from sitewise.inference.comparison import Comparisons
     from sitewise.inference.icc_result import Iccs
     from sitewise.inference.planned_fit import PlannedFit
     from sitewise.plan.parts import read_part
+    from sitewise.report.draw_individuals import MOST_COURSES, draw_individuals
+    from sitewise.report.draw_missing import draw_missing
+    from sitewise.report.draw_models import draw_ladder, draw_models
     from sitewise.report.draw_profiles import draw_pooled, draw_profiles
     from sitewise.report.draw_residuals import draw_residuals
+    from sitewise.report.draw_shares import draw_shares
     from sitewise.report.draw_sites import draw_caterpillar, draw_forest
     from sitewise.report.drawing import save
     from sitewise.sites.result import SiteResults
     from sitewise.store.frames import read_frame
     from sitewise.store.results import read_result
+    from sitewise.terms import AVAL, AVISIT, AVISITN, PARAMCD, SITEID, TRT01P, USUBJID
+    from sitewise.trial.courses import sampled_courses
     from sitewise.trial.description import Description
 
     part = read_part(dict(plan))
     described = read_result(description, Description)
-    headline = {result.endpoint: result for result in (read_result(p, Iccs) for p in iccs)}
-    by_site = {result.endpoint: result for result in (read_result(p, SiteResults) for p in sites)}
-    fitted = [read_result(path, PlannedFit) for path in fits]
-    primary = {fit.endpoint: fit for fit in fitted if fit.model == part.primary.model}
-    targets = {Path(path).name: Path(path) for path in figures}
     if part.blinded:
-        for endpoint in part.endpoints:
-            drawn_pooled = draw_pooled(part, described, endpoint)
-            save(drawn_pooled, targets[f"{endpoint}-profiles.svg"])
+        (path,) = map(Path, figures)
+        save(draw_pooled(part, described, endpoint), path)
         return
-    for endpoint, use in zip(part.endpoints, uses, strict=True):
-        rows = read_frame(use, columns=["AVISIT", "FITTED", "RESIDUAL"])
-        drawn = {
-            "profiles": draw_profiles(part, described, primary[endpoint]),
-            "caterpillar": draw_caterpillar(part, by_site[endpoint], headline[endpoint]),
-            "forest": draw_forest(part, by_site[endpoint]),
-            "residuals": draw_residuals(part, endpoint, rows),
-        }
-        for kind in KINDS:
-            save(drawn[kind], targets[f"{endpoint}-{kind}.svg"])
+    icc, by_site = read_result(iccs, Iccs), read_result(sites, SiteResults)
+    fitted = [read_result(path, PlannedFit) for path in fits]
+    primary = next(fit for fit in fitted if fit.model == part.primary.model)
+    used = read_frame(use, columns=[AVISIT, "FITTED", "RESIDUAL"])
+    columns = [SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, AVISITN, AVAL]
+    readings = read_frame(rows, columns=columns)
+    courses = sampled_courses(part, readings, endpoint, MOST_COURSES)
+    drawn = {
+        "profiles": draw_profiles(part, described, primary),
+        "individuals": draw_individuals(part, described, endpoint, courses),
+        "missing": draw_missing(part, described, endpoint),
+        "shares": draw_shares(part, icc),
+        "caterpillar": draw_caterpillar(part, by_site, icc),
+        "forest": draw_forest(part, by_site),
+        "models": draw_models(part, endpoint, fitted),
+        "residuals": draw_residuals(part, endpoint, used, by_site),
+        "ladder": draw_ladder(part, read_result(comparisons, Comparisons), fitted),
+    }
+    for path in map(Path, figures):
+        save(drawn[path.stem.removeprefix(f"{endpoint}-")], path)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from sitewise.report.formatting import align
 
+_WORD = 18  # letters of a cell that is not broken
+_NARROW = 68  # letters of a line of a table that does not need the width of the page
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -17,7 +20,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. kind: `text` (left), `number` (right, on the decimal point) or `mixed` (right).
+    """One column. kind: `text` (left), `number` (right, on the decimal point) or `mixed` (right);
+    `text word` is a text whose cells are short enough never to be broken.
 
     marked: some cell has a marker, so that all cells leave room for it.
     """
@@ -39,7 +43,8 @@ class Row:
 class Table:
     """One table. file: the machine-readable file with the same numbers in full, or empty.
 
-    size: `normal` or `small` (many columns).
+    size: `normal` or `small` (many columns), or `narrow`, where little text would be spread over
+    the whole width of the page.
     """
 
     id: str
@@ -53,12 +58,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. source: a data URI of the SVG; alt: what it shows, in words."""
+    """One figure. title: the question that it answers; source: a data URI of the SVG (print) or the
+    SVG itself (screen); alt: what it shows, in words."""
 
     id: str
     caption: str
     alt: str
     source: str
+    title: str = ""
 
 
 CellLike = str | Cell
@@ -85,7 +92,7 @@ def table(
     size: str = "normal",
 ) -> Table:
     """Build a table: align its number columns and drop repeated and empty notes."""
-    made = []
+    made, letters = [], 0
     cells = [list(r.cells) for r in rows]
     for j, (title, kind) in enumerate(columns):
         own = [i for i, r in enumerate(rows) if len(r.cells) == len(columns) and r.kind != "group"]
@@ -93,7 +100,14 @@ def table(
             texts = align([cells[i][j].text for i in own])
             for i, text in zip(own, texts, strict=True):
                 cells[i][j] = Cell(text, cells[i][j].marker)
-        made.append(Column(title, kind, any(cells[i][j].marker for i in own)))
+        words = [cells[i][j].text for i in own]
+        short = kind == "text" and all(len(word) <= _WORD for word in words)
+        letters += max(map(len, [*words, title])) + 3
+        made.append(
+            Column(title, "text word" if short else kind, any(cells[i][j].marker for i in own))
+        )
+    if letters < _NARROW:
+        size = "narrow" if size == "normal" else f"{size} narrow"
     kept = tuple(dict.fromkeys(note for note in notes if note))
     lines = tuple(Row(tuple(c), r.kind) for c, r in zip(cells, rows, strict=True))
     return Table(anchor, caption, tuple(made), lines, kept, file, size)

@@ -3,17 +3,23 @@
 import base64
 import gc
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import markupsafe
+
 from sitewise.errors import Problem, RunError
 from sitewise.report.numbering import Numbers
+from sitewise.report.webfonts import embedded
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono.ttf")
 _FONT_SCHEME = "sitewise-font"
 MAIN, BLINDED = "report.html.j2", "blinded.html.j2"
+_APART = re.compile(r"\b(p) (=|&lt;|&gt;) (?=\d)")  # `p < 0.001` is not broken between lines
+_EMBEDDED = markupsafe.Markup("/* the fonts of this page */")
 
 
 def read_templates(paths: Sequence[str]) -> dict[str, str]:
@@ -35,7 +41,6 @@ def render(
     Raises RunError where a template refers to a name or an id that is not there.
     """
     import jinja2
-    import markupsafe
 
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(dict(templates)),
@@ -45,14 +50,19 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    sheets = ("fonts.css", "report.css") if medium == "print" else ("report.css",)
-    style = markupsafe.Markup("\n".join(_sheet(templates, name) for name in sheets))
+    sheets = ("fonts.css", "report.css") if medium == "print" else ("report.css", "screen.css")
+    style = markupsafe.Markup("\n".join(_part(templates, name) for name in sheets))
+    if medium == "screen":
+        style = _EMBEDDED + "\n" + style
+    more = {"inline": _inline, "script": ""}
+    if medium == "screen":
+        more["script"] = markupsafe.Markup(_part(templates, "report.js"))
     try:
         numbers = Numbers()
         for _ in range(2):
             numbers = Numbers(known=numbers.found, contents=tuple(numbers.entries))
             page = environment.get_template(main).render(
-                **context, numbers=numbers, medium=medium, style=style
+                **context, **more, numbers=numbers, medium=medium, style=style
             )
     except jinja2.TemplateError as error:
         where = f"{getattr(error, 'name', None) or main}, line {getattr(error, 'lineno', '?')}"
@@ -60,13 +70,22 @@ def render(
             "The report's templates can't be rendered.",
             [Problem(str(error), where=where, fix="mend the template in reports/templates")],
         ) from error
-    return page
+    if medium == "print":
+        return _APART.sub("\\1\u00a0\\2\u00a0", page)
+    return page.replace(_EMBEDDED, embedded(page), 1)
 
 
-def _sheet(templates: Mapping[str, str], name: str) -> str:
+def _inline(source: str, alt: str) -> Any:
+    """A figure as an element of the page, which then has the page's fonts, from its data URI."""
+    drawing = base64.b64decode(source.split(",", 1)[1]).decode("utf-8")
+    label = markupsafe.escape(alt)
+    return markupsafe.Markup(drawing.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+
+
+def _part(templates: Mapping[str, str], name: str) -> str:
     if name not in templates:
         raise RunError(
-            "The report lacks a style sheet.",
+            "The report lacks a style sheet or script.",
             [Problem(f"{name} is not among the templates", where="reports/templates")],
         )
     return templates[name]

@@ -69,7 +69,7 @@ def blinded_context(e: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "shown": _shown(e),
         "lifted": _how_to_lift(e),
         "cluster": plan.design == "cluster",
-        "data": _data(e),
+        "data": _data(e, figures),
         "findings": findings(e),
         "lock": lock(e),
         "formulas": formulas(e),
@@ -176,11 +176,13 @@ def _without_totals(e: Evidence) -> Evidence:
     )
 
 
-def _data(e: Evidence) -> Data:
-    made = data(e)
+def _data(e: Evidence, figures: Mapping[str, str]) -> Data:
+    made = data(e, figures)
+    told = made.flow_figure.caption.replace("Patients of an arm are", "Patients are")
     baseline = _pooled(made.baseline)
     return replace(
         made,
+        flow_figure=replace(made.flow_figure, caption=told),
         flow=_pooled(made.flow),
         flow_by_site=_pooled(made.flow_by_site),
         sets=_pooled(made.sets),

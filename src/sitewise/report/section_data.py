@@ -1,11 +1,13 @@
 """Section 1: the account of readings, patient flow, analysis sets, baseline."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sitewise.report.cells import MOST_SITE_ROWS, capped
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, count_percent, number, plural
-from sitewise.report.layout import Row, Table, group, row, table
+from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.pictures import picture
 from sitewise.report.words_front import arms_text
 from sitewise.terms import Fate
 from sitewise.trial.description import BaselineRow
@@ -16,6 +18,8 @@ class Data:
     """Section 1. account_text: sites used and set aside."""
 
     account_text: str
+    flow_figure: Figure
+    enrolment: Figure
     account: Table
     by_site: Table
     flow: Table
@@ -24,7 +28,7 @@ class Data:
     baseline: Table
 
 
-def data(e: Evidence) -> Data:
+def data(e: Evidence, figures: Mapping[str, str]) -> Data:
     """Build section 1."""
     account = e.account
     aside = [f for f in account.files if f.status == "set aside"]
@@ -35,7 +39,17 @@ def data(e: Evidence) -> Data:
         " row of a file for one endpoint; each has exactly one of the fates below, which add up to"
         " the readings in."
     )
-    return Data(text, _account(e), _by_site(e), _flow(e), _flow_by_site(e), _sets(e), _baseline(e))
+    return Data(
+        account_text=text,
+        flow_figure=picture(e, figures, "flow"),
+        enrolment=picture(e, figures, "enrolment"),
+        account=_account(e),
+        by_site=_by_site(e),
+        flow=_flow(e),
+        flow_by_site=_flow_by_site(e),
+        sets=_sets(e),
+        baseline=_baseline(e),
+    )
 
 
 def _account(e: Evidence) -> Table:
@@ -209,6 +223,7 @@ def _baseline(e: Evidence) -> Table:
             "Percentages are of the patients with a value.",
         ],
         file="baseline.csv",
+        size="small" if len(arms) > 4 else "normal",
     )
 
 

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from sitewise.report import words, words_front
 from sitewise.report.cells import estimate_cells, estimate_columns, place_note
 from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import plural
 from sitewise.report.layout import Figure, Table, row, table
-from sitewise.report.standing import joint, joint_verdict
+from sitewise.report.pictures import picture
+from sitewise.report.standing import joint, joint_verdict, standing
 from sitewise.report.words_cautions import cautions
-from sitewise.report.words_figures import profiles_alt, profiles_caption
 from sitewise.report.words_patients import analysed_text
+
+_LETTERS = 106  # of a line of the first page
+_ROOM = 42.0  # lines of the first page beside title, headings and figure
 
 
 @dataclass(frozen=True)
 class Front:
     """answer: one sentence; verdict and levels explain it. others: the other endpoints.
+
+    cautions: those that the first page holds, the gravest; further: the others, with a note that
+    says so. places: what the signs behind p-values stand for.
 
     arms: what their names stand for. explained: patients, model, hospitals, a sentence each.
     joint: the joint claim where other endpoints than the first are co-primary, else empty.
@@ -31,18 +38,29 @@ class Front:
     table: Table
     figure: Figure
     cautions: tuple[str, ...]
+    further: tuple[str, ...]
+    further_note: str
+    places: tuple[str, ...]
 
 
 def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
     """Build the first page. figures: file name to data URI."""
     endpoints = list(evidence.plan.endpoints)
     first = endpoints[0]
+    answer, verdict = words.answer(evidence, first), words.verdict(evidence, first)
+    levels = words.levels_sentence(evidence, first)
+    others = tuple(words.answer(evidence, name) for name in endpoints[1:])
+    places = tuple(note for name in endpoints[1:] if (note := _place(evidence, name)))
+    figure = picture(evidence, figures, "profiles", first, "fig-main")
+    said = (evidence.plan.title, evidence.plan.question, words_front.arms_text(evidence), answer,
+            verdict, levels, _joint(evidence), *others, *places, figure.caption)  # fmt: skip
+    shown, further = _room(cautions(evidence), sum(map(_lines, said)))
     return Front(
         arms=words_front.arms_text(evidence),
-        answer=words.answer(evidence, first),
-        verdict=words.verdict(evidence, first),
-        levels=words.levels_sentence(evidence, first),
-        others=tuple(words.answer(evidence, name) for name in endpoints[1:]),
+        answer=answer,
+        verdict=verdict,
+        levels=levels,
+        others=others,
         joint=_joint(evidence),
         explained=(
             analysed_text(evidence),
@@ -50,14 +68,33 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
             words_front.hospitals_sentence(evidence, first),
         ),
         table=_contrasts(evidence),
-        figure=Figure(
-            "fig-main",
-            profiles_caption(evidence, first),
-            profiles_alt(evidence, first),
-            figures[f"{first}-profiles.svg"],
+        places=places,
+        figure=figure,
+        cautions=shown,
+        further=further,
+        further_note=(
+            f"{plural(len(further), 'further point')} on the next page, less grave than these."
         ),
-        cautions=cautions(evidence),
     )
+
+
+def _place(evidence: Evidence, name: str) -> str:
+    """The note behind the sign, unless the sentence says it in words."""
+    return "" if standing(evidence, name).short else place_note(evidence, name)
+
+
+def _lines(text: str) -> float:
+    """Lines that a paragraph takes on the first page, its margin among them."""
+    return -(-len(text) // _LETTERS) + 0.5 if text else 0.0
+
+
+def _room(found: tuple[str, ...], taken: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Cautions that the first page holds beside the figure, and those for the next."""
+    for i, text in enumerate(found):
+        taken += _lines(text)
+        if taken > _ROOM:
+            return found[: max(1, i)], found[max(1, i) :]
+    return found, ()
 
 
 def _joint(evidence: Evidence) -> str:

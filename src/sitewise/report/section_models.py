@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sitewise.inference.planned_fit import PlannedFit, ScoredFit
-from sitewise.report import words_figures as captions
 from sitewise.report import words_models as words
 from sitewise.report.cells import (
     estimate_cells,
@@ -22,6 +21,7 @@ from sitewise.report.formatting import (
     typeset,
 )
 from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.pictures import picture
 from sitewise.report.section_comparisons import criteria_table, tests_table, uses_table
 from sitewise.report.words import contrast_name
 from sitewise.report.words_sites import level_name
@@ -51,6 +51,8 @@ class ModelsOf:
     slopes: str
     cautions: tuple[str, ...]
     residuals: Figure
+    compared: Figure
+    ladder: Figure | None
 
 
 def models(e: Evidence, figures: Mapping[str, str]) -> tuple[ModelsOf, ...]:
@@ -94,12 +96,9 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         uses=uses_table(name, fits),
         slopes=words.growing_variance(e, name),
         cautions=fit_cautions(fits),
-        residuals=Figure(
-            f"fig-residuals-{name}",
-            captions.residuals_caption(e, name),
-            captions.residuals_alt(e, name),
-            figures[f"{name}-residuals.svg"],
-        ),
+        residuals=picture(e, figures, "residuals", name),
+        compared=picture(e, figures, "models", name),
+        ladder=picture(e, figures, "ladder", name) if tests else None,
     )
 
 

@@ -7,7 +7,7 @@ from sitewise.report.cells import capped
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, count_percent, interval, listed, number
 from sitewise.report.layout import Figure, Table, row, table
-from sitewise.report.words_figures import profiles_alt, profiles_caption
+from sitewise.report.pictures import picture
 from sitewise.report.words_models import linear_misfit
 from sitewise.trial.description import PatternRow
 
@@ -25,6 +25,8 @@ class Outcome:
     table: Table
     patterns: Table
     figure: Figure | None
+    individuals: Figure
+    missing: Figure
 
 
 def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
@@ -37,14 +39,9 @@ def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
             shape=linear_misfit(e, name),
             table=outcome_table(e, name),
             patterns=patterns_table(e, name),
-            figure=None
-            if name == first
-            else Figure(
-                f"fig-profiles-{name}",
-                profiles_caption(e, name),
-                profiles_alt(e, name),
-                figures[f"{name}-profiles.svg"],
-            ),
+            figure=None if name == first else picture(e, figures, "profiles", name),
+            individuals=picture(e, figures, "individuals", name),
+            missing=picture(e, figures, "missing", name),
         )
         for name, section in e.plan.endpoints.items()
     )

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sitewise.inference.icc_result import Iccs
-from sitewise.report import words_figures as captions
 from sitewise.report import words_sites as words
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import interval, number, share, week
 from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.pictures import picture
 
 _UNEVEN = 10  # largest site by smallest
 
@@ -27,6 +27,7 @@ class SitesOf:
     design_effects: tuple[str, ...]
     ols: Table | None
     ols_text: tuple[str, ...]
+    shares: Figure
     caterpillar: Figure
     forest: Figure
     forest_text: str
@@ -51,18 +52,9 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         design_effects=tuple(words.design_effect_sentence(d) for d in iccs.design_effects),
         ols=_ols(e, name, iccs) if iccs.ols else None,
         ols_text=tuple(words.ols_sentence(e, r, name) for r in words.primary_contrasts(e, name)),
-        caterpillar=Figure(
-            f"fig-caterpillar-{name}",
-            captions.caterpillar_caption(e, name),
-            captions.caterpillar_alt(e, name),
-            figures[f"{name}-caterpillar.svg"],
-        ),
-        forest=Figure(
-            f"fig-forest-{name}",
-            captions.forest_caption(e, name),
-            captions.forest_alt(e, name),
-            figures[f"{name}-forest.svg"],
-        ),
+        shares=picture(e, figures, "shares", name),
+        caterpillar=picture(e, figures, "caterpillar", name),
+        forest=picture(e, figures, "forest", name),
         forest_text=words.effects_sentence(e, name),
         note=e.endpoints[name].sites.note,
     )

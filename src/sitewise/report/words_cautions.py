@@ -21,6 +21,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
     found = (
         *_departures(evidence),
         *_sites_set_aside(evidence),
+        lost_patients(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
         *_lines(evidence),
@@ -48,6 +49,28 @@ def _sites_set_aside(evidence: Evidence) -> list[str]:
         for file in evidence.account.files
         if file.status == "set aside"
     ]
+
+
+def lost_patients(evidence: Evidence) -> str:
+    """Patients of the files none of whose readings is analysed, with the reasons by arm."""
+    every = sum(count.patients for count in evidence.account.patients)
+    lost = [count for count in evidence.account.patients if count.reason]
+    if not lost:
+        return ""
+    reasons: dict[str, int] = {}
+    arms: dict[str, int] = {}
+    for count in lost:
+        reasons[count.reason] = reasons.get(count.reason, 0) + count.patients
+        arms[count.arm] = arms.get(count.arm, 0) + count.patients
+    ordered = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+    told = [f"{reason} ({reasons[reason]})" for reason in ordered[:MOST_MESSAGES]]
+    if len(ordered) > MOST_MESSAGES:
+        told.append(f"other reasons ({sum(reasons[r] for r in ordered[MOST_MESSAGES:])})")
+    by_arm = listed([f"{arm or 'no arm of the plan'} {n}" for arm, n in arms.items()])
+    return (
+        f"Of {every} patients in the files {sum(reasons.values())} have no reading left and are in"
+        f" no analysis ({by_arm}): {listed(told)}"
+    )
 
 
 def _with_readings(count: int) -> str:

@@ -47,9 +47,11 @@ def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
     """Caption of the caterpillar plot."""
     model = evidence.endpoints[endpoint].sites.model
     return (
-        f"{endpoint}: predicted departure of each site from the average site (BLUP of the random"
-        f" intercept, model {model}) with {evidence.coverage} intervals, sorted. Predictions are"
-        " shrunk towards 0, small sites most; a rank is not a judgement of a site."
+        f"{endpoint}: predicted departure of each site from the average site (filled: BLUP of the"
+        f" random intercept, model {model}) with {evidence.coverage} intervals, sorted. Open: the"
+        " site's readings as observed, mean departure from the mean of their arm and visit,"
+        " adjusted for nothing else; the dotted line is the shrinkage towards 0, largest for small"
+        " sites. A rank is not a judgement of a site."
     )
 
 
@@ -77,7 +79,10 @@ def forest_caption(evidence: Evidence, endpoint: str) -> str:
         what = f"observed mean {terms} at {visit} of each site, by arm"
     else:
         what = f"observed difference between arms in {terms} at {visit} within each site"
-    return f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms."
+    return (
+        f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms."
+        " A triangle at the end of the axis: the interval of a small site goes on beyond it."
+    )
 
 
 def forest_alt(evidence: Evidence, endpoint: str) -> str:
@@ -102,7 +107,8 @@ def residuals_caption(evidence: Evidence, endpoint: str) -> str:
         f"{endpoint}: conditional residuals of the primary model"
         f" {evidence.plan.primary.model}. a: against fitted values. b: against normal quantiles,"
         " with the line of a normal distribution. c: by visit; boxes show median and quartiles,"
-        " whiskers reach 1.5 interquartile ranges. Where there are many rows, a and b show a"
+        " whiskers reach 1.5 interquartile ranges. d: predicted intercepts of sites against normal"
+        " quantiles. Where there are many rows, a and b show a"
         " selection drawn by the plan's seed."
     )
 
@@ -111,6 +117,6 @@ def residuals_alt(evidence: Evidence, endpoint: str) -> str:
     """The residual plots in words: what was drawn, not a verdict."""
     fit = evidence.primary_fit(endpoint)
     return (
-        f"Three panels of residuals of {fit.fit.nobs} readings; the residual standard deviation is"
+        f"Four panels: residuals of {fit.fit.nobs} readings; the residual standard deviation is"
         f" {number(fit.fit.sigma, evidence.decimals(endpoint))} {evidence.endpoint(endpoint).unit}."
     )

@@ -83,10 +83,13 @@ def _conclusions(endpoint: str) -> Iterator[Job]:
 
 
 def _pages(endpoints: list[str], *, blinded: bool) -> Iterator[Job]:
-    from sitewise.report.figures import names as figure_names
+    from sitewise.report.figures import endpoint_names, trial_names
     from sitewise.report.tables import names as table_names
 
-    drawn = figure_names(endpoints, blinded=blinded)
-    yield Job("figures", tuple(f"figures/{name}" for name in drawn))
+    yield Job("trial_figures", tuple(f"figures/{name}" for name in trial_names()))
+    for endpoint in endpoints:
+        drawn = endpoint_names(endpoint, blinded=blinded)
+        made = tuple(f"figures/{name}" for name in drawn)
+        yield Job("figures", made, {"endpoint": endpoint})
     tables = (f"tables/{name}" for name in table_names(endpoints))
     yield Job("report", ("report.html", "report.pdf", *tables))

@@ -54,6 +54,7 @@ def _predictions(
 
     half = float(ndtri(1 - alpha / 2))
     patients = rows.groupby(SITEID, observed=True)[USUBJID].nunique()
+    raw = _raw_departures(rows)
     own = ranef[(ranef["GROUP"] == SITEID) & (ranef["TERM"] == INTERCEPT)]
     return tuple(
         SitePrediction(
@@ -63,11 +64,21 @@ def _predictions(
             se=float(se),
             lower=float(blup - half * se),
             upper=float(blup + half * se),
+            raw=raw.get(str(site), math.nan),
         )
         for site, blup, se in sorted(
             zip(own["LEVEL"].astype(str), own["BLUP"], own["SE"], strict=True)
         )
     )
+
+
+def _raw_departures(rows: "pd.DataFrame") -> dict[str, float]:
+    """Mean departure of each site's outcomes from the observed mean of their arm and visit."""
+    level = rows[AVAL].astype(float)
+    cells = [rows[AVISIT].astype(str), rows[TRT01P].astype(str)]
+    away = level - level.groupby(cells).transform("mean")
+    means = away.groupby(rows[SITEID].astype(str)).mean()
+    return {str(site): float(mean) for site, mean in means.items()}
 
 
 def _effects(plan: Plan, rows: "pd.DataFrame", constant: bool) -> tuple[SiteEffect, ...]:

@@ -1,11 +1,17 @@
 """Results by hospital: predictions and effects."""
 
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class SitePrediction:
-    """Predicted random intercept (BLUP) of one site, with its conditional SE and interval."""
+    """Predicted random intercept (BLUP) of one site, with its conditional SE and interval.
+
+    raw: mean over the site's outcomes of the departure from the observed mean of their arm and
+        visit (outcome units): what the prediction is shrunk from, but for covariates and for what
+        readings of one patient have in common. NaN where the site has no outcome.
+    """
 
     site: str
     patients: int
@@ -13,6 +19,7 @@ class SitePrediction:
     se: float
     lower: float
     upper: float
+    raw: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,25 @@ class FileRow:
 
 
 @dataclass(frozen=True)
+class PatientCount:
+    """Patients of one arm as the files have them ("" = no arm of the plan).
+
+    reason: why none of a patient's readings is analysed (that of most of them), or "" where some
+        reading is. A patient found at two sites is counted at each.
+    """
+
+    arm: str
+    reason: str
+    patients: int
+
+
+@dataclass(frozen=True)
 class Account:
     """The whole account; `sum(counts.readings) == readings` is asserted when it is made.
 
     findings: number by rule, severity and message; the rows are in findings/findings.csv.
+    patients: with a row in the files, by arm and by what became of them; none where no row names
+        its patient.
     """
 
     rows: int
@@ -43,6 +58,7 @@ class Account:
     files: tuple[FileRow, ...]
     counts: tuple[FateCount, ...]
     findings: tuple["FindingCount", ...]
+    patients: tuple[PatientCount, ...] = ()
 
 
 @dataclass(frozen=True)

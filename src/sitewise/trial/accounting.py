@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.errors import DataError, Problem
-from sitewise.terms import SITEID, Fate
-from sitewise.trial.account import Account, FateCount, FileRow, FindingCount
+from sitewise.terms import SITEID, TRT01P, USUBJID, Fate
+from sitewise.trial.account import Account, FateCount, FileRow, FindingCount, PatientCount
 from sitewise.trial.rows import FATE, PARAMCD, REASON
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def make_account(
         files=tuple(files),
         counts=_fates(plan, readings),
         findings=_findings(findings),
+        patients=_patients(plan, readings),
     )
     _assert_whole(account, readings)
     return account
@@ -71,6 +72,34 @@ def _fates(plan: "Plan", readings: "pd.DataFrame") -> tuple[FateCount, ...]:
             key=lambda c: (endpoints.index(c.endpoint), c.site, fates.index(c.fate), c.reason),
         )
     )
+
+
+def _patients(plan: "Plan", readings: "pd.DataFrame") -> tuple[PatientCount, ...]:
+    """Patients of the files by arm, and why a patient has no analysed reading."""
+    used = readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value])
+    cells = {
+        "site": readings[SITEID],
+        "patient": readings[USUBJID],
+        "arm": readings[TRT01P].fillna(""),
+        "reason": readings[REASON].fillna(readings[FATE]).mask(used, ""),
+    }
+    named = readings.assign(**cells).loc[readings[USUBJID].notna(), list(cells)]
+    sizes = named.groupby(list(cells), sort=True).size().rename("n").reset_index()
+    # an analysed reading before all others, then the commonest reason; an arm before none
+    sizes["used"] = sizes["reason"] == ""
+    sizes["known"] = sizes["arm"] != ""
+    order = ["site", "patient", "used", "n", "known", "reason", "arm"]
+    rising = [True, True, False, False, False, True, True]
+    first = sizes.sort_values(order, ascending=rising).drop_duplicates(["site", "patient"])
+    arms = sizes[sizes["known"]].drop_duplicates(["site", "patient"])
+    arm = first.merge(arms[["site", "patient", "arm"]], on=["site", "patient"], how="left")
+    counts = first.assign(arm=arm["arm_y"].fillna("").to_numpy()).groupby(["arm", "reason"]).size()
+    names = [*(a.name for a in plan.arms.order), ""]
+    found = [
+        PatientCount(str(a), str(reason), int(n))
+        for (a, reason), n in zip(counts.index.tolist(), counts, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda c: (names.index(c.arm), c.reason)))
 
 
 def _findings(findings: "pd.DataFrame") -> tuple[FindingCount, ...]:

@@ -174,3 +174,28 @@ def test_order_scale_and_the_rule_s_part_do_not_matter(plan: Plan, found: Iccs) 
 
 def test_result_file_gives_the_result_back(found: Iccs) -> None:
     assert from_plain(to_plain(found), Iccs) == found
+
+
+def test_shares_of_each_model_are_those_of_its_covariances(plan: Plan) -> None:
+    """Under a slope model by the textbook: var(b0 + b1 w) = v0 + 2 w c + w^2 v1."""
+    frame = trial()
+    found = iccs(plan, frame, "site_by_visit", "slope")
+    week = WEEKS[plan.primary.visit]
+    fit = fit_planned(plan, frame, "SYSBP", "slope").planned.fit
+    patient = next(term for term in fit.random if term.group == "USUBJID")
+    v0, v1 = patient.variances
+    correlation = patient.correlations[1][0]
+    covariance = 0.0 if np.isnan(correlation) else correlation * np.sqrt(v0 * v1)
+    wanted = {t.group: t.variances[0] for t in fit.random if t.group != "USUBJID"}
+    wanted["USUBJID"] = v0 + 2 * week * covariance + week**2 * v1
+    wanted["Residual"] = fit.sigma**2
+    own = {row.group: row for row in found.shares if row.model == "slope"}
+    total = sum(wanted.values())
+    assert {g: row.variance for g, row in own.items()} == pytest.approx(wanted)
+    assert {g: row.share for g, row in own.items()} == pytest.approx(
+        {g: v / total for g, v in wanted.items()}
+    )
+    for model in ("site_by_visit", "slope"):
+        rows = [row for row in found.shares if row.model == model]
+        assert sum(row.share for row in rows) == pytest.approx(1)
+        assert {row.week for row in rows} == {week}

@@ -37,7 +37,7 @@ def evidence_of(synthetic, root, tmp_path_factory) -> Callable[..., Any]:
         inputs = synthetic.write_trial(
             synthetic.Trial(**options), folder, root / "reports" / "templates"
         )
-        files = {k: v for k, v in inputs["results"].items() if k != "uses"}
+        files = {k: v for k, v in inputs["results"].items() if k not in synthetic.DRAWN_ONLY}
         keys = ("sheet", "digests", "packages")
         return read_evidence(
             read_part(inputs["plan"]), **files, **{key: inputs[key] for key in keys}

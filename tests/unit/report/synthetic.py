@@ -35,6 +35,7 @@ from sitewise.inference.icc_result import (
     IccModel,
     Iccs,
     OlsBeside,
+    VarianceShare,
     VisitIcc,
 )
 from sitewise.inference.planned_fit import (
@@ -48,7 +49,7 @@ from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm, Singularity
 from sitewise.sites.result import SiteEffect, SitePrediction, SiteResults
 from sitewise.store.frames import write_frame
 from sitewise.store.results import write_result
-from sitewise.trial.account import Account, FateCount, FileRow, FindingCount
+from sitewise.trial.account import Account, FateCount, FileRow, FindingCount, PatientCount
 from sitewise.trial.description import (
     BaselineRow,
     Description,
@@ -239,7 +240,10 @@ def account(trial: Trial) -> Account:
         FindingCount("column_missing", "error", 1, (sites[1 % len(sites)],), "a column is missing"),
         FindingCount("soft_limit", "warning", 7, tuple(sites), "outside the soft limits"),
     )
-    return Account(80 * len(sites), 160 * len(sites), files, tuple(counts), findings)
+    patients = [PatientCount(arm, "", 40) for arm in trial.arm_names]
+    patients.append(PatientCount("", "bad site", 12))
+    return Account(80 * len(sites), 160 * len(sites), files, tuple(counts), findings,
+                   tuple(patients))  # fmt: skip
 
 
 def fit(trial: Trial, rng: random.Random, endpoint: str, level: float, model: str) -> PlannedFit:
@@ -329,6 +333,9 @@ def iccs(trial: Trial, endpoint: str) -> Iccs:
         (OlsBeside("site_by_visit", "Active minus Placebo, change", -3.0, 1.5, -3.1, 1.84,
                    trial.ratio),),
         0.05,
+        tuple(VarianceShare(m, 52.0, g, v, v / 300)
+              for m, own in (("nested", (9, 91, 200)), ("slope", (6, 114, 180)))
+              for g, v in zip(("SITEID", "USUBJID", "Residual"), own, strict=True)),
     )  # fmt: skip
 
 
@@ -395,7 +402,8 @@ def site_results(trial: Trial, rng: random.Random, endpoint: str) -> SiteResults
     effects = []
     for i, site in enumerate(trial.site_names):
         blup = rng.gauss(0, 2)
-        predictions.append(SitePrediction(site, 12, blup, 1.4, blup - 2.8, blup + 2.8))
+        predictions.append(SitePrediction(site, 12, blup, 1.4, blup - 2.8, blup + 2.8,
+                                          2 * blup))  # fmt: skip
         arms = [trial.arm_names[i % trial.arms]] if cluster else [
             a for a in trial.arm_names if a != "Placebo"]  # fmt: skip
         for arm in arms:
@@ -417,8 +425,23 @@ def residuals(trial: Trial, rng: random.Random, level: float) -> Any:
     return pd.DataFrame(rows, columns=["AVISIT", "FITTED", "RESIDUAL"])
 
 
+def readings(trial: Trial, rng: random.Random, name: str, level: float) -> list[dict[str, Any]]:
+    """The analysis rows of one endpoint that a figure reads."""
+    rows = []
+    for i, site in enumerate(trial.site_names):
+        for k in range(6):
+            seen = trial.visit_list[: 1 + (i + k) % len(trial.visit_list)]
+            rows += [{"SITEID": site, "USUBJID": f"{site}-{k}", "PARAMCD": name, "AVISIT": visit,
+                      "TRT01P": trial.arm_names[(i + k) % trial.arms], "AVISITN": j,
+                      "AVAL": level + rng.gauss(0, 10)}
+                     for j, (visit, _) in enumerate(seen)]  # fmt: skip
+    return rows
+
+
 def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     """Write every result below `folder`; returns the arguments of `write_report` and figures."""
+    import pandas as pd
+
     from sitewise.report import figures, tables
 
     rng = random.Random(trial.seed)
@@ -442,7 +465,9 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     put("description", "description.json", description(trial, rng))
     put("account", "account.json", account(trial))
     put("deviations", "deviations.json", Deviations(locked=False, changed=(), entries=()))
+    rows = []
     for name, _, _, _, level in ENDPOINTS:
+        rows += readings(trial, rng, name, level)
         put("iccs", f"{name}-icc.json", iccs(trial, name))
         put("comparisons", f"{name}-comparisons.json", comparisons(name))
         put("replications", f"{name}-replication.json", replications(name))
@@ -455,6 +480,8 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
             put("scores", f"{name}-{model}-score.json", score(name, model))
         files["uses"].append(str(folder / f"{name}-use.parquet"))
         write_frame(files["uses"][-1], residuals(trial, rng, level))
+    files["rows"] = str(folder / "adbp.parquet")
+    write_frame(files["rows"], pd.DataFrame(rows))
     files["findings"] = str(folder / "findings.csv")
     with Path(files["findings"]).open("w", newline="") as handle:
         columns = ("RULE", "SEVERITY", "SITEID", "USUBJID", "AVISIT", "PARAMCD", "SRCFILE",
@@ -478,21 +505,45 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     }
 
 
+DRAWN_ONLY = ("uses", "rows")  # results that the figures read and the pages don't
+
+
+def draw(inputs: dict[str, Any], paths: list[str]) -> None:
+    """Draw every figure, each rule with its own part of the plan."""
+    from sitewise.plan.parts import part_data, read_part
+    from sitewise.report import figures
+
+    files, plan = inputs["results"], read_part(inputs["plan"])
+    targets = {Path(path).name: path for path in paths}
+    figures.draw_trial(
+        description=files["description"],
+        account=files["account"],
+        plan=part_data(plan, "trial_figures"),
+        figures=[targets[name] for name in figures.trial_names()],
+    )
+    for i, name in enumerate(plan.endpoints):
+        figures.draw_endpoint(
+            endpoint=name,
+            **{key: files[key] for key in ("description", "rows")},
+            **{key: files[key][i] for key in ("iccs", "sites", "comparisons")},
+            fits=[path for path in files["fits"] if Path(path).name.startswith(f"{name}-")],
+            use=files["uses"][i],
+            plan=part_data(plan, "figures"),
+            figures=[targets[figure] for figure in figures.endpoint_names(name)],
+        )
+
+
 def build(inputs: dict[str, Any], out: Path) -> None:
     """Draw and write everything into `out`."""
-    from sitewise.plan.parts import part_data, read_part
     from sitewise.report.build import write_report
-    from sitewise.report.figures import draw_figures
 
     (out / "tables").mkdir(parents=True)
     (out / "figures").mkdir()
     files = inputs["results"]
     figures = [str(out / "figures" / name) for name in inputs["figure_names"]]
-    part = part_data(read_part(inputs["plan"]), "figures")
-    picked = ("description", "iccs", "sites", "fits", "uses")
-    draw_figures(**{key: files[key] for key in picked}, plan=part, figures=figures)
+    draw(inputs, figures)
     write_report(
-        **{key: value for key, value in files.items() if key != "uses"},
+        **{key: value for key, value in files.items() if key not in DRAWN_ONLY},
         figures=figures,
         **{key: inputs[key] for key in ("templates", "plan", "sheet", "digests", "packages")},
         html=str(out / "report.html"),

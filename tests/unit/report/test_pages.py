@@ -8,6 +8,7 @@ import pytest
 from sitewise.errors import RunError
 from sitewise.report import figures, pages, tables
 from sitewise.report.numbering import Numbers
+from sitewise.report.svg import FAMILY
 
 FORBIDDEN = re.compile(
     r"no effect|no difference between|did not differ|equally effective|ineffective", re.I
@@ -44,19 +45,28 @@ def test_no_path_and_no_time_gets_in(built, html) -> None:
 def test_self_contained(html) -> None:
     for attribute in re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?([^\"')\s>]+)", html):
         assert attribute.startswith(("data:", "#")), attribute
-    assert "<script" not in html
+    assert re.findall(r"<script[^>]*>", html) == ["<script>"]
+    script = re.search(r"<script>(.*?)</script>", html, re.S)[1]
+    assert not re.search(r"fetch\(|XMLHttpRequest|import|WebSocket|sendBeacon|storage", script)
     assert "@import" not in html
 
 
 def test_every_figure_has_words(html) -> None:
-    images = re.findall(r"<img [^>]*>", html)
+    images = re.findall(r"<svg [^>]*>", html)
     assert len(images) == len(figures.names(["SYSBP", "DIABP"]))
-    assert all(len(re.search(r'alt="([^"]*)"', image)[1]) > 40 for image in images)
+    assert all('role="img"' in image for image in images)
+    assert all(len(re.search(r'aria-label="([^"]*)"', image)[1]) > 40 for image in images)
+
+
+def test_every_figure_asks_one_question(html) -> None:
+    titles = re.findall(r"<b>Figure \d+\. ([^<]*)</b>", html)
+    assert len(titles) == len(figures.names(["SYSBP", "DIABP"]))
+    assert all(title.endswith("?") for title in titles)
 
 
 def test_numbers_rise_in_the_order_of_the_page(html) -> None:
     for kind in ("Table", "Figure"):
-        numbers = [int(n) for n in re.findall(rf"<b>{kind} (\d+)\.</b>", html)]
+        numbers = [int(n) for n in re.findall(rf"<b>{kind} (\d+)\.[ <]", html)]
         assert numbers == list(range(1, len(numbers) + 1))
         assert len(numbers) > 5
 
@@ -99,11 +109,11 @@ def test_each_p_of_the_secondary_contrast_carries_its_place(html) -> None:
     sentence = re.search(r"<p>The difference in change in diastolic.*?</p>", html, re.S)[0]
     assert "\u2020, not tested, descriptive)" in sentence
     front = html[: html.index('id="contents"')]
-    assert front.count(note) == 1
+    assert front.count(note) == 1  # below the table; the sentence says it in words
 
 
 def test_minus_signs(built, html) -> None:
-    prose = text_of(re.sub(r"<(pre|style).*?</\1>", "", html, flags=re.S))
+    prose = text_of(re.sub(r"<(pre|style|script).*?</\1>", "", html, flags=re.S))
     assert not re.search(r"(?<![\w.\u2013-])-\d", prose), "a hyphen stands for a minus"
     for file in (built / "tables").glob("*.csv"):
         assert "\u2212" not in file.read_text(encoding="utf-8"), file.name
@@ -142,8 +152,24 @@ def test_names_are_what_is_written(built) -> None:
     assert sorted(p.name for p in (built / "figures").iterdir()) == sorted(figures.names(endpoints))
 
 
-def test_figures_hold_no_text_and_no_date(built) -> None:
+def test_figures_are_light(built) -> None:
+    """No date, no name of a system's font first, few elements: pages take time for each."""
     for file in (built / "figures").iterdir():
         svg = file.read_text(encoding="utf-8")
-        assert "<text" not in svg
         assert "dc:date" not in svg
+        assert "<metadata" not in svg
+        assert set(re.findall(r"font-family: ([^;\"]*)", svg)) <= {FAMILY}
+        assert len(re.findall(r"<(?!/)", svg)) < 500, file.name
+
+
+def test_ids_of_figures_are_told_apart(html) -> None:
+    anchors = re.findall(r' id="([^"]+)"', html)
+    assert len(anchors) == len(set(anchors))
+
+
+def test_a_dollar_is_a_dollar(synthetic, root, tmp_path, monkeypatch) -> None:
+    named = (("SYSBP", "Cost in $ or $x^2$", *synthetic.ENDPOINTS[0][2:]), synthetic.ENDPOINTS[1])
+    monkeypatch.setattr(synthetic, "ENDPOINTS", named)
+    inputs = synthetic.write_trial(synthetic.Trial(), tmp_path, root / "reports" / "templates")
+    synthetic.draw(inputs, [str(tmp_path / name) for name in inputs["figure_names"]])
+    assert ">Cost in $ or $x^2$ (" in (tmp_path / "SYSBP-profiles.svg").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sitewise.plan.parts import part_data, read_part
+from sitewise.plan.parts import read_part
 from sitewise.report import pages
 from sitewise.report.build import context
 
@@ -16,7 +16,7 @@ def laid_out(synthetic: Any, root: Any, folder: Any, **options: Any) -> Any:
     inputs = synthetic.write_trial(synthetic.Trial(**options), folder, templates)
     from sitewise.report.evidence import read_evidence
 
-    files = {k: v for k, v in inputs["results"].items() if k != "uses"}
+    files = {k: v for k, v in inputs["results"].items() if k not in synthetic.DRAWN_ONLY}
     keys = ("sheet", "digests", "packages")
     evidence = read_evidence(read_part(inputs["plan"]), **files, **{k: inputs[k] for k in keys})
     blank = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 5'/%3E"
@@ -48,37 +48,23 @@ def test_tables_stay_on_the_page(synthetic, root, tmp_path, options) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"sites": 100, "arms": 4, "visits": 12}, {"sites": 40, "arms": 2, "design": "cluster"}],
+    [{"sites": 100, "arms": 4, "visits": 12}, {"sites": 40, "arms": 2, "design": "cluster"},
+     {"sites": 3, "arms": 2, "visits": 3}],
 )  # fmt: skip
-def test_figures_of_large_trials(synthetic, root, tmp_path, options) -> None:
+def test_figures_of_large_trials(synthetic, root, tmp_path, monkeypatch, options) -> None:
     """Labels stay inside the figure, and those of one axis do not lie on each other."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from sitewise.inference.icc_result import Iccs
-    from sitewise.inference.planned_fit import PlannedFit
-    from sitewise.report.draw_profiles import draw_profiles
-    from sitewise.report.draw_residuals import draw_residuals
-    from sitewise.report.draw_sites import draw_caterpillar, draw_forest
+    from sitewise.report import drawing
     from sitewise.report.drawing import MOST_HEIGHT, style
-    from sitewise.sites.result import SiteResults
-    from sitewise.store.frames import read_frame
-    from sitewise.store.results import read_result
-    from sitewise.trial.description import Description
 
     inputs = synthetic.write_trial(
         synthetic.Trial(**options), tmp_path, root / "reports" / "templates"
     )
-    files = inputs["results"]
-    plan = read_part(part_data(read_part(inputs["plan"]), "figures"))
-    sites = read_result(files["sites"][0], SiteResults)
-    primary = next(f for f in (read_result(p, PlannedFit) for p in files["fits"])
-                   if f.model == "site_by_visit")  # fmt: skip
-    drawn = [
-        draw_profiles(plan, read_result(files["description"], Description), primary),
-        draw_caterpillar(plan, sites, read_result(files["iccs"][0], Iccs)),
-        draw_forest(plan, sites),
-        draw_residuals(plan, "SYSBP", read_frame(files["uses"][0])),
-    ]
+    drawn = []
+    monkeypatch.setattr(drawing, "save", lambda figure, path: drawn.append(figure))
+    synthetic.draw(inputs, [str(tmp_path / name) for name in inputs["figure_names"]])
+    assert len(drawn) == len(inputs["figure_names"])
     for figure in drawn:
         assert figure.get_figheight() <= MOST_HEIGHT
         with style():
@@ -96,3 +82,36 @@ def test_figures_of_large_trials(synthetic, root, tmp_path, options) -> None:
                     spans = sorted((getattr(b, f"{side}0"), getattr(b, f"{side}1")) for b in boxes)
                     for before, after in pairwise(spans):
                         assert before[1] <= after[0] + 1.5, (axes.get_title(), side)
+
+
+def test_the_first_page_holds_the_answer_and_the_figure(synthetic, root, tmp_path) -> None:
+    """However much there is to know: what does not fit stands on the second page."""
+    findings = {f"rule {i}": f"message {i} " * 12 for i in range(40)}
+    options = {"sites": 3, "arms": 2, "visits": 3}
+    trial = synthetic.Trial(**options)
+    templates = root / "reports" / "templates"
+    inputs = synthetic.write_trial(trial, tmp_path, templates)
+    from dataclasses import replace
+
+    from sitewise.report.evidence import read_evidence
+
+    files = {k: v for k, v in inputs["results"].items() if k not in synthetic.DRAWN_ONLY}
+    keys = ("sheet", "digests", "packages")
+    evidence = read_evidence(read_part(inputs["plan"]), **files, **{k: inputs[k] for k in keys})
+    aside = tuple(
+        replace(evidence.account.files[1], site=name, reason=text)
+        for name, text in findings.items()
+    )
+    account = replace(evidence.account, files=(*evidence.account.files, *aside))
+    blank = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 67 29'/%3E"
+    drawn = dict.fromkeys(inputs["figure_names"], blank)
+    content = context(replace(evidence, account=account), drawn)
+    assert content["front"].cautions
+    assert content["front"].further
+    sources = pages.read_templates(inputs["templates"])
+    document = pages.lay_out(pages.render(sources, content, "print"))
+    first, second = ([b.text for b in page._page_box.descendants() if hasattr(b, "text")]
+                     for page in document.pages[:2])  # fmt: skip
+    assert any("Figure 1." in text for text in first)
+    assert any("on the next page" in text for text in first)
+    assert any("More to know" in text for text in second)

@@ -280,7 +280,8 @@ def test_front_table_holds_no_number_of_a_fit_that_did_not_converge(evidence_of)
 def test_no_section_shows_an_estimate_of_a_fit_that_did_not_converge(evidence_of) -> None:
     from sitewise.report.section_models import models
 
-    drawn = {f"{n}-residuals.svg": "data:," for n in ("SYSBP", "DIABP")}
+    kinds = ("residuals", "models", "ladder")
+    drawn = {f"{n}-{kind}.svg": "data:," for n in ("SYSBP", "DIABP") for kind in kinds}
     e = changed(evidence_of(), "SYSBP", converged=False)
     made, other = models(e, drawn)
     for table in (made.by_visit, made.primary, made.side_by_side):

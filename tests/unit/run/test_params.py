@@ -111,7 +111,11 @@ def rules_of(found: dict[str, set[str]]) -> set[str]:
         ("covariates", {"SEX": {"label": "Gender"}}, {"check_batch", "describe", "report"}),
         ("analysis_sets", {"FAS": {"label": "All"}}, {"describe", "report"}),
         ("rules", {"bad_site": "stop"}, {"check_trial", "report"}),
-        ("primary", {"model": "slope"}, {"icc", "fit", "crosscheck", "sites", "figures", "report"}),
+        (
+            "primary",
+            {"model": "slope"},
+            {"icc", "fit", "crosscheck", "sites", "trial_figures", "figures", "report"},
+        ),
     ],
 )
 def test_words_and_verdicts_rerun_only_who_uses_them(

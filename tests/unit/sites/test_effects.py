@@ -141,3 +141,13 @@ def test_order_of_rows_and_the_rule_s_part_do_not_matter(plan):
     one, other = first.effects[1], second.effects[1]
     assert (one.lower, one.upper) == pytest.approx((other.lower, other.upper))
     assert from_plain(to_plain(first), type(first)).note == first.note
+
+
+def test_raw_departures_are_from_the_mean_of_arm_and_visit(plan):
+    """By hand: arm A at baseline 150, 160, 140, 150, 150, 150, 160 (mean 151.43), and so on."""
+    ranef = ranef_of(*[("SITEID", s, "(Intercept)", 0.0, 1.0) for s in "1234"])
+    found = {p.site: p.raw for p in site_results(plan, MIXED, "SYSBP", FIT, ranef).predictions}
+    first = 1060 / 7
+    last = (130 + 148 + 139 + 140 + 142 + 140 + 150) / 7
+    assert found["1"] == pytest.approx(((150 - first) * 2 + (140 - last) + (142 - last)) / 4)
+    assert found["4"] == pytest.approx(((160 - first) + (150 - last) + (150 - 600 / 4)) / 3)

@@ -185,3 +185,18 @@ def test_a_stratification_factor_outside_a_model_is_a_finding(trial) -> None:
     counted = [f for f in checked.account.findings if f.rule == "stratification factor left out"]
     assert sum(f.findings for f in counted) == len(found)
     assert set(checked.readings["FATE"]) == {"analysed"}
+
+
+def test_patients_are_counted_by_what_became_of_them(trial) -> None:
+    """A0 has no reading left, and the reason of most of them; A1 lost one and stays."""
+    for visit in ("baseline", "month 6"):
+        trial.row("A", "A0", visit).update(sbp="900", dbp="")
+    trial.row("A", "A0", "month 12").update(sbp="901", dbp="")
+    trial.row("A", "A1", "baseline").update(sbp="900")
+    counts = {(c.arm, c.reason): c.patients for c in trial.check().account.patients}
+    lost = {key: n for key, n in counts.items() if key[1]}
+    assert sum(counts.values()) == 12
+    assert list(lost.values()) == [1]
+    assert next(iter(lost))[0] == "HIC"
+    assert counts["HIC", ""] == 5
+    assert counts["TASSH+HIC", ""] == 6

@@ -1,0 +1,189 @@
+"""Figure: patients and readings from the hospital files to the analysis, by arm."""
+
+from dataclasses import dataclass
+from textwrap import wrap
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from sitewise.plan.model import Plan
+from sitewise.report.drawing import GREY, MOST_HEIGHT, WIDTH, arm_style, segments, style
+from sitewise.report.formatting import count_percent, plural
+from sitewise.terms import Fate
+from sitewise.trial.account import Account
+from sitewise.trial.description import Description, FlowRow
+
+_SIZE = 7.0  # points
+_LINE = 10.0  # points from line to line
+_PAD = 5.0
+_GAP = 16.0  # between boxes
+_LETTER = 0.56 * _SIZE  # mean width of a letter
+_MOST_REASONS = 5
+_NAMED_SITES = 4
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of a box: text at the left, and perhaps a number at the right."""
+
+    left: str
+    right: str = ""
+    bold: bool = False
+    indent: bool = False
+
+
+@dataclass(frozen=True)
+class _Box:
+    lines: tuple[_Line, ...]
+
+    @property
+    def height(self) -> float:
+        return len(self.lines) * _LINE + 2 * _PAD - (_LINE - _SIZE)
+
+
+def draw_flow(plan: Plan, account: Account, description: Description) -> Figure:
+    """Draw what came in, what was left out and why, and who was seen at each visit."""
+    width = WIDTH * 72 - 3  # room for the lines of the outer boxes
+    top = _Box(tuple(_Line(text, bold=not i) for i, text in enumerate(came_in(account))))
+    # The two upper boxes share the width: 40 and 56 hundredths of it.
+    left_out = _filled(left_out_lines(account), 0.56 * width)
+    arms = [a.name for a in plan.arms.order]
+    lane = (width - 12 * (len(arms) - 1)) / len(arms)
+    seen = [_arm_box(plan, description, arm, lane) for arm in arms]
+    first = max(top.height, left_out.height)
+    height = first + _GAP + max(box.height for box in seen)
+    with style():
+        figure = Figure(figsize=(WIDTH, min(height / 72 + 0.06, MOST_HEIGHT)))
+        axes = figure.add_axes((0.002, 0.002, 0.996, 0.996))
+        axes.set(xlim=(-1, width + 1), ylim=(height + 1, -1))
+        axes.axis("off")
+        _draw(axes, top, (0, 0), 0.4 * width)
+        _draw(axes, left_out, (0.44 * width, 0), 0.56 * width)
+        middle = top.height / 2
+        _arrow(axes, 0.4 * width, middle, 0.44 * width, middle)
+        bar = first + _GAP / 2
+        centres = [i * (lane + 12) + lane / 2 for i in range(len(arms))]
+        ends = [0.2 * width, *centres]
+        look = {"color": GREY, "linewidth": 0.7}
+        segments(axes, [0.2 * width, min(ends)], [top.height, bar], [0.2 * width, max(ends)],
+                 [bar, bar], **look)  # fmt: skip
+        for arm, box, centre in zip(arms, seen, centres, strict=True):
+            _arrow(axes, centre, bar, centre, first + _GAP)
+            colour = str(arm_style(plan.arms, arm)["color"])
+            _draw(axes, box, (centre - lane / 2, first + _GAP), lane, colour)
+    return figure
+
+
+def came_in(account: Account) -> list[str]:
+    """Files, rows, readings, patients as they came."""
+    patients = sum(count.patients for count in account.patients)
+    lines = ["Came in", plural(len(account.files), "hospital file")]
+    if patients:
+        lines.append(plural(patients, "patient"))
+    return [*lines, plural(account.rows, "row"), plural(account.readings, "reading")]
+
+
+def left_out_lines(account: Account) -> list[str]:
+    """Hospitals, patients and readings that are not in the analysis, with the reasons."""
+    aside = [file.site for file in account.files if file.status == "set aside"]
+    lines = [f"{plural(len(aside), 'hospital')} set aside" + _named(aside)]
+    lost: dict[str, int] = {}
+    for count in account.patients:
+        if count.reason:
+            lost[count.reason] = lost.get(count.reason, 0) + count.patients
+    lines.append(f"{plural(sum(lost.values()), 'patient')} with no reading left" + _reasons(lost))
+    for fate in (Fate.SET_ASIDE, Fate.NOT_MEASURED, Fate.OUTSIDE_PLAN):
+        own = [count for count in account.counts if count.fate == fate.value]
+        why: dict[str, int] = {}
+        for each in own:
+            why[each.reason] = why.get(each.reason, 0) + each.readings
+        told = _reasons(why) if fate is not Fate.NOT_MEASURED else ""
+        lines.append(f"{plural(sum(why.values()), 'reading')} {fate.value}{told}")
+    return lines
+
+
+def _named(sites: list[str]) -> str:
+    shown = ", ".join(sites[:_NAMED_SITES])
+    more = f" and {len(sites) - _NAMED_SITES} more" if len(sites) > _NAMED_SITES else ""
+    return f": {shown}{more}" if sites else ""
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    ordered = sorted(counts, key=lambda reason: (-counts[reason], reason))
+    told = [f"{counts[reason]} {reason}" for reason in ordered[:_MOST_REASONS]]
+    if len(ordered) > _MOST_REASONS:
+        rest = sum(counts[reason] for reason in ordered[_MOST_REASONS:])
+        told.append(f"{rest} for {len(ordered) - _MOST_REASONS} other reasons")
+    return f": {'; '.join(told)}" if told else ""
+
+
+def _filled(texts: list[str], width: float) -> _Box:
+    """A box of bullet lines, wrapped to its width."""
+    lines = [_Line("Left out", bold=True)]
+    for text in texts:
+        parts = wrap(text, int((width - 2 * _PAD - 8) / _LETTER)) or [""]
+        lines += [_Line(part, indent=bool(i)) for i, part in enumerate(parts)]
+    return _Box(tuple(lines))
+
+
+def _arm_box(plan: Plan, description: Description, arm: str, width: float) -> _Box:
+    """Hospitals and patients of one arm, seen at each visit, in the primary analysis."""
+    letters = int((width - 2 * _PAD) / _LETTER)
+    flow = [row for row in description.flow if row.arm == arm]
+    whole = next(row for row in flow if row.site == "")
+    sites = sum(1 for row in flow if row.site and row.patients)
+    lines = [_Line(part, bold=True) for part in wrap(arm, max(8, letters - 2))]
+    lines.append(_Line(f"{plural(whole.patients, 'patient')}, {plural(sites, 'hospital')}"))
+    lines.append(_Line("Seen at:"))
+    lines += [
+        _Line(_short(visit, letters - 16), count_percent(n, whole.patients), indent=True)
+        for visit, n in zip(description.visits, whole.by_visit, strict=True)
+    ]
+    lines.append(_Line("every visit", count_percent(whole.all_visits, whole.patients), indent=True))
+    lines.append(_Line("In the primary analysis:"))
+    lines += _analysed(plan, description, whole, letters)
+    return _Box(tuple(lines))
+
+
+def _analysed(plan: Plan, description: Description, whole: FlowRow, letters: int) -> list[_Line]:
+    wanted = plan.models[plan.primary.model].set
+    own = {s.endpoint: s for s in description.sets if s.name == wanted and s.arm == whole.arm}
+    return [
+        _Line(
+            _short(name, letters - 16),
+            count_percent(own[name].patients, whole.patients),
+            indent=True,
+        )
+        for name in plan.endpoints
+        if name in own
+    ]
+
+
+def _short(text: str, letters: int) -> str:
+    most = max(6, letters)
+    return text if len(text) <= most else text[: most - 1] + "\u2026"
+
+
+def _draw(
+    axes: Axes, box: _Box, corner: tuple[float, float], width: float, colour: str = "#333333"
+) -> None:
+    """corner: upper left."""
+    x, y = corner
+    axes.add_patch(
+        Rectangle((x, y), width, box.height, facecolor="white", edgecolor=colour, linewidth=0.8)
+    )
+    for i, line in enumerate(box.lines):
+        at = y + _PAD + i * _LINE + 0.8 * _SIZE
+        weight = "bold" if line.bold else "normal"
+        axes.text(
+            x + _PAD + (8 if line.indent else 0), at, line.left, fontsize=_SIZE, fontweight=weight
+        )
+        if line.right:
+            axes.text(x + width - _PAD, at, line.right, fontsize=_SIZE, ha="right")
+
+
+def _arrow(axes: Axes, x0: float, y0: float, x1: float, y1: float) -> None:
+    segments(axes, [x0], [y0], [x1], [y1], color=GREY, linewidth=0.7)
+    marker = "v" if x0 == x1 else ">"
+    axes.plot([x1], [y1], marker=marker, color=GREY, markersize=3.5, clip_on=False)

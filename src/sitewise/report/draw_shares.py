@@ -1,0 +1,85 @@
+"""Figure: shares of variance by level under each model."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from sitewise.inference.icc_result import Iccs, VarianceShare
+from sitewise.plan.model import Plan
+from sitewise.report.drawing import new_figure, segments, style
+from sitewise.report.formatting import NONE, share
+from sitewise.report.words_models import group_name
+from sitewise.terms import SITEID, USUBJID
+
+# From dark to light as the levels go down, the same order in grey: sites, parts of sites, patients,
+# parts of patients, others, the residual.
+_SHADES = ("#08306b", "#2f79b5", "#8bbcdc", "#b5d3e8", "#d3e3ef", "#efefef")
+_DARK = 2  # of them take white letters
+_LABELLED = 0.07  # share that has room for its number
+
+
+def site_share(rows: Sequence[VarianceShare]) -> float:
+    """The share of all groups of sites: the ICC of two patients of one site at one visit."""
+    own = [r.share for r in rows if SITEID in r.group.split(":") and USUBJID not in r.group]
+    return math.fsum(own) if own else math.nan
+
+
+def by_model(plan: Plan, iccs: Iccs) -> dict[str, list[VarianceShare]]:
+    """The shares of each model that has any, the primary model first."""
+    order = [plan.primary.model, *(m for m in plan.models if m != plan.primary.model)]
+    found = {m: [r for r in iccs.shares if r.model == m] for m in order}
+    return {m: own for m, own in found.items() if any(math.isfinite(r.share) for r in own)}
+
+
+def draw_shares(plan: Plan, iccs: Iccs) -> Figure:
+    """Draw one bar a model, and at its right the intraclass correlation of sites."""
+    found = by_model(plan, iccs)
+    groups = list(dict.fromkeys(r.group for own in found.values() for r in own))
+    groups.sort(key=_depth)
+    with style():
+        figure = new_figure(0.95 + 0.24 * max(2, len(found)))
+        axes = figure.subplots()
+        starts = dict.fromkeys(found, 0.0)
+        for group in groups:
+            lows, highs, places = [], [], []
+            for i, (model, own) in enumerate(found.items()):
+                value = next((r.share for r in own if r.group == group), 0.0)
+                lows.append(starts[model])
+                starts[model] += value
+                highs.append(starts[model])
+                places.append(float(i))
+                if value >= _LABELLED:
+                    dark = _shade(group) < _DARK
+                    axes.text(lows[-1] + value / 2, i, f"{100 * value:.1f}%", ha="center",
+                              va="center", color="white" if dark else "black")  # fmt: skip
+            segments(axes, lows, places, highs, places, color=_SHADES[_shade(group)], linewidth=12,
+                     solid_capstyle="butt", label=group_name(group))  # fmt: skip
+        for i, own in enumerate(found.values()):
+            icc = site_share(own)
+            axes.text(1.015, i, share(icc) if math.isfinite(icc) else NONE, va="center")
+        axes.text(1.015, -0.75, "ICC of sites", va="center")
+        names = [f"{m} (primary)" if m == plan.primary.model else m for m in found]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(found) - 0.4, -0.6)
+        axes.set_xlim(0, 1.12)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"Share of the variance of a reading at {plan.primary.visit}")
+        legend = figure.legend(loc="outside upper left", ncols=min(5, max(1, len(groups))))
+        for line in legend.get_lines():
+            line.set_linewidth(6)
+    return figure
+
+
+def _shade(group: str) -> int:
+    place, names, _ = _depth(group)
+    return {0: 0, 1: 2, 2: 4, 3: 5}[place] + (1 if place < 2 and names > 1 else 0)
+
+
+def _depth(group: str) -> tuple[int, int, str]:
+    """Sites first, then patients, then the rest; the residual last."""
+    names = group.split(":")
+    place = 3 if group == "Residual" else 1 if USUBJID in names else 0 if SITEID in names else 2
+    return place, len(names), group

@@ -1,0 +1,185 @@
+"""Captions and alternative texts of flow, enrolment, courses, missing visits, variance, models."""
+
+import math
+
+from sitewise.report.draw_enrolment import enrolment
+from sitewise.report.draw_flow import came_in, left_out_lines
+from sitewise.report.draw_individuals import MOST_COURSES
+from sitewise.report.draw_missing import patterns
+from sitewise.report.draw_models import told
+from sitewise.report.draw_shares import by_model, site_share
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import (
+    NONE,
+    count_percent,
+    interval,
+    listed,
+    number,
+    percent,
+    plural,
+    share,
+)
+from sitewise.report.words import contrast_name, lowered
+
+
+def flow_caption(e: Evidence) -> str:
+    """Caption of the flow from files to analysis."""
+    first = next(iter(e.plan.endpoints))
+    wanted = e.plan.models[e.plan.primary.model].set
+    return (
+        "From the hospital files to the analysis. A reading is a row of a file for one endpoint."
+        " Patients of an arm are those with an analysed reading, seen those with a reading of"
+        f" {first}; the primary analysis is that of the set {wanted}."
+    )
+
+
+def flow_alt(e: Evidence) -> str:
+    """The flow in words."""
+    arms = []
+    for arm in e.plan.arms.order:
+        whole = next(r for r in e.description.flow if r.arm == arm.name and not r.site)
+        visits = [
+            f"{visit} {n}" for visit, n in zip(e.description.visits, whole.by_visit, strict=True)
+        ]
+        arms.append(f"{arm.name}: {plural(whole.patients, 'patient')}, seen at {listed(visits)}")
+    return (
+        f"Flow chart. Came in: {', '.join(came_in(e.account)[1:])}. Left out:"
+        f" {'; '.join(left_out_lines(e.account))}. {'. '.join(arms)}."
+    )
+
+
+def enrolment_caption(e: Evidence) -> str:
+    """Caption of the bars by site."""
+    first = next(iter(e.plan.endpoints))
+    return (
+        "Patients of each site with an analysed reading, and those of them with a reading of"
+        f" {first} at {e.plan.primary.visit}. Sites whose file was set aside have no bar."
+    )
+
+
+def enrolment_alt(e: Evidence) -> str:
+    """The bars in words."""
+    sites = enrolment(e.plan, e.description)
+    large, small = max(sites, key=lambda s: s[1]), min(sites, key=lambda s: s[1])
+    all_, seen = sum(s[1] for s in sites), sum(s[2] for s in sites)
+    return (
+        f"Bars of {plural(len(sites), 'site')}, from {plural(small[1], 'patient')} (site"
+        f" {small[0]}) to {large[1]} (site {large[0]}); {seen} of {all_} patients"
+        f" ({percent(seen, all_)}) were seen at {e.plan.primary.visit}."
+    )
+
+
+def individuals_caption(e: Evidence, endpoint: str) -> str:
+    """Caption of the courses of single patients."""
+    return (
+        f"{e.endpoint(endpoint).label}: thin lines are single patients with two readings or more,"
+        f" at most {MOST_COURSES} an arm, drawn by the plan's seed ({e.plan.seeds.figures}); the"
+        " thick line is the observed mean of the arm."
+    )
+
+
+def individuals_alt(e: Evidence, endpoint: str) -> str:
+    """The courses in words: how much patients differ."""
+    d, unit = e.decimals(endpoint), e.endpoint(endpoint).unit
+    spread = [
+        f"{arm.name} at {r.visit} SD {number(r.sd, d)}"
+        for arm in e.plan.arms.order
+        for r in e.description.outcomes
+        if r.endpoint == endpoint and r.arm == arm.name and r.n > 1
+        and r.visit in (e.plan.baseline_visit.name, e.plan.primary.visit)
+    ]  # fmt: skip
+    return (
+        f"Line charts by arm of single patients' {lowered(e.endpoint(endpoint).label)} ({unit})."
+        f" Between patients: {'; '.join(spread)}."
+    )
+
+
+def missing_caption(e: Evidence, endpoint: str) -> str:
+    """Caption of the patterns."""
+    found = patterns(e.plan, e.description, endpoint)
+    rest = f" The {found.others} rarest patterns are one bar." if found.others else ""
+    return (
+        f"{endpoint}: patterns of visits with a reading (dark) and without (light), the commonest"
+        f" first, and the patients of each arm that have them.{rest}"
+        " In full: tables/patterns.csv."
+    )
+
+
+def missing_alt(e: Evidence, endpoint: str) -> str:
+    """The patterns in words."""
+    found = patterns(e.plan, e.description, endpoint)
+    if not found.shown:
+        return "No patient has a reading, so that nothing is shown."
+    parts = []
+    for arm, counts in found.counts.items():
+        complete = [n for n, p in zip(counts, found.shown, strict=False) if "." not in p]
+        parts.append(f"{arm} {count_percent(sum(complete), found.totals[arm])}")
+    return (
+        f"{plural(len(found.shown) + found.others, 'pattern')} of visits seen. Seen at every"
+        f" visit: {'; '.join(parts)}."
+    )
+
+
+def shares_caption(e: Evidence, endpoint: str) -> str:
+    """Caption of the shares of variance."""
+    slopes = any(len(t.terms) > 1 for f in e.ordered_fits(endpoint) for t in f.fit.random)
+    week = (
+        " Under random slopes shares depend on the week; these are of that visit." if slopes else ""
+    )
+    gone = [f.model for f in e.ordered_fits(endpoint) if not f.fit.converged]
+    none = f" Not shown, not converged: {listed(gone)}." if gone else ""
+    return (
+        f"{endpoint}: the variance of one reading at {e.plan.primary.visit} by level, under each"
+        " model. ICC of sites: all groups of sites together, the correlation of two patients of a"
+        f" site seen at that visit.{week}{none}"
+    )
+
+
+def shares_alt(e: Evidence, endpoint: str) -> str:
+    """The bars in words."""
+    parts = []
+    for model, own in by_model(e.plan, e.endpoints[endpoint].iccs).items():
+        icc = site_share(own)
+        text = share(icc) if math.isfinite(icc) else "no site term"
+        rest = next(r.share for r in own if r.group == "Residual")
+        parts.append(f"{model}: sites {text}, residual {share(rest)}")
+    return f"Stacked bars of variance shares. {'; '.join(parts)}."
+
+
+def models_caption(e: Evidence, endpoint: str) -> str:
+    """Caption of the contrast under each model."""
+    what = contrast_name(e, e.primary_fit(endpoint).answer)
+    return (
+        f"{endpoint}: {what}, with {e.coverage} intervals. Only the primary model (filled, bold)"
+        " answers the question; the others show how far the answer hangs on the model."
+    )
+
+
+def models_alt(e: Evidence, endpoint: str) -> str:
+    """The contrasts in words."""
+    d, unit = e.decimals(endpoint), e.endpoint(endpoint).unit
+    parts = []
+    for fit in e.ordered_fits(endpoint):
+        value = NONE
+        if fit.primary is not None and fit.fit.converged:
+            r = fit.primary.result
+            value = f"{number(r.estimate, d)} {interval(r.lower, r.upper, d)}"
+        parts.append(f"{fit.model} {value}")
+    return f"Estimate and interval under each model, {unit}: {'; '.join(parts)}."
+
+
+def ladder_caption(e: Evidence, endpoint: str) -> str:
+    """Caption of the ladder of tests."""
+    return (
+        f"{endpoint}: likelihood-ratio tests of the plan. A rung is a model, larger ones higher;"
+        " an arrow is the test of what the larger adds. \u03c7\u00b2: twice the difference in"
+        " log-likelihood. p: by the bootstrap where there is one, else against the boundary"
+        " mixture, else naive."
+    )
+
+
+def ladder_alt(e: Evidence, endpoint: str) -> str:
+    """The tests in words."""
+    tests = e.endpoints[endpoint].comparisons.tests
+    parts = [f"{t.null} to {t.full}: {told(e.plan, t).replace(chr(10), ', ')}" for t in tests]
+    return f"Ladder of models. {'; '.join(parts) or 'No test'}."

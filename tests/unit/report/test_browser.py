@@ -1,0 +1,126 @@
+"""The page in a browser: no message on its console, no request, tables and figures that work."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BROWSER = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome")
+     if (found := shutil.which(name))), None,
+)  # fmt: skip
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+
+# What a reader does, and what it must lead to; the outcome is written into the page.
+STEPS = """
+<script>
+(function () {
+  const said = [];
+  const check = (what, holds) => said.push((holds ? "held: " : "FAILED: ") + what);
+  const column = (table, i) => [...table.tBodies[0].rows]
+    .filter((row) => !row.classList.contains("group") && !row.hidden)
+    .map((row) => row.cells[i].textContent.trim());
+  const numbers = (texts) => texts.map((text) => parseFloat(text.replace("\\u2212", "-")));
+  const rising = (values) => values.every((value, i) => !i || values[i - 1] <= value);
+
+  const outcomes = document.querySelector("#tbl-outcomes-SYSBP table");
+  const before = column(outcomes, 0), n = column(outcomes, 2);
+  const heads = outcomes.querySelectorAll("th button.sort");
+  heads[2].click();
+  check("a number column rises", rising(numbers(column(outcomes, 2))));
+  check("no row is lost", column(outcomes, 2).length === n.length);
+  check("a row keeps its visit", column(outcomes, 0).every((text) => text !== ""));
+  heads[2].click();
+  check("then falls", rising(numbers(column(outcomes, 2)).reverse()));
+  heads[2].click();
+  check("then is as it was", JSON.stringify(column(outcomes, 0)) === JSON.stringify(before)
+    && JSON.stringify(column(outcomes, 2)) === JSON.stringify(n));
+
+  const answers = document.querySelector("#tbl-answer table");
+  answers.querySelectorAll("th button.sort")[2].click();
+  check("minus signs are numbers", rising(numbers(column(answers, 2))));
+
+  const models = document.querySelector("#tbl-visits-SYSBP table");
+  const groups = [...models.tBodies[0].querySelectorAll("tr.group")].map((row) => row.textContent);
+  models.querySelectorAll("th button.sort")[1].click();
+  check("headings of groups stay", JSON.stringify(groups) ===
+    JSON.stringify([...models.tBodies[0].querySelectorAll("tr.group")].map((r) => r.textContent)));
+  check("a group's heading comes first", models.tBodies[0].rows[0].classList.contains("group"));
+
+  const account = document.querySelector("#tbl-errors");
+  const field = account.querySelector("input.filter");
+  field.value = "P7";
+  field.dispatchEvent(new Event("input"));
+  check("a filter leaves what fits", column(account.querySelector("table"), 0).length === 1);
+  field.value = "";
+  field.dispatchEvent(new Event("input"));
+  check("an empty filter leaves all", column(account.querySelector("table"), 0).length > 3);
+
+  const dialog = document.getElementById("large");
+  const drawing = document.querySelector("figure > svg");
+  drawing.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  check("a figure enlarges", dialog.open && dialog.querySelector("svg") !== null);
+  dialog.click();
+  check("and closes", !dialog.open);
+  const width = drawing.getBoundingClientRect().width;
+  check("figures have a size", width > 300);
+
+  document.fonts.ready.then(() => {
+    const faces = [...document.fonts].filter((face) => face.status === "loaded");
+    check("the page's own font is used", faces.some((face) => face.family.includes("Report")));
+    const place = document.createElement("p");
+    place.id = "outcome";
+    place.textContent = said.join(" | ");
+    document.body.append(place);
+  });
+})();
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(built: Path, tmp_path_factory) -> dict[str, str]:
+    """What the browser said while it showed the page and took the steps."""
+    folder = tmp_path_factory.mktemp("browser")
+    page = folder / "page.html"
+    text = (built / "report.html").read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", f"{STEPS}</body>"), encoding="utf-8")
+    net = folder / "net.json"
+    done = subprocess.run(
+        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         "--disable-extensions", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--window-size=1400,1200", f"--user-data-dir={folder / 'profile'}",
+         "--enable-logging=stderr", "--log-level=0", f"--log-net-log={net}",
+         "--virtual-time-budget=4000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True, cwd=folder,
+    )  # fmt: skip
+    return {"dom": done.stdout, "log": done.stderr, "net": net.read_text(), "uri": page.as_uri()}
+
+
+def test_nothing_on_the_console(seen) -> None:
+    told = [line for line in seen["log"].splitlines() if "CONSOLE" in line]
+    assert told == []
+
+
+def test_nothing_is_asked_of_a_network(seen) -> None:
+    """Only the page itself is fetched; the browser's own requests carry other initiators."""
+    log = seen["net"].rstrip().rstrip(",")
+    events = json.loads(log if log.endswith("}") else log + "]}")["events"]
+    urls = {event["params"]["url"] for event in events if "url" in event.get("params", {})}
+    asked = {url for url in urls if not url.startswith(("data:", "blob:", "chrome"))}
+    # The pages of the report know no host at all.
+    own = re.findall(r"https?://[^\s\"'<>)]+", (seen["dom"]))
+    allowed = ("http://www.w3.org/",)  # names of SVG's vocabulary, which nobody fetches
+    assert {url for url in own if not url.startswith(allowed)} == set()
+    assert {url for url in asked if "w3.org" in url or "report" in url} == set()
+
+
+def test_tables_and_figures_answer(seen) -> None:
+    outcome = re.search(r'<p id="outcome">(.*?)</p>', seen["dom"])
+    assert outcome, "the steps did not come to their end"
+    steps = outcome[1].split(" | ")
+    assert [step for step in steps if not step.startswith("held")] == []
+    assert len(steps) == 14
