@@ -106,7 +106,7 @@ def test_outcomes_by_hospital_and_predictions_are_withheld(blinded: Trial) -> No
     assert "blinded" in crosscheck["refused"]
     assert crosscheck["anova"] == []
     drawn = sorted(path.name for path in (blinded.results / "figures").iterdir())
-    assert drawn == ["SYSBP-profiles.svg"]
+    assert drawn == ["SYSBP-profiles.svg", "trial-enrolment.svg", "trial-flow.svg"]
 
 
 def test_the_report_says_that_it_is_blinded(blinded: Trial) -> None:
