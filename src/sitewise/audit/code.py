@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sitewise.audit.hashing import SHORT, file_sha256, text_sha256
 
@@ -85,9 +86,10 @@ class CodeBase:
     def _module(self, path: Path) -> tuple[str, frozenset[str]]:
         """Digest of one file's meaning, and the dotted names that it imports."""
         if path not in self._read:
-            tree = _Bare().visit(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-            digest = text_sha256(ast.dump(tree, annotate_fields=False))
-            self._read[path] = digest, frozenset(_imported(tree, self._package_of(path)))
+            meaning = _Meaning(self._package_of(path))
+            meaning.tell(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+            digest = text_sha256("\n".join(meaning.words))
+            self._read[path] = digest, frozenset(meaning.imported)
         return self._read[path]
 
     def _package_of(self, path: Path) -> str:
@@ -108,31 +110,71 @@ def _combined(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:SHORT]
 
 
-class _Bare(ast.NodeTransformer):
-    """Drops what has no effect: text that stands alone (docstrings), type-checking blocks."""
+class _Meaning:
+    """A syntax tree in words, one pass: what has no effect left out, imports noted.
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if alone else self.generic_visit(node)
+    Left out: text that stands alone (docstrings), type-checking blocks, empty fields (which also
+    makes most trees the same for every version of Python). imported: dotted names;
+    `from a import b` may mean the module `a.b`. package: where relative imports start from.
+    """
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        test = node.test
-        name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-        if name != "TYPE_CHECKING":
-            return self.generic_visit(node)
-        kept = [self.visit(statement) for statement in node.orelse]
-        return [statement for statement in kept if statement is not None]
+    def __init__(self, package: str) -> None:
+        self.words: list[str] = []
+        self.imported: list[str] = []
+        self._package = package
+
+    def tell(self, node: ast.AST) -> None:
+        """Add the words of a node and of all below it."""
+        kind = type(node)
+        if kind is ast.Constant:
+            self.words.append(f"{type(node.value).__name__} {node.value!r}")  # type: ignore[attr-defined]
+            return
+        if kind in (ast.Import, ast.ImportFrom):
+            self.imported += _imported(node, self._package)
+        self.words.append(kind.__name__)
+        for name in kind._fields:
+            value = getattr(node, name, None)
+            if value is None or value == []:
+                continue
+            self.words.append(name)
+            if isinstance(value, ast.AST):
+                self.tell(value)
+            elif isinstance(value, list):
+                self._tell_all(value)
+            else:
+                self.words.append(repr(value))
+        self.words.append(")")
+
+    def _tell_all(self, items: list[Any]) -> None:
+        for item in items:
+            if isinstance(item, ast.If) and _name(item.test) == "TYPE_CHECKING":
+                self._tell_all(item.orelse)
+            elif isinstance(item, ast.AST):
+                if not _stands_alone(item):
+                    self.tell(item)
+            else:  # names; None for `**more` among the keys of a dictionary
+                self.words.append(repr(item))
+        self.words.append("]")
 
 
-def _imported(tree: ast.AST, package: str) -> Iterator[str]:
-    """Dotted names that a tree imports; `from a import b` may mean the module `a.b`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*above, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+def _stands_alone(node: ast.AST) -> bool:
+    """Whether a statement is a text and nothing else."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    """Dotted names of an import."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, *([node.module] if node.module else [])])
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
