@@ -73,8 +73,20 @@ def run(
     ] = Path(),
     cores: Annotated[
         int | None,
-        typer.Option(min=1, help="Jobs that run at the same time. [default: all cores]"),
+        typer.Option(
+            min=1,
+            help="Jobs that run at the same time. [default: all cores; on a cluster what the"
+            " profile says]",
+        ),
     ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="Where jobs run: `default` (this machine), `slurm`, or a folder with a"
+            " config.yaml of your own.",
+            metavar="NAME",
+        ),
+    ] = "default",
     rebuild: Annotated[
         bool,
         typer.Option(
@@ -106,7 +118,7 @@ def run(
         from sitewise.run.door import Request, run_trial
 
         signal.signal(signal.SIGTERM, _as_interrupt)
-        request = Request(plan, directory, data, cores, rebuild, dry_run, reason.strip())
+        request = Request(plan, directory, data, cores, rebuild, dry_run, reason.strip(), profile)
         note_marks(plan)
         outcome = run_trial(request, Console(soft_wrap=True))
     for line in outcome.account:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.ledger import LOCKED, Entry, append, read_ledger, require_whole
 from sitewise.audit.locks import Standing, standing
 from sitewise.audit.objects import keep_text
@@ -34,7 +35,7 @@ def lock_trial(plan_file: Path, data: Path | None, directory: Path, reason: str)
     make_folders(directory, plan.trial)
     records = directory / "records" / plan.trial
     context = load_context(plan, sheet, folder, find_project(plan_file), records=records)
-    with only_run(records / "open-run.json", lambda _: None):
+    with only_run(records / OPEN_RUN, lambda _: None):
         ledger = read_ledger(records)
         require_whole(records, ledger)
         keep_text(records, context.plan_text)
