@@ -268,7 +268,13 @@ def _wait(what: str, is_so: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    for each in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores the latter
+        signal.signal(each, _interrupt)
     with one_node(Path(sys.argv[1]).resolve()) as running:
         print(f"Slurm is up. export SLURM_CONF={running.conf}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):

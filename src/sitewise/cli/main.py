@@ -12,6 +12,7 @@ import typer
 
 from sitewise.cli.failing import fail
 from sitewise.cli.init import init, note_marks
+from sitewise.cli.nightly import nightly
 from sitewise.cli.qualification import qualify
 from sitewise.cli.records import diff, export, history, lock, sign, unlock, verify
 from sitewise.cli.simulate import simulate
@@ -171,7 +172,9 @@ def check(
             raise
 
 
-for command in (verify, lock, unlock, sign, diff, history, export, qualify, init, simulate):
+for command in (
+    nightly, verify, lock, unlock, sign, diff, history, export, qualify, init, simulate,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -43,7 +43,7 @@ class Request:
 
     data: None for data/<trial>. directory: where results/, records/ and logs/ lie. reason: why the
     run goes on although plan or data are not what was locked. profile: where jobs go; see
-    run.profile. cores: jobs at a time.
+    run.profile. cores: jobs at a time. notes: for the ledger.
     """
 
     plan: Path
@@ -54,6 +54,7 @@ class Request:
     dry_run: bool = False
     reason: str = ""
     profile: str = DEFAULT
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class _Run:
 
     def go(self) -> Outcome:
         """Hold what is there against what should be; make what is wanting."""
+        for told in self.request.notes:
+            self._note(told)
         for departure in departures(self.context.project / "requirements.lock"):
             self._note(f"{departure} is installed; the lock names another version.")
         for note in model_notes(self.context.plan):

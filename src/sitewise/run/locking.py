@@ -16,6 +16,10 @@ from sitewise.run.surroundings import user
 _SHOWN = 20
 
 
+class LockedError(RunError):
+    """Plan or data are not what was locked, and nobody says why."""
+
+
 @dataclass(frozen=True)
 class Locked:
     """What `sitewise lock` did. entry: the ledger's record. files: how many raw files it holds."""
@@ -58,7 +62,7 @@ def lock_trial(plan_file: Path, data: Path | None, directory: Path, reason: str)
 
 
 def require_reason(stand: Standing, reason: str) -> None:
-    """Raise RunError where plan or data are not as locked and nobody says why."""
+    """Raise LockedError where plan or data are not as locked and nobody says why."""
     if stand.free or reason or stand.lock is None:
         return
     lock = stand.lock
@@ -73,4 +77,4 @@ def require_reason(stand: Standing, reason: str) -> None:
             " the report lists as a deviation",
         )
     )
-    raise RunError("Plan or data are not what was locked; nothing was computed.", problems)
+    raise LockedError("Plan or data are not what was locked; nothing was computed.", problems)
