@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from tests.cluster.one_node import CanNotStartError, OneNode
-from tests.workflow.conftest import Trial, finished
+from tests.workflow.conftest import Trial, finished, trial
 
-__all__ = ["finished"]
+__all__ = ["finished", "trial"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,13 +55,13 @@ def changed_profile(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
     return make
 
 
-def start(trial: Trial, profile: Path, log: Path) -> "subprocess.Popen[bytes]":
+def start(of: Trial, profile: Path, log: Path) -> "subprocess.Popen[bytes]":
     """A run that goes on beside the test."""
     with log.open("wb") as out:
         return subprocess.Popen(
-            trial.command("run", str(trial.plan), "--profile", str(profile)),
-            cwd=trial.folder,
-            env={**trial.environment, "SLURM_CONF": os.environ["SLURM_CONF"]},
+            of.command("run", str(of.plan), "--profile", str(profile)),
+            cwd=of.folder,
+            env={**of.environment, "SLURM_CONF": os.environ["SLURM_CONF"]},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

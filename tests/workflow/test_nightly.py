@@ -1,5 +1,7 @@
 """`sitewise nightly`: what its page says, its exit codes, and a hospital's bad delivery."""
 
+import contextlib
+import csv
 import fcntl
 import json
 import shutil
@@ -30,7 +32,7 @@ def change_plan(trial: Trial, **keys: Any) -> None:
 
 
 def hospital_file(trial: Trial) -> Path:
-    return next((trial.folder / "data" / "three").rglob("*.csv"))
+    return sorted((trial.folder / "data" / "three").rglob("*.csv"))[0]
 
 
 def spoil(trial: Trial) -> Path:
@@ -40,22 +42,19 @@ def spoil(trial: Trial) -> Path:
     return path
 
 
-def shift(path: Path, by: float) -> None:
-    """Add to the last column of numbers of a hospital's readings."""
-    lines = path.read_text().splitlines()
-    changed = [lines[0]]
-    for line in lines[1:]:
-        cells = line.split(",")
-        for place in range(len(cells) - 1, -1, -1):
-            try:
-                value = float(cells[place])
-            except ValueError:
-                continue
-            if value > 60:
-                cells[place] = f"{value + by * (len(changed) % 2):g}"
-                break
-        changed.append(",".join(cells))
-    path.write_text("\n".join(changed) + "\n")
+def shift(trial: Trial, by: float) -> None:
+    """Add to every second systolic reading of a hospital."""
+    path = hospital_file(trial)
+    column = yaml.safe_load(trial.plan.read_text())["endpoints"]["SYSBP"]["column"]
+    with path.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows[::2]:
+        with contextlib.suppress(ValueError):
+            row[column] = f"{float(row[column]) + by:g}"
+    with path.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def test_nothing_new_then_new_results_then_a_moved_estimate(trial: Trial) -> None:
@@ -65,13 +64,14 @@ def test_nothing_new_then_new_results_then_a_moved_estimate(trial: Trial) -> Non
     assert "compared with run" in text
     assert "3 the same as before" in text
     assert not list(trial.results.rglob("*nightly*")), "nothing of it in results/"
-    shift(hospital_file(trial), 0.1)
+    shift(trial, 0.1)
     data, text = night(trial, 10)
     assert [len(data["files"][kind]) for kind in ("changed", "same")] == [1, 2]
     assert data["primary"]["beyond"] is False
+    assert data["primary"]["old"] != data["primary"]["new"]
     assert "within the threshold of 0.5" in text
     change_plan(trial, nightly={"moved": 0.0001})
-    shift(hospital_file(trial), 0.1)
+    shift(trial, 0.1)
     data, text = night(trial, 10)
     assert data["primary"]["beyond"] is True
     assert "BEYOND the threshold of 0.0001" in text
