@@ -6,6 +6,7 @@ import fcntl
 import json
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,17 @@ def spoil(trial: Trial) -> Path:
 
 
 def shift(trial: Trial, by: float) -> None:
-    """Add to every second systolic reading of a hospital."""
+    """Add to systolic readings of a hospital that no check has anything to say of."""
     path = hospital_file(trial)
     column = yaml.safe_load(trial.plan.read_text())["endpoints"]["SYSBP"]["column"]
     with path.open(newline="") as handle:
         rows = list(csv.DictReader(handle))
+    keys = Counter((row["subject"], row["visit"]) for row in rows)
     for row in rows[::2]:
         with contextlib.suppress(ValueError):
-            row[column] = f"{float(row[column]) + by:g}"
+            value = float(row[column])
+            if keys[row["subject"], row["visit"]] == 1 and 100 < value < 160:
+                row[column] = f"{value + by:g}"
     with path.open("w", newline="") as handle:
         writer = csv.DictWriter(handle, list(rows[0]))
         writer.writeheader()
@@ -80,7 +84,7 @@ def test_nothing_new_then_new_results_then_a_moved_estimate(trial: Trial) -> Non
 
 def test_the_first_night_has_no_previous(trial: Trial) -> None:
     shutil.rmtree(trial.folder / "records")
-    data, text = night(trial, 10)
+    data, text = night(trial, 11)  # all findings are new, and some are errors
     assert data["previous"] == ""
     assert "first sealed run of the trial: there is no previous" in text
     assert len(data["files"]["new"]) == 3
@@ -118,6 +122,7 @@ def test_a_bad_delivery_is_set_aside_or_the_last_good_file_is_kept(trial: Trial)
 def test_locked_data_that_changed_go_before_bad_data(trial: Trial) -> None:
     locked = trial.sitewise("lock", str(trial.plan), "--reason", "data base lock")
     assert locked.returncode == 0, locked.stderr
+    night(trial, 10)  # the report tells the lock
     night(trial, 0)
     spoil(trial)
     data, text = night(trial, 12)
