@@ -217,7 +217,7 @@ class _Run:
             self.tell("Removed the lock of a workflow that was killed.")
         watch = self.call.profile.watch(self.call.run_id, self.tell)
         with watch, shown(self.console, jobs) as follow:
-            code = run_engine(self.call, follow, self.tell)
+            code = run_engine(self.call, follow, self.tell, watch.of_queue)
         shutil.rmtree(self.results / DRAFTS, ignore_errors=True)
         if code:
             raise engine_failure(code, self.logs, self.call.directory, watch.lost)

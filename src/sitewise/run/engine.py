@@ -22,6 +22,7 @@ _MESSAGE = re.compile(r"^\s*Job \d+: (.+)$")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$")
 _PATIENCE = 20.0
+_RESTARTS = 5
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,45 @@ class Call:
     cores: int | None = None
 
 
-def run_engine(call: Call, follow: Callable[[Progress], None], tell: Callable[[str], None]) -> int:
+def run_engine(
+    call: Call,
+    follow: Callable[[Progress], None],
+    tell: Callable[[str], None],
+    watch: slurm.Watch | None = None,
+) -> int:
     """Run the workflow; `follow` hears of each step, `tell` what a cluster says of its jobs.
 
-    Gives the engine's exit code. On KeyboardInterrupt the engine and its jobs are ended before the
+    Gives the engine's exit code. watch: who sees that the engine waits for jobs that have ended; it
+    is then started again. On KeyboardInterrupt the engine and its jobs are ended before the
     exception goes on.
     """
+    for _ in range(_RESTARTS):
+        stalled = threading.Event()
+        code = _run_once(call, follow, tell, watch, stalled)
+        if not stalled.is_set():
+            return code
+        tell("The engine lost sight of its jobs, which have ended; it is started again.")
+        for lock in locks_of(call.directory, call.log.parent.name):
+            lock.unlink(missing_ok=True)
+    return code
+
+
+def _run_once(
+    call: Call,
+    follow: Callable[[Progress], None],
+    tell: Callable[[str], None],
+    watch: slurm.Watch | None,
+    stalled: threading.Event,
+) -> int:
     with call.log.open("a", encoding="utf-8") as log:
         child = _start(call, subprocess.PIPE)
+
+        def wake() -> None:
+            stalled.set()
+            _interrupt(child)
+
+        if watch is not None:
+            watch.on_stall = wake
         try:
             for progress in _progress(child, log, tell):
                 follow(progress)
@@ -66,6 +98,19 @@ def run_engine(call: Call, follow: Callable[[Progress], None], tell: Callable[[s
         except BaseException:
             _end(child, call)
             raise
+        finally:
+            if watch is not None:
+                watch.on_stall = None
+
+
+def _interrupt(child: "subprocess.Popen[str]") -> None:
+    """End the engine as Ctrl-C would; at once where that does not help."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def locks_of(directory: Path, trial: str) -> list[Path]:
@@ -176,12 +221,7 @@ def _end(child: "subprocess.Popen[str]", call: Call) -> None:
     """End the engine as Ctrl-C would, then whatever is left of the run."""
     with _unhurried():
         if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            _interrupt(child)
         if call.profile.executor == SLURM:
             slurm.cancel(call.run_id)
         end_processes(call.run_id)

@@ -21,6 +21,7 @@ class NoWatch(contextlib.nullcontext[None]):
     """Nobody looks: the engine waits for its children, or its plugin knows."""
 
     lost: tuple[list[Trouble], ...] = ()
+    of_queue: None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from sitewise.run.submissions import COMPLETED, ENDS, Trouble, job_in_words
 
 _PATIENCE = 90.0  # a job that is cancelled has KillWait, 30 s as a rule, to end
 _REMIND = 600.0
+# The engine looks at its jobs every 180 s at the least. Where Slurm was away at such a moment it
+# forgets them (plugin 2.8.0), and then waits for nobody.
+_STALLED, _STALLED_AFTER_AWAY = 200.0, 60.0
 _PENDING = "PENDING"
 # Why a job waits that no waiting helps, in Slurm's words (squeue's manual, job reason codes).
 NEVER = (
@@ -132,6 +135,7 @@ class Watch:
 
     A job that can never start is cancelled: its attempt has then failed, and the run ends with its
     name. `lost` has the attempts that came to nothing of each job that was not done by a later one.
+    `on_stall` is called when all jobs have ended and the engine does not go on.
     """
 
     run_id: str
@@ -142,7 +146,10 @@ class Watch:
     _hopeless: dict[str, str] = field(default_factory=dict)
     _attempts: dict[str, list[Trouble]] = field(default_factory=dict)
     _told: dict[str, tuple[str, float]] = field(default_factory=dict)
+    on_stall: Callable[[], None] | None = None
     _away: bool = False
+    _was_away: bool = False
+    _last: float = field(default_factory=time.monotonic)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -165,6 +172,11 @@ class Watch:
         self.look_round()
 
     @property
+    def of_queue(self) -> "Watch":
+        """Itself: there is a queue to watch."""
+        return self
+
+    @property
     def lost(self) -> list[list[Trouble]]:
         """The attempts of each job that is not done, in order."""
         return list(self._attempts.values())
@@ -179,15 +191,26 @@ class Watch:
             jobs = queued(self.run_id, ended=True)
             for job in jobs:
                 self.see(job)
+            self._heed_stall(jobs)
         except RunError as error:
             if not self._away:
                 what = "; ".join(problem.what for problem in error.problems)
                 self.tell(f"Slurm does not answer ({what}). The run goes on when it does.")
-            self._away = True
+            self._away = self._was_away = True
             return
         if self._away:
             self.tell("Slurm answers again.")
         self._away = False
+
+    def _heed_stall(self, jobs: list[Queued]) -> None:
+        now = time.monotonic()
+        if not jobs or any(job.state not in ENDS for job in jobs):
+            self._last = now
+            return
+        patience = _STALLED_AFTER_AWAY if self._was_away else _STALLED
+        if self.on_stall is not None and now - self._last > patience:
+            self._last, self._was_away = now, False
+            self.on_stall()
 
     def see(self, job: Queued) -> None:
         """Judge one job."""

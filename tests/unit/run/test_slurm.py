@@ -148,3 +148,22 @@ def test_retries_stand_in_the_profile_and_never_in_a_rule(root: Path) -> None:
         assert "retries:" not in text, path
         assert "resources:" not in text, path
     assert "\nretries: 2\n" in (root / "profiles" / "slurm" / "config.yaml").read_text()
+
+
+def test_an_engine_that_waits_for_jobs_that_have_ended_is_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after the controller was away: the plugin forgets jobs that it could not ask about."""
+    clock, woken = [0.0], []
+    told = ["7|RUNNING|sitewise_abc_x|rule_fit|None"]
+    monkeypatch.setattr(slurm.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(slurm, "_said", lambda *_: told[0])
+    watch = Watch("abc", 1.0, lambda _: None)
+    watch.on_stall = lambda: woken.append(clock[0])
+    for state, when in (("RUNNING", 1000), ("COMPLETED", 1100), ("COMPLETED", 1199)):
+        told[0], clock[0] = f"7|{state}|sitewise_abc_x|rule_fit|None", float(when)
+        watch.look_round()
+    assert woken == []
+    clock[0] = 1201.0
+    watch.look_round()
+    assert woken == [1201.0]
