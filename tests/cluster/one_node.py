@@ -132,7 +132,9 @@ class OneNode:
         _call("scontrol", "update", f"nodename={self.host}", "state=drain", "reason=test")
 
     def resume(self) -> None:
-        _call("scontrol", "update", f"nodename={self.host}", "state=resume")
+        """Take jobs again; a node that failed comes back by itself."""
+        if _said("sinfo", "-h", "-o", "%t").startswith(("drain", "drng", "down")):
+            _call("scontrol", "update", f"nodename={self.host}", "state=resume")
 
     def fail(self) -> None:
         """Declare the node down under its jobs: they end as NODE_FAIL."""

@@ -242,7 +242,8 @@ def test_jobs_of_a_killed_run_are_cancelled_by_its_id(
     before = trial.contents()
     short(trial)
     other = subprocess.run(
-        ["sbatch", "--parsable", "--job-name", "sitewise_of_somebody_else", "--wrap", "sleep 600"],
+        ["sbatch", "--parsable", "--mem", "100", "--job-name", "sitewise_of_somebody_else",
+         "--wrap", "sleep 600"],
         check=True, capture_output=True, text=True, cwd=trial.folder,
     ).stdout.strip()  # fmt: skip
     run = start(trial, changed_profile(), trial.folder / "run.log")
