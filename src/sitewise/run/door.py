@@ -103,13 +103,9 @@ def run_trial(request: Request, console: Console) -> Outcome:
             return _Run(request, context, call, console, tell, None).go()
         results = directory / "results" / plan.trial
         with recorded_run(
-            context,
-            results,
-            run=me.run_id,
-            host=me.host,
-            reason=request.reason,
-            rebuild=request.rebuild,
-        ) as record:
+            context, results,
+            run=me.run_id, host=me.host, reason=request.reason, rebuild=request.rebuild,
+        ) as record:  # fmt: skip
             outcome = _Run(request, context, call, console, tell, record).go()
         return replace(outcome, ledger=record.line)
 

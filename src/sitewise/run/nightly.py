@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import fcntl
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -152,14 +153,18 @@ class _Night:
         was = dict(before.fact(opened, "raw") or {}) if opened else {}
         summary.files = arrived(was, now)
         kept: list[Kept] = []
-        if self.plan.nightly.bad_delivery == "keep last good":
+        # Copies of a blinded trial's files hold the arms and are not among the records.
+        if self.plan.nightly.bad_delivery == "keep last good" and not self.plan.blinded:
             kept = last_good(self.records, before, bad_files(self.plan, sheet, data), _now())
             data = with_kept(data, self.records, kept, self.records / FOLDER / "delivery")
         summary.kept = [{**asdict(one), "told": str(one)} for one in kept]
         if kept:
             self.ends.add(Night.DATA_PROBLEMS)
         notes = tuple(map(str, kept))
-        outcome = run_trial(replace(self.request, data=data, notes=notes), self.console)
+        try:
+            outcome = run_trial(replace(self.request, data=data, notes=notes), self.console)
+        finally:
+            shutil.rmtree(self.records / FOLDER / "delivery", ignore_errors=True)
         summary.jobs = outcome.jobs
         self._tell_results(summary, previous)
         found = verify_trial(self.results, self.records)
