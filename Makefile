@@ -6,6 +6,7 @@
 #   make report REASON="..."             the same, where plan or data are not what was locked
 #   make test                            everything that a change must pass
 #   make test-long                       full disks, read-only places, reruns of old versions
+#   make test-cluster                    runs through a Slurm that is started for them (needs root)
 #   make test-kills                      40 runs killed at random moments, each then completed
 #   make limits                          what the models estimate on very large demo trials (some
 #                                        minutes): config/demo_limits.json, demo_cluster_limits.json
@@ -23,7 +24,7 @@ LINT_CONFIG := plan=config/demo.yaml
 
 export PYTHON REASON
 
-.PHONY: report test test-package test-runs test-long test-kills setup limits lock clean
+.PHONY: report test test-package test-runs test-long test-kills test-cluster test-cluster-short setup limits lock clean
 
 # Trials whose hospital files are simulated where they are not there yet.
 SIMULATED := data/demo data/demo_cluster data/three
@@ -48,7 +49,14 @@ test-runs:
 	$(BIN)/pytest tests/workflow
 
 test-long: setup
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long --ignore tests/cluster
+
+# Alone on the machine: there is one /etc/slurm/slurm.conf. Skipped where a Slurm can't be started.
+test-cluster: setup
+	$(BIN)/pytest -m long -rs tests/cluster
+
+test-cluster-short: setup
+	$(BIN)/pytest -m cluster_short -rs tests/cluster
 
 test-kills: setup
 	SITEWISE_KILLS=40 $(BIN)/pytest tests/workflow/test_kills.py

@@ -5,9 +5,11 @@
 #
 # What depends on what is here and in workflow/rules; the work is in the package.
 import os
+from pathlib import Path
 
 from snakemake.utils import min_version
 
+from sitewise.audit.fence import require_open
 from sitewise.audit.parent import announce_engine
 from sitewise.run.context import context_of
 from sitewise.run.environment import settle
@@ -21,6 +23,7 @@ announce_engine(by_door=VARIABLE in os.environ)
 # A job takes its shell's place: it asks the kernel to die with its parent, which then is the engine.
 shell.prefix("set -euo pipefail; exec ")
 context = context_of(config, workflow.basedir)
+require_open(Path("records", context.trial))
 config["data"] = str(context.data)  # the scripts look there for the hospital files
 config["arms"] = str(
     context.arms or ""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, TextIO
 
+from sitewise.audit.fence import VARIABLE, require_open
 from sitewise.audit.hashing import file_sha256, params_digests
 from sitewise.audit.parent import end_with_parent
 from sitewise.audit.receipts import (
@@ -30,7 +31,14 @@ from sitewise.audit.receipts import (
     write_receipt,
 )
 from sitewise.audit.sealed import BrokenSealError
-from sitewise.errors import IntegrityError, Problem, SitewiseError
+from sitewise.errors import (
+    DataError,
+    IntegrityError,
+    ModelError,
+    PlanError,
+    Problem,
+    SitewiseError,
+)
 from sitewise.store.trouble import storage_error
 
 _AGAIN = Problem(
@@ -51,6 +59,10 @@ def recorded(job: Any, *, receipts: bool = True) -> Iterator[None]:
     end_with_parent()
     log = Path(job.log[0])
     results = Path(*PurePath(job.output[0]).parts[:2])
+    told = _error_file(job, log)
+    if _told_for_good(told):
+        sys.stderr.write(f"An earlier attempt told what is wrong, see {log}; not computed again.\n")
+        raise SystemExit(1)
     outputs = [PurePath(path).relative_to(results).as_posix() for path in job.output]
     with log.open("w", encoding="utf-8") as handle, _also_to(handle):
         try:
@@ -61,6 +73,27 @@ def recorded(job: Any, *, receipts: bool = True) -> Iterator[None]:
             for output in outputs:
                 receipt_path(results, output).unlink(missing_ok=True)
             raise SystemExit(1) from None
+    told.unlink(missing_ok=True)  # an earlier attempt's
+
+
+def _error_file(job: Any, log: Path) -> Path:
+    """Where a job says for the door what went wrong; the door clears the folder at its start."""
+    name = name_of(job.rule, _wildcards(job)).replace(" ", "-").replace("/", "-")
+    return Path(*log.parts[:2], "errors", f"{name}.json")
+
+
+def _told_for_good(file: Path) -> bool:
+    """Whether an attempt found the plan, the data or a model wrong: another finds the same.
+
+    A run without the door does not clear what is told, so there every attempt counts as the first.
+    """
+    if VARIABLE not in os.environ or not file.is_file():
+        return False
+    try:
+        code = json.loads(file.read_text(encoding="utf-8"))["exit_code"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return code in (PlanError.exit_code, DataError.exit_code, ModelError.exit_code)
 
 
 @contextlib.contextmanager
@@ -72,6 +105,7 @@ def _checked(job: Any, results: Path, outputs: list[str]) -> Iterator[None]:
             write_receipt(results, _receipt(job, output, STARTED))
         yield
         _require_same(inputs, _input_digests(job, results))
+        require_open(Path("records", results.name))
     _write_receipts(job, results, outputs, inputs)
 
 
@@ -195,10 +229,10 @@ def _tell(job: Any, error: Exception, log: Path, handle: TextIO) -> None:
         "exit_code": code,
         "log": log.as_posix(),
     }
-    folder = Path(*log.parts[:2], "errors")
-    folder.mkdir(parents=True, exist_ok=True)
+    file = _error_file(job, log)
+    file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (folder / f"{name.replace(' ', '-').replace('/', '-')}.json").write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
 
 
 class _Both:

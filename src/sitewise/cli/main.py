@@ -12,6 +12,7 @@ import typer
 
 from sitewise.cli.failing import fail
 from sitewise.cli.init import init, note_marks
+from sitewise.cli.nightly import nightly
 from sitewise.cli.qualification import qualify
 from sitewise.cli.records import diff, export, history, lock, sign, unlock, verify
 from sitewise.cli.simulate import simulate
@@ -73,8 +74,20 @@ def run(
     ] = Path(),
     cores: Annotated[
         int | None,
-        typer.Option(min=1, help="Jobs that run at the same time. [default: all cores]"),
+        typer.Option(
+            min=1,
+            help="Jobs that run at the same time. [default: all cores; on a cluster what the"
+            " profile says]",
+        ),
     ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="Where jobs run: `default` (this machine), `slurm`, or a folder with a"
+            " config.yaml of your own.",
+            metavar="NAME",
+        ),
+    ] = "default",
     rebuild: Annotated[
         bool,
         typer.Option(
@@ -106,7 +119,7 @@ def run(
         from sitewise.run.door import Request, run_trial
 
         signal.signal(signal.SIGTERM, _as_interrupt)
-        request = Request(plan, directory, data, cores, rebuild, dry_run, reason.strip())
+        request = Request(plan, directory, data, cores, rebuild, dry_run, reason.strip(), profile)
         note_marks(plan)
         outcome = run_trial(request, Console(soft_wrap=True))
     for line in outcome.account:
@@ -159,7 +172,9 @@ def check(
             raise
 
 
-for command in (verify, lock, unlock, sign, diff, history, export, qualify, init, simulate):
+for command in (
+    nightly, verify, lock, unlock, sign, diff, history, export, qualify, init, simulate,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sitewise.plan.drawing import Bootstrap
-from sitewise.plan.keeping import Records
+from sitewise.plan.keeping import Nightly, Records
 from sitewise.plan.second_engine import Replication
 from sitewise.plan.sections import (
     AnalysisSet,
@@ -119,6 +119,7 @@ class Plan(Section):
     replication: Replication = Field(description="the second engine")
     seeds: Seeds = Field(description="seeds")
     records: Records = Field(default=Records(), description="what is kept beside the ledger")
+    nightly: Nightly = Field(default=Nightly(), description="runs that nobody watches")
     limits: Text | None = Field(
         default=None,
         description="simulated trials only: file beside the plan with what each model estimates on"

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 import sitewise
+from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.hashing import file_sha256, params_digests
 from sitewise.audit.receipts import DRAFTS, FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
@@ -26,6 +27,7 @@ from sitewise.run.failures import clear_failures, engine_failure
 from sitewise.run.jobs import MANIFEST, jobs_of
 from sitewise.run.marker import only_run
 from sitewise.run.params import job_params
+from sitewise.run.profile import DEFAULT, read_profile
 from sitewise.run.progress import shown
 from sitewise.run.readiness import data_folder, make_folders, read_plan
 from sitewise.run.reasons import job_reasons, summary
@@ -40,7 +42,8 @@ class Request:
     """What the user asked for.
 
     data: None for data/<trial>. directory: where results/, records/ and logs/ lie. reason: why the
-    run goes on although plan or data are not what was locked.
+    run goes on although plan or data are not what was locked. profile: where jobs go; see
+    run.profile. cores: jobs at a time. notes: for the ledger.
     """
 
     plan: Path
@@ -50,6 +53,8 @@ class Request:
     rebuild: bool = False
     dry_run: bool = False
     reason: str = ""
+    profile: str = DEFAULT
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,9 @@ def run_trial(request: Request, console: Console) -> Outcome:
     )  # fmt: skip
     logs = directory / "logs" / plan.trial
     tell = _teller(console, logs / "run.log")
-    with only_run(records / "open-run.json", tell) as me:
+    profile = read_profile(request.profile, context.project)
+    profile.require()
+    with only_run(records / OPEN_RUN, tell, profile.executor) as me:
         (logs / "snakemake.log").write_text("", encoding="utf-8")
         call = Call(
             project=context.project,
@@ -89,19 +96,16 @@ def run_trial(request: Request, console: Console) -> Outcome:
             data=data,
             log=logs / "snakemake.log",
             run_id=me.run_id,
+            profile=profile,
             cores=request.cores,
         )
         if request.dry_run:
             return _Run(request, context, call, console, tell, None).go()
         results = directory / "results" / plan.trial
         with recorded_run(
-            context,
-            results,
-            run=me.run_id,
-            host=me.host,
-            reason=request.reason,
-            rebuild=request.rebuild,
-        ) as record:
+            context, results,
+            run=me.run_id, host=me.host, reason=request.reason, rebuild=request.rebuild,
+        ) as record:  # fmt: skip
             outcome = _Run(request, context, call, console, tell, record).go()
         return replace(outcome, ledger=record.line)
 
@@ -127,6 +131,8 @@ class _Run:
 
     def go(self) -> Outcome:
         """Hold what is there against what should be; make what is wanting."""
+        for told in self.request.notes:
+            self._note(told)
         for departure in departures(self.context.project / "requirements.lock"):
             self._note(f"{departure} is installed; the lock names another version.")
         for note in model_notes(self.context.plan):
@@ -205,11 +211,12 @@ class _Run:
             for lock in locks:
                 lock.unlink(missing_ok=True)
             self.tell("Removed the lock of a workflow that was killed.")
-        with shown(self.console, jobs) as follow:
-            code = run_engine(self.call, follow)
+        watch = self.call.profile.watch(self.call.run_id, self.tell)
+        with watch, shown(self.console, jobs) as follow:
+            code = run_engine(self.call, follow, self.tell, watch.of_queue)
         shutil.rmtree(self.results / DRAFTS, ignore_errors=True)
         if code:
-            raise engine_failure(code, self.logs, self.call.directory)
+            raise engine_failure(code, self.logs, self.call.directory, watch.lost)
 
     def _hold_against(self, expected: Mapping[str, Expected]) -> None:
         """After the engine: every result is there, and is what it should be."""

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sitewise.run import slurm
 from sitewise.run.environment import variables
 from sitewise.run.marker import VARIABLE, end_processes
+from sitewise.run.profile import SLURM, Profile
+from sitewise.run.submissions import refusal
 
-_MESSAGE = re.compile(r"^Job \d+: (.+)$")
+_MESSAGE = re.compile(r"^\s*Job \d+: (.+)$")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$")
 _PATIENCE = 20.0
+_RESTARTS = 5
 
 
 @dataclass(frozen=True)
@@ -44,24 +48,69 @@ class Call:
     data: Path
     log: Path
     run_id: str
+    profile: Profile
     cores: int | None = None
 
 
-def run_engine(call: Call, follow: Callable[[Progress], None]) -> int:
-    """Run the workflow; `follow` hears of each step. Gives the engine's exit code.
+def run_engine(
+    call: Call,
+    follow: Callable[[Progress], None],
+    tell: Callable[[str], None],
+    watch: slurm.Watch | None = None,
+) -> int:
+    """Run the workflow; `follow` hears of each step, `tell` what a cluster says of its jobs.
 
-    On KeyboardInterrupt the engine and its jobs are ended before the exception goes on.
+    Gives the engine's exit code. watch: who sees that the engine waits for jobs that have ended; it
+    is then started again. On KeyboardInterrupt the engine and its jobs are ended before the
+    exception goes on.
     """
-    cores = str(call.cores) if call.cores else "all"
+    for _ in range(_RESTARTS):
+        stalled = threading.Event()
+        code = _run_once(call, follow, tell, watch, stalled)
+        if not stalled.is_set():
+            return code
+        tell("The engine lost sight of its jobs, which have ended; it is started again.")
+        for lock in locks_of(call.directory, call.log.parent.name):
+            lock.unlink(missing_ok=True)
+    return code
+
+
+def _run_once(
+    call: Call,
+    follow: Callable[[Progress], None],
+    tell: Callable[[str], None],
+    watch: slurm.Watch | None,
+    stalled: threading.Event,
+) -> int:
     with call.log.open("a", encoding="utf-8") as log:
-        child = _start(call, ["--cores", cores], subprocess.PIPE)
+        child = _start(call, subprocess.PIPE)
+
+        def wake() -> None:
+            stalled.set()
+            _interrupt(child)
+
+        if watch is not None:
+            watch.on_stall = wake
         try:
-            for progress in _progress(child, log):
+            for progress in _progress(child, log, tell):
                 follow(progress)
             return child.wait()
         except BaseException:
-            _end(child, call.run_id)
+            _end(child, call)
             raise
+        finally:
+            if watch is not None:
+                watch.on_stall = None
+
+
+def _interrupt(child: "subprocess.Popen[str]") -> None:
+    """End the engine as Ctrl-C would; at once where that does not help."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def locks_of(directory: Path, trial: str) -> list[Path]:
@@ -93,13 +142,23 @@ def other_engines(directory: Path) -> list[int]:
     return found
 
 
-def _start(call: Call, options: list[str], stdout: int | IO[str]) -> "subprocess.Popen[str]":
+def _options(call: Call) -> list[str]:
+    """How many jobs at a time; on a cluster also what their names begin with."""
+    if call.profile.is_local:
+        return ["--cores", str(call.cores) if call.cores else "all"]
+    options = ["--jobs", str(call.cores)] if call.cores else []
+    if call.profile.executor == SLURM:
+        options += ["--slurm-jobname-prefix", slurm.prefix_of(call.run_id)]
+    return options
+
+
+def _start(call: Call, stdout: int | IO[str]) -> "subprocess.Popen[str]":
     command = [
         *(sys.executable, "-m", "snakemake"),
         *("--snakefile", str(call.project / "Snakefile")),
-        *("--workflow-profile", str(call.project / "profiles" / "default")),
+        *("--workflow-profile", str(call.profile.folder)),
         *("--directory", str(call.directory)),
-        *options,
+        *_options(call),
         *("--config", f"plan={call.plan}", f"data={call.data}"),
     ]
     return subprocess.Popen(
@@ -123,13 +182,17 @@ def _environment(outer: Mapping[str, str], run_id: str) -> dict[str, str]:
     return {**kept, **variables(), VARIABLE: run_id, "PYTHONUNBUFFERED": "1"}
 
 
-def _progress(child: "subprocess.Popen[str]", log: IO[str]) -> Iterator[Progress]:
+def _progress(
+    child: "subprocess.Popen[str]", log: IO[str], tell: Callable[[str], None]
+) -> Iterator[Progress]:
     """Read the engine's words; what is not understood only lacks in the progress."""
     done, total = 0, 0
     assert child.stdout is not None
     for line in child.stdout:
         log.write(line)
         log.flush()
+        if trouble := refusal(line):
+            tell(f"{trouble}.")
         if match := _TOTAL.match(line):
             # The engine counts its final target as a job.
             total = int(match.group(1)) - 1
@@ -154,14 +217,11 @@ def _unhurried() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _end(child: "subprocess.Popen[str]", run_id: str) -> None:
+def _end(child: "subprocess.Popen[str]", call: Call) -> None:
     """End the engine as Ctrl-C would, then whatever is left of the run."""
     with _unhurried():
         if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        end_processes(run_id)
+            _interrupt(child)
+        if call.profile.executor == SLURM:
+            slurm.cancel(call.run_id)
+        end_processes(call.run_id)

@@ -1,10 +1,12 @@
 """What the jobs of a failed run said, gathered for the terminal."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sitewise.errors import Problem, RunError, SitewiseError
+from sitewise.run.submissions import FAILED, Trouble, lost_problems, refusal
 from sitewise.store.trouble import FULL, full_disk
 
 _FOLDER = "errors"
@@ -17,19 +19,25 @@ def clear_failures(logs: Path) -> None:
         path.unlink()
 
 
-def engine_failure(code: int, logs: Path, directory: Path) -> SitewiseError:
+def engine_failure(
+    code: int, logs: Path, directory: Path, lost_jobs: Sequence[list[Trouble]] = ()
+) -> SitewiseError:
     """Build the error of a run whose engine ended with `code`; exit code of the first failed job.
 
-    logs: logs/<trial>. directory: what the paths of logs are relative to.
+    logs: logs/<trial>. directory: what the paths of logs are relative to. lost_jobs: the attempts
+    of each job that came to nothing on a cluster.
     """
     records = [
         record
         for path in sorted((logs / _FOLDER).glob("*.json"))
         if (record := _record(path)) is not None
     ]
+    lost = _lost_on_cluster(lost_jobs, logs, told=bool(records))
     if not records:
-        return _unexplained(code, logs)
+        return lost or _unexplained(code, logs)
     blocks = [_block(record, directory) for record in records]
+    if lost:
+        blocks.append(str(lost))
     blocks.append(
         f"The run stopped: {len(records)} job(s) failed. What was finished is kept;"
         " when the cause is mended, run again to go on."
@@ -52,6 +60,27 @@ def _block(record: dict[str, Any], directory: Path) -> str:
     problems = [Problem(**problem) for problem in record["problems"]]
     text = str(SitewiseError(f"{record['job']}: {record['title']}", problems))
     return f"{text}\n  log: {directory / record['log']}"
+
+
+def _lost_on_cluster(
+    attempts: Sequence[list[Trouble]], logs: Path, *, told: bool
+) -> RunError | None:
+    """Jobs that the cluster ended, or did not take, and that could not say so themselves.
+
+    told: whether jobs have said why they failed; then FAILED is only what Slurm makes of that.
+    """
+    log = logs / "snakemake.log"
+    lost = [found for found in attempts if not (told and found[-1].status == FAILED)]
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    refused = dict.fromkeys(found for line in lines if (found := refusal(line)))
+    if refused and not lost:
+        lost = [list(refused)]
+    if not lost or all(found[-1].status == FAILED for found in lost):
+        return None
+    return RunError(
+        f"{len(lost)} piece(s) of work came to nothing on the cluster; what was finished is kept.",
+        lost_problems(lost, str(logs.parent / "slurm")),
+    )
 
 
 def _unexplained(code: int, logs: Path) -> RunError:

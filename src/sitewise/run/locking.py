@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.ledger import LOCKED, Entry, append, read_ledger, require_whole
 from sitewise.audit.locks import Standing, standing
 from sitewise.audit.objects import keep_text
@@ -13,6 +14,10 @@ from sitewise.run.readiness import data_folder, make_folders, read_plan
 from sitewise.run.surroundings import user
 
 _SHOWN = 20
+
+
+class LockedError(RunError):
+    """Plan or data are not what was locked, and nobody says why."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ def lock_trial(plan_file: Path, data: Path | None, directory: Path, reason: str)
     make_folders(directory, plan.trial)
     records = directory / "records" / plan.trial
     context = load_context(plan, sheet, folder, find_project(plan_file), records=records)
-    with only_run(records / "open-run.json", lambda _: None):
+    with only_run(records / OPEN_RUN, lambda _: None):
         ledger = read_ledger(records)
         require_whole(records, ledger)
         keep_text(records, context.plan_text)
@@ -57,7 +62,7 @@ def lock_trial(plan_file: Path, data: Path | None, directory: Path, reason: str)
 
 
 def require_reason(stand: Standing, reason: str) -> None:
-    """Raise RunError where plan or data are not as locked and nobody says why."""
+    """Raise LockedError where plan or data are not as locked and nobody says why."""
     if stand.free or reason or stand.lock is None:
         return
     lock = stand.lock
@@ -72,4 +77,4 @@ def require_reason(stand: Standing, reason: str) -> None:
             " the report lists as a deviation",
         )
     )
-    raise RunError("Plan or data are not what was locked; nothing was computed.", problems)
+    raise LockedError("Plan or data are not what was locked; nothing was computed.", problems)

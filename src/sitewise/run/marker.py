@@ -16,29 +16,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sitewise.audit import fence
 from sitewise.errors import Problem, RunError
+from sitewise.run import slurm
 
-VARIABLE = "SITEWISE_RUN_ID"
+VARIABLE = fence.VARIABLE
 _PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """Who runs. started: when the process did, since process ids come again; see `start_of`."""
+    """Who runs. started: when the process did, since process ids come again; see `start_of`.
+
+    executor: who runs the jobs; those of a killed run are ended there.
+    """
 
     run_id: str
     pid: int
     started: str
     host: str
+    executor: str = "local"
 
 
 @contextlib.contextmanager
-def only_run(marker: Path, tell: Callable[[str], None]) -> Iterator[OpenRun]:
+def only_run(
+    marker: Path, tell: Callable[[str], None], executor: str = "local"
+) -> Iterator[OpenRun]:
     """Hold the marker of this run, after clearing away what a killed one left.
 
     Raises RunError while another run of the trial is in progress.
     """
-    me = OpenRun(uuid.uuid4().hex, os.getpid(), start_of(os.getpid()), _host())
+    me = OpenRun(uuid.uuid4().hex, os.getpid(), start_of(os.getpid()), _host(), executor)
     marker.parent.mkdir(parents=True, exist_ok=True)
     with _locked(marker):
         while not _claimed(marker, me):
@@ -164,17 +172,26 @@ def _clear_dead(marker: Path, tell: Callable[[str], None]) -> None:
                 Problem(
                     f"run {other.run_id[:8]} was started on {other.host} (process {other.pid})",
                     where=str(marker),
-                    fix=f"wait for it; if {other.host} no longer runs it, delete the file and"
-                    " run again",
+                    fix=f"wait for it; if {other.host} no longer runs it, {_by_hand(other)}delete"
+                    " the file and run again",
                 )
             ],
         )
     if other.started and start_of(other.pid) == other.started:
         raise _in_progress(marker)
+    cancelled = slurm.cancel(other.run_id) if other.executor == "slurm" else []
     ended = end_processes(other.run_id)
-    orphans = f"; ended {len(ended)} process(es) that it left" if ended else ""
+    orphans = f"; cancelled {len(cancelled)} job(s) that it left in Slurm" if cancelled else ""
+    orphans += f"; ended {len(ended)} process(es) that it left" if ended else ""
     tell(f"An earlier run was killed before its end{orphans}. It is completed now.")
     marker.unlink(missing_ok=True)
+
+
+def _by_hand(other: OpenRun) -> str:
+    """How to cancel what a run that can't be looked after may have left on a cluster."""
+    if other.executor == "local":
+        return ""
+    return f"cancel its jobs (their names begin with {slurm.prefix_of(other.run_id)}), "
 
 
 def _host() -> str:

@@ -33,7 +33,8 @@ def shown(console: Console, jobs: int) -> Iterator[Callable[[Progress], None]]:
             nonlocal started
             if progress.message:
                 started += 1
-                line = f"[{started:3d}/{progress.total or jobs}] {progress.message}"
+                total = max(started, progress.total or jobs)  # second attempts count as well
+                line = f"[{started:3d}/{total}] {progress.message}"
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         yield follow_lines

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.ledger import Entry, read_ledger
 from sitewise.audit.pades import signed_copy
 from sitewise.audit.signatures import Meaning, Statement, sign
@@ -29,7 +30,7 @@ def sign_trial(
     verified = verify_trial(results, records)
     require_sound(verified, results)
     assert verified.bound is not None
-    with only_run(records / "open-run.json", lambda _: None):
+    with only_run(records / OPEN_RUN, lambda _: None):
         manifest = str(verified.bound.body["manifest"])
         ledger = read_ledger(records)
 

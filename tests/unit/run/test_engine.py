@@ -32,7 +32,7 @@ Finished jobid: 3 (Rule: fit)
 def test_progress_is_read_and_everything_is_logged() -> None:
     log = io.StringIO()
     child: Any = SimpleNamespace(stdout=io.StringIO(SAID))
-    found = list(_progress(child, log))
+    found = list(_progress(child, log, print))
     assert found == [
         Progress(0, 2),
         Progress(0, 2, "Fitting the models to SYSBP"),

@@ -1,0 +1,61 @@
+"""The command for schedulers: a run that nobody watches."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+
+def nightly(
+    plan: Annotated[Path, typer.Argument(help="The trial's plan.", metavar="PLAN")],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the hospital files. [default: data/<trial>]"),
+    ] = None,
+    directory: Annotated[
+        Path, typer.Option(help="Where results/, records/ and logs/ are written.")
+    ] = Path(),
+    cores: Annotated[int | None, typer.Option(min=1, help="Jobs at the same time.")] = None,
+    profile: Annotated[
+        str, typer.Option(help="Where jobs run, as for `sitewise run`.")
+    ] = "default",
+) -> None:
+    """Run, verify, and write one page on what arrived and changed: for cron and its like.
+
+    The page is records/<trial>/nightly/latest.txt (and .json). Ends with 0 when there is nothing
+    new, 10 new results, 11 data problems, 12 locked data or plan changed and nothing was computed,
+    13 the run failed or something does not verify, 14 another night is in progress; where several
+    are true, with the greatest.
+    """
+    from rich.console import Console
+
+    from sitewise.errors import SitewiseError
+    from sitewise.run.door import Request
+    from sitewise.run.nightly import BUSY, Night, NightInProgressError, run_night
+
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        summary, page = run_night(
+            Request(plan, directory, data, cores, profile=profile), Console(soft_wrap=True)
+        )
+    except NightInProgressError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BUSY) from None
+    except SitewiseError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(int(Night.FAILED)) from None
+    except OSError as error:
+        typer.echo(f"The night could not be told: {error}", err=True)
+        raise typer.Exit(int(Night.FAILED)) from None
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. What was finished is kept; the next night goes on.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(page.read_text(encoding="utf-8"))
+    raise typer.Exit(summary.exit_code)
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,134 @@
+"""What hospitals delivered, and the last file of theirs that could be used."""
+
+import datetime
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sitewise.audit.hashing import file_sha256
+from sitewise.audit.ledger import Entry, Ledger
+from sitewise.audit.objects import object_path, read_json
+from sitewise.errors import SitewiseError
+from sitewise.plan.model import Plan
+from sitewise.plan.sheet import SiteSheet
+
+_ACCOUNT = "findings/account.json"
+USED = "used"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A hospital's earlier file that is used in place of tonight's.
+
+    reason: what is wrong with tonight's. sha256: of the earlier one. since: when a run first had
+    it, UTC. days: its age by that.
+    """
+
+    site: str
+    file: str
+    reason: str
+    sha256: str
+    since: str
+    days: int
+
+    def __str__(self) -> str:
+        """A line."""
+        age = f"{self.days} day{'s' if self.days != 1 else ''} old"
+        return (
+            f"hospital {self.site}: {self.file} can't be used ({self.reason}); the last good file,"
+            f" of {self.since[:10]} ({age}, sha256 {self.sha256[:12]}), is used in its place"
+        )
+
+
+def bad_files(plan: Plan, sheet: SiteSheet, data: Path) -> dict[str, tuple[str, str]]:
+    """Hospital files that can't be used: site and reason by file; {} where nothing can be said."""
+    from sitewise.trial.findings import SITE_ASIDE
+    from sitewise.trial.pipeline import check_data
+    from sitewise.trial.stopped import StoppedError
+
+    kind = plan.rules.model_copy(update={"bad_site": "set aside"})
+    try:
+        checked = check_data(plan.model_copy(update={"rules": kind}), sheet, data)
+    except StoppedError as error:
+        aside = error.findings[error.findings["ACTION"] == SITE_ASIDE]
+        return {
+            str(line["SRCFILE"]): (str(line["SITEID"]), str(line["RULE"]))
+            for line in aside.to_dict("records")
+        }
+    except SitewiseError:
+        return {}  # the run says it better
+    return {f.file: (f.site, f.reason) for f in checked.account.files if f.status != USED}
+
+
+def last_good(
+    records: Path, ledger: Ledger, bad: Mapping[str, tuple[str, str]], now: datetime.datetime
+) -> list[Kept]:
+    """The last file that could be used of each hospital whose file can't; none where none is kept.
+
+    bad: site and reason by file.
+    """
+    found: dict[str, Kept] = {}
+    for entry in reversed(ledger.sealed()):
+        used = _used(records, entry)
+        for file, (site, reason) in bad.items():
+            sha256 = used.get(file, "")
+            if file not in found and sha256 and object_path(records, sha256).is_file():
+                since = _first_seen(ledger, file, sha256)
+                days = (now - datetime.datetime.fromisoformat(since)).days
+                found[file] = Kept(site, file, reason, sha256, since, days)
+    return [found[file] for file in sorted(found)]
+
+
+def with_kept(data: Path, records: Path, kept: list[Kept], folder: Path) -> Path:
+    """The folder of the hospital files with earlier ones in place: a copy, where there are any.
+
+    Raises SitewiseError where a kept copy is not what its name says.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if not kept:
+        return data
+    shutil.copytree(data, folder, ignore_dangling_symlinks=True)
+    for one in kept:
+        target = folder / one.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copyfile(object_path(records, one.sha256), target)
+        if file_sha256(target) != one.sha256:
+            raise SitewiseError(
+                f"The kept copy of {one.file} is damaged: sitewise verify names it."
+            )
+    return folder
+
+
+def arrived(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, list[str]]:
+    """Hospital files by what became of them. before, now: sha256 or `absent` by file."""
+    absent = "absent"
+    kinds: dict[str, list[str]] = {"new": [], "changed": [], "gone": [], "same": []}
+    for file in sorted(before.keys() | now.keys()):
+        old, new = before.get(file, absent), now.get(file, absent)
+        if old == new:
+            kind = "same"
+        elif old == absent:
+            kind = "new"
+        else:
+            kind = "gone" if new == absent else "changed"
+        if (old, new) != (absent, absent):
+            kinds[kind].append(file)
+    return kinds
+
+
+def _used(records: Path, entry: Entry) -> dict[str, str]:
+    """Sha256 of the files that a sealed run could use, by file."""
+    try:
+        files: Mapping[str, Any] = read_json(records, str(entry.body["manifest"]))["files"]
+        account = read_json(records, str(files[_ACCOUNT]["sha256"]))
+        return {f["file"]: f["sha256"] for f in account["files"] if f["status"] == USED}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # not kept, or of a version that wrote other fields
+
+
+def _first_seen(ledger: Ledger, file: str, sha256: str) -> str:
+    opened = (e for e in ledger.of("opened") if (ledger.fact(e, "raw") or {}).get(file) == sha256)
+    return next(e.time for e in opened)

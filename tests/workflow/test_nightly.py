@@ -1,0 +1,169 @@
+"""`sitewise nightly`: what its page says, its exit codes, and a hospital's bad delivery."""
+
+import contextlib
+import csv
+import fcntl
+import json
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.workflow.conftest import Trial
+
+
+def night(trial: Trial, code: int, *options: str) -> tuple[dict[str, Any], str]:
+    """One night that should end with `code`: its summary as data and as text."""
+    done = trial.sitewise("nightly", str(trial.plan), *options)
+    assert done.returncode == code, f"{done.returncode}\n{done.stdout}{done.stderr}"
+    folder = trial.folder / "records" / "three" / "nightly"
+    text = (folder / "latest.txt").read_text()
+    assert text in done.stdout
+    return json.loads((folder / "latest.json").read_text()), text
+
+
+def change_plan(trial: Trial, **keys: Any) -> None:
+    plan = yaml.safe_load(trial.plan.read_text())
+    for section, values in keys.items():
+        plan[section] = {**plan.get(section, {}), **values}
+    trial.plan.write_text(yaml.safe_dump(plan, sort_keys=False, width=1000))
+
+
+def hospital_file(trial: Trial) -> Path:
+    return sorted((trial.folder / "data" / "three").rglob("*.csv"))[0]
+
+
+def spoil(trial: Trial) -> Path:
+    """Cut the header of a hospital's file off."""
+    path = hospital_file(trial)
+    path.write_text("nothing,of,use\n1,2,3\n")
+    return path
+
+
+def shift(trial: Trial, by: float) -> None:
+    """Add to systolic readings of a hospital that no check has anything to say of."""
+    path = hospital_file(trial)
+    column = yaml.safe_load(trial.plan.read_text())["endpoints"]["SYSBP"]["column"]
+    with path.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    keys = Counter((row["subject"], row["visit"]) for row in rows)
+    for row in rows[::2]:
+        with contextlib.suppress(ValueError):
+            value = float(row[column])
+            if keys[row["subject"], row["visit"]] == 1 and 100 < value < 160:
+                row[column] = f"{value + by:g}"
+    with path.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_nothing_new_then_new_results_then_a_moved_estimate(trial: Trial) -> None:
+    data, text = night(trial, 0)
+    assert data["state"] == "NOTHING NEW"
+    assert data["results"] == "as before"
+    assert "compared with run" in text
+    assert "3 the same as before" in text
+    assert not list(trial.results.rglob("*nightly*")), "nothing of it in results/"
+    shift(trial, 0.1)
+    data, text = night(trial, 10)
+    assert [len(data["files"][kind]) for kind in ("changed", "same")] == [1, 2]
+    assert data["primary"]["beyond"] is False
+    assert data["primary"]["old"] != data["primary"]["new"]
+    assert "within the threshold of 0.5" in text
+    change_plan(trial, nightly={"moved": 0.0001})
+    shift(trial, 0.1)
+    data, text = night(trial, 10)
+    assert data["primary"]["beyond"] is True
+    assert "BEYOND the threshold of 0.0001" in text
+    assert data["causes"] == ["data", "plan"]
+
+
+def test_the_first_night_has_no_previous(trial: Trial) -> None:
+    shutil.rmtree(trial.folder / "records")
+    data, text = night(trial, 11)  # all findings are new, and some are errors
+    assert data["previous"] == ""
+    assert "first sealed run of the trial: there is no previous" in text
+    assert len(data["files"]["new"]) == 3
+    assert data["primary"] == {}
+
+
+def test_a_bad_delivery_is_set_aside_or_the_last_good_file_is_kept(trial: Trial) -> None:
+    before = trial.contents()
+    good = hospital_file(trial).read_bytes()
+    path = spoil(trial)
+    data, text = night(trial, 11)
+    assert path.name in text
+    assert "HOSPITALS SET ASIDE" in text
+    assert trial.contents() != before
+    assert any(f["severity"] == "error" for f in data["findings"])
+    change_plan(trial, nightly={"bad_delivery": "keep last good"})
+    data, text = night(trial, 11)
+    assert "LAST GOOD FILE KEPT" in text
+    assert "0 days old" in text
+    assert data["set_aside"] == []
+    assert data["results"] == "new"
+    kept = data["kept"][0]["told"]
+    ledger = (trial.folder / "records" / "three" / "ledger.jsonl").read_text()
+    assert kept in json.loads(ledger.splitlines()[-1])["warnings"]
+    readings = trial.contents()["data/readings.parquet"]
+    assert readings == before["data/readings.parquet"], "as with the good file"
+    assert path.read_bytes() != good, "what the hospital delivered is left alone"
+    data, _ = night(trial, 11)
+    assert data["results"] == "as before"
+    path.unlink()  # nor does a file that is not there
+    data, text = night(trial, 11)
+    assert "LAST GOOD FILE KEPT" in text
+
+
+def test_locked_data_that_changed_go_before_bad_data(trial: Trial) -> None:
+    locked = trial.sitewise("lock", str(trial.plan), "--reason", "data base lock")
+    assert locked.returncode == 0, locked.stderr
+    night(trial, 10)  # the report tells the lock
+    night(trial, 0)
+    spoil(trial)
+    data, text = night(trial, 12)
+    assert data["state"] == "LOCKED DATA OR PLAN CHANGED"
+    assert "it changed" in text
+    assert data["results"] == "not made"
+
+
+def test_a_failed_job_goes_before_everything(trial: Trial) -> None:
+    """Altered results stop the run; a bad delivery of the same night is still told."""
+    change_plan(trial, nightly={"bad_delivery": "keep last good"})
+    spoil(trial)
+    (trial.results / "report.pdf").write_bytes(b"another")
+    data, text = night(trial, 13)
+    assert data["state"] == "FAILED"
+    assert "What went wrong" in text
+    assert "report.pdf" in text
+    assert "LAST GOOD FILE KEPT" in text
+
+
+def test_data_that_stop_the_run(trial: Trial) -> None:
+    change_plan(trial, rules={"bad_site": "stop"})
+    path = spoil(trial)
+    _, text = night(trial, 11)
+    assert path.name in text
+    assert "What went wrong" in text
+
+
+def test_nights_do_not_overlap(trial: Trial) -> None:
+    folder = trial.folder / "records" / "three" / "nightly"
+    folder.mkdir()
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = trial.sitewise("nightly", str(trial.plan))
+    assert done.returncode == 14, done.stderr
+    assert "Another night of this trial is in progress" in done.stderr
+    assert not (folder / "latest.txt").exists()
+
+
+def test_a_plan_that_can_not_be_read(trial: Trial) -> None:
+    trial.plan.write_text("trial: [\n")
+    done: subprocess.CompletedProcess[str] = trial.sitewise("nightly", str(trial.plan))
+    assert done.returncode == 13
+    assert "plan" in done.stderr
