@@ -45,7 +45,7 @@ def spread(e: Evidence, name: str) -> str:
         text += (
             f" It matters: p is {side} {level(e.plan.alpha)} in: {'; '.join(few)}. It is"
             f" {'not below' if side == 'below' else 'below'} in the other"
-            f" {len(shown) - len(few)}. The plan chose before the data were seen; the table is no"
+            f" {len(shown) - len(few)}. The choice is the plan's; the table is no"
             " menu."
         )
     else:
