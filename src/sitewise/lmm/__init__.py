@@ -24,11 +24,12 @@ class _Room(ModuleType):
         data: "pd.DataFrame | Moments",
         reml: bool = True,
         levels: Mapping[str, Sequence[str]] | None = None,
+        **others: object,
     ) -> "LmmFit":
         """See `sitewise.lmm.api.lmm`."""
         from sitewise.lmm.api import lmm
 
-        return lmm(formula, data, reml, levels)
+        return lmm(formula, data, reml, levels, **others)
 
 
 sys.modules[__name__].__class__ = _Room

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.arguments import check_call
 from sitewise.lmm.basis import Basis, FittedTerm
 from sitewise.lmm.certificate import certify, not_identified
 from sitewise.lmm.conditioned_rows import BasedMoments, keep_columns
@@ -13,7 +14,6 @@ from sitewise.lmm.design import Design, build_design
 from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
 from sitewise.lmm.estimates import estimates_of
-from sitewise.lmm.formula import Formula
 from sitewise.lmm.hierarchy import Level
 from sitewise.lmm.identified import remarks
 from sitewise.lmm.joint import refuse_unseen_pairs, singular_words
@@ -36,6 +36,7 @@ def lmm(
     data: "pd.DataFrame | Moments",
     reml: bool = True,
     levels: Mapping[str, Sequence[str]] | None = None,
+    **others: object,
 ) -> LmmFit:
     """Fit a linear mixed model by REML or ML.
 
@@ -43,10 +44,10 @@ def lmm(
     a residual covariance `us(visit | patient)` (cs, csh, ar1, ar1h). data: a frame with one row an
     observation, or `sitewise.moments(...)` that hold the formula. levels: columns that are factors,
     their levels in order, the first the reference; other text columns are factors with sorted
-    levels, identifiers are read as text.
+    levels, identifiers are read as text. others: none yet; weights and offset are refused by name.
     Raises ModelError, with every problem found, where the model can't be built or has no estimate.
     """
-    _check_types(formula, data)
+    check_call(formula, data, reml, levels, others)
     if isinstance(data, Moments):
         if levels:
             raise ModelError(
@@ -56,25 +57,6 @@ def lmm(
             )  # fmt: skip
         return fit_moments(formula, data, reml)
     return fit_frame(build_design(formula, data, levels or {}), reml)
-
-
-def _check_types(formula: object, data: object) -> None:
-    """Raise ModelError where the two are no formula and no frame or moments."""
-    problems = []
-    if not isinstance(formula, (str, Formula)):
-        problems.append(
-            Problem(f"the formula is a {type(formula).__name__}", where="formula",
-                    allowed="a text such as 'y ~ arm + (1 | site)'",
-                    fix="give the formula first, then the data")
-        )  # fmt: skip
-    if not isinstance(data, Moments) and not hasattr(data, "columns"):
-        problems.append(
-            Problem(f"the data are a {type(data).__name__}", where="data",
-                    allowed="a pandas frame with one row an observation, or sitewise.moments(...)",
-                    fix="read files first, or make moments of them: moments(formula, paths)")
-        )  # fmt: skip
-    if problems:
-        raise ModelError("The fit can't be made as asked.", problems)
 
 
 @one_thread

@@ -18,7 +18,9 @@ def is_number(values: "pd.Series") -> bool:
     """Whether a column holds numbers (true or false is no number)."""
     import pandas as pd
 
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    types = pd.api.types
+    numeric = types.is_numeric_dtype(values) and not types.is_complex_dtype(values)
+    return numeric and not types.is_bool_dtype(values)
 
 
 def plain(values: "pd.Series") -> "pd.Series":
@@ -91,6 +93,12 @@ def number(name: str, values: "pd.Series", problems: list[Problem]) -> np.ndarra
     """A column as float64 (n,), NaN where missing; adds a problem for text and for infinity."""
     import pandas as pd
 
+    if pd.api.types.is_complex_dtype(values):
+        problems.append(
+            Problem(f"{name} must be a number, found complex numbers", where=name,
+                    fix="take the real part, if that is what was measured")
+        )  # fmt: skip
+        return np.full(len(values), np.nan)
     if not is_number(values):
         found = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(np.float64)
         bad = np.flatnonzero(np.isnan(found) & values.notna().to_numpy())

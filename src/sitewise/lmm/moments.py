@@ -36,9 +36,19 @@ class Moments:
 
     parts: Mapping[str, Wide | RowPart]
 
+    def __repr__(self) -> str:
+        """The formulas, a line."""
+        return f"Moments({', '.join(map(repr, self.parts))})"
+
+    def __radd__(self, other: object) -> "Moments":
+        """`sum(...)` begins with 0."""
+        return self if other == 0 else NotImplemented
+
     @one_thread
     def __add__(self, other: "Moments") -> "Moments":
         """Moments of the patients of both; raises ModelError where they can't be added."""
+        if not isinstance(other, Moments):
+            return NotImplemented
         odd = sorted(set(self.parts) ^ set(other.parts))
         if odd:
             raise ModelError(
@@ -117,6 +127,9 @@ def moments(
     if isinstance(data, pd.DataFrame):
         return _streamed(parsed, [data], declared, roles or {}, scheduled)
     paths = [data] if isinstance(data, str | Path) else list(data)
+    from sitewise.lmm.arguments import check_sources
+
+    check_sources(texts, paths)
     source = _Parquet([Path(path) for path in paths], parsed, declared, batch_rows)
     return _streamed(parsed, source, declared, roles or {}, scheduled)
 

@@ -138,8 +138,6 @@ class _Columns:
             raise ModelError("The data do not fit the formula.", problems)
 
     def _clashes(self, name: str, values: "pd.Series", groups: set[str]) -> list[Problem]:
-        import pandas as pd
-
         among = name in self.terms and name not in self.factors
         if among and name in groups:
             return [
@@ -154,9 +152,9 @@ class _Columns:
                         + (", and name another column among the terms" if among else ""))
             ]  # fmt: skip
         undeclared = name in self.factors and name not in self._declared
-        if undeclared and pd.api.types.is_datetime64_any_dtype(values):
+        if undeclared and (kind := _time_like(values)):
             return [
-                Problem(f"{name} is a date among the terms", where=name,
+                Problem(f"{name} is a {kind} among the terms", where=name,
                         allowed="numbers, as days since the start, or a factor")
             ]  # fmt: skip
         return []
@@ -190,6 +188,16 @@ class _Columns:
         if self.order(name) is None and _read_as_numbers(found):
             return [f"{name} is text that reads as numbers: taken as a factor."]
         return []
+
+
+def _time_like(values: "pd.Series") -> str:
+    """`date` or `duration`; empty for anything else. Objects are told by the first."""
+    import pandas as pd
+
+    found = pd.api.types.infer_dtype(values.dropna().iloc[:1])
+    kinds = {"datetime64": "date", "datetime": "date", "date": "date", "time": "time"}
+    kinds |= {"timedelta64": "duration", "timedelta": "duration"}
+    return kinds.get(found, "")
 
 
 def _read_as_numbers(labels: tuple[str, ...]) -> bool:
