@@ -261,13 +261,13 @@ class LmmFit(LinearFunctions):
         """
         from sitewise.lmm.predictions import by_row
 
-        return by_row(self, _rows(data), "fitted")
+        return by_row(self, data, "fitted")
 
     def residuals(self, data: "pd.DataFrame | None" = None, kind: str = "response") -> "pd.Series":
         """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
         from sitewise.lmm.predictions import residuals
 
-        return residuals(self, _rows(data), kind)
+        return residuals(self, data, kind)
 
     # -- state --------------------------------------------------------------------------------
 
@@ -301,14 +301,3 @@ class LmmFit(LinearFunctions):
         from sitewise.lmm.display import summary_html
 
         return summary_html(self)
-
-
-def _rows(data: "pd.DataFrame | None") -> "pd.DataFrame":
-    """The rows, which a fit does not keep."""
-    if data is None:
-        raise ModelError(
-            "This needs rows.",
-            [Problem("a fit keeps sufficient statistics, no rows", where="data",
-                     fix="give the frame: fit.fitted(data), fit.residuals(data)")],
-        )  # fmt: skip
-    return data

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.encode import plain, text_codes
 from sitewise.lmm.estimates import posteriors_of
 from sitewise.lmm.structures import INSIDE
 
@@ -88,13 +89,14 @@ def occurring(fit: "LmmFit", term: "FittedTerm") -> np.ndarray:
     return found
 
 
-def residuals(fit: "LmmFit", data: "pd.DataFrame", kind: str = "response") -> "pd.Series":
+def residuals(fit: "LmmFit", data: "pd.DataFrame | None", kind: str = "response") -> "pd.Series":
     """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
     if kind not in ("response", "pearson"):
         raise ModelError(
             "There are no such residuals.",
             [Problem(f"kind is {kind!r}", where="residuals", allowed="response, pearson")],
         )
+    data = _given(fit, data, "residuals")
     found = by_row(fit, data, "residuals")
     return found if kind == "response" else found / _residual_sds(fit, data)
 
@@ -110,13 +112,17 @@ def _residual_sds(fit: "LmmFit", data: "pd.DataFrame") -> "float | np.ndarray":
             strict=True,
         )
     )
-    return data[slot].astype(str).map(sds).to_numpy(dtype=np.float64)
+    codes, labels = text_codes(plain(data[slot]))
+    found = np.array([*(sds.get(label, np.nan) for label in labels), np.nan])  # the last: missing
+    by_rows: np.ndarray = found[codes]
+    return by_rows
 
 
-def by_row(fit: "LmmFit", data: "pd.DataFrame", what: str) -> "pd.Series":
+def by_row(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "pd.Series":
     """`fitted` or `residuals` of `sitewise.lmm.score.Scored`, by row of `data`, NaN if not used."""
     import pandas as pd
 
+    data = _given(fit, data, what)
     scored = _score(fit, data, what)
     values = np.full(len(data), np.nan)
     values[scored.used] = getattr(scored, what)
@@ -126,10 +132,14 @@ def by_row(fit: "LmmFit", data: "pd.DataFrame", what: str) -> "pd.Series":
 def _score(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "Scored":
     from sitewise.lmm.score_frame import score_frame
 
+    return score_frame(fit, _given(fit, data, what))
+
+
+def _given(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "pd.DataFrame":
     if data is None:
         raise ModelError(
             "This needs rows.",
             [Problem(f"the moments hold no patient's readings, and {what} need them",
                      where=fit.formula, fix="give the rows that were fitted: data=frame")],
         )  # fmt: skip
-    return score_frame(fit, data)
+    return data

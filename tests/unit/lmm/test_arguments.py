@@ -65,8 +65,8 @@ def test_formula_and_data_of_other_kinds_are_told_together(frame: pd.DataFrame) 
 
 def test_rows_are_asked_for(frame: pd.DataFrame) -> None:
     fit = sitewise.lmm(FORMULA, frame)
-    refused(fit.fitted, "needs rows", "fit.fitted(data)")
-    refused(fit.residuals, "needs rows")
+    refused(fit.fitted, "needs rows", "data=frame")
+    refused(fit.residuals, "needs rows", "data=frame")
 
 
 def test_moments_of_nothing_and_of_no_file(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -107,3 +107,19 @@ def test_times_are_no_factors_by_themselves(frame: pd.DataFrame, values: Any, ki
 
 def test_a_complex_outcome_is_no_number(frame: pd.DataFrame) -> None:
     refused(lambda: sitewise.lmm(FORMULA, frame.assign(y=frame["y"] + 1j)), "y must be a number")
+
+
+def test_pearson_residuals_of_visits_that_read_as_numbers() -> None:
+    """A missing visit makes the column float: 1.0 is still the visit 1."""
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({
+        "patient": np.repeat([f"p{i}" for i in range(30)], 3), "visit": np.tile([0.0, 1, 2], 30),
+        "y": rng.normal(size=90),
+    })  # fmt: skip
+    data.loc[4, "visit"] = np.nan
+    fit = sitewise.lmm("y ~ visit + us(visit | patient)", data, levels={"visit": ["0", "1", "2"]})
+    sds = np.sqrt(np.diag(fit.residual_cov))
+    wanted = fit.residuals(data) / data["visit"].map(dict(enumerate(sds)))
+    found = fit.residuals(data, "pearson")
+    assert found.notna().sum() == 89
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
