@@ -30,7 +30,7 @@ def test_the_crate_holds_and_names_everything(trial: Trial, crate: Path) -> None
     by_id = {entity["@id"]: entity for entity in graph}
     on_disk = {p.relative_to(crate).as_posix() for p in crate.rglob("*") if p.is_file()}
     assert on_disk - set(by_id) <= {"ro-crate-preview.html"}
-    fit = by_id["#job-fit-SYSBP-nested"]
+    fit = by_id["#job-fit-SYSBP"]
     assert fit["instrument"] == {"@id": "workflow/scripts/fit.py"}
     assert {"@id": "results/models/SYSBP/nested/fit.json"} in fit["result"]
     assert {"@id": "results/models/SYSBP/nested/moments/02.npz"} in fit["object"]

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+import pytest
+
 from tests.workflow.conftest import Trial
 
 
@@ -91,6 +93,7 @@ def test_the_first_night_has_no_previous(trial: Trial) -> None:
     assert data["primary"] == {}
 
 
+@pytest.mark.long
 def test_a_bad_delivery_is_set_aside_or_the_last_good_file_is_kept(trial: Trial) -> None:
     before = trial.contents()
     good = hospital_file(trial).read_bytes()
@@ -119,6 +122,7 @@ def test_a_bad_delivery_is_set_aside_or_the_last_good_file_is_kept(trial: Trial)
     assert "LAST GOOD FILE KEPT" in text
 
 
+@pytest.mark.long
 def test_locked_data_that_changed_go_before_bad_data(trial: Trial) -> None:
     locked = trial.sitewise("lock", str(trial.plan), "--reason", "data base lock")
     assert locked.returncode == 0, locked.stderr
@@ -143,6 +147,7 @@ def test_a_failed_job_goes_before_everything(trial: Trial) -> None:
     assert "LAST GOOD FILE KEPT" in text
 
 
+@pytest.mark.long
 def test_data_that_stop_the_run(trial: Trial) -> None:
     change_plan(trial, rules={"bad_site": "stop"})
     path = spoil(trial)

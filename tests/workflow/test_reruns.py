@@ -83,7 +83,7 @@ def test_title_or_template_changed(trial: Trial, place: str) -> None:
 def test_a_key_that_is_only_worded_and_drawn(trial: Trial) -> None:
     edit(trial.plan, "favours: lower", "favours: higher")
     done = trial.run()
-    assert sorted(jobs(done)) == sorted([*LAST, "Drawing the figures"])
+    assert sorted(jobs(done)) == sorted([*LAST, "Drawing the figures of SYSBP"])
     assert "plan key `arms` changed" in done.stdout
 
 
