@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sitewise.lmm.correlations import uneven
 from sitewise.lmm.covariances import Unstructured
 from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.model import Model
@@ -126,13 +125,8 @@ def _residual(model: Model, v: np.ndarray) -> Iterator[Quantity]:
 
 
 def _iccs(fit: LmmFit, v: np.ndarray) -> Iterator[Quantity]:
-    """As `LmmFit.icc`: the intercepts of a grouping and of those above it, over the total.
-
-    None where `LmmFit.icc` refuses: a variance that differs by level of a factor.
-    """
+    """As `LmmFit.icc`: the intercepts of a grouping and of those above it, over the total."""
     model = fit.solution.model
-    if uneven(fit):
-        return
     table = fit.icc()
     with_intercept = [
         (i, basis.names.index("(Intercept)"))

@@ -208,7 +208,7 @@ def fit_part(
     said = (
         *basis.notes, *([gone] if gone else []), *remarks(basis, model.slots), *notes, *lost,
     )  # fmt: skip
-    certified = certify(model.parameters, solution.found, solution.gradient_v)
+    certified = certify(model.parameters, solution.found, solution.point.gradient)
     named = Basis(**{**vars(basis), "notes": said})
     return LmmFit(solution, estimates, named, certified)
 

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from sitewise.errors import ModelError, Problem
 from sitewise.lmm.formula import term_columns
 
 if TYPE_CHECKING:
@@ -16,19 +15,12 @@ def icc(fit: "LmmFit") -> "pd.DataFrame":
 
     variance: of the intercept (at 0 of every other term). share: of the total. icc: correlation
     of two readings in the same unit, which are in the same units above too. Residual: the mean
-    variance over visits with a residual covariance. ModelError where a grouping has an effect of
-    a factor and no intercept: its variance differs by level, so no one number stands for it.
+    variance over visits with a residual covariance. Effects of a factor without
+    an intercept have a variance that differs by level; they count nothing here, as anything beside
+    an intercept, and `attrs["note"]` names them.
     """
     import pandas as pd
 
-    odd = uneven(fit)
-    if odd:
-        raise ModelError(
-            "There is no one intraclass correlation.",
-            [Problem("the variance differs by level of the factor", where=f"({label})",
-                     fix="see fit.varcorr; or write the term with an intercept, (1 | group)")
-             for label in odd],
-        )  # fmt: skip
     own = {t.label: t for t in fit.basis.terms}
     intercepts: dict[str, float] = {}
     order: dict[str, int] = {}
@@ -38,6 +30,7 @@ def icc(fit: "LmmFit") -> "pd.DataFrame":
             at = term.basis.names.index("(Intercept)")
             intercepts[group] = intercepts.get(group, 0.0) + float(term.D[at, at])
             order[group] = own[term.basis.label].level
+    odd = uneven(fit)
     total = sum(intercepts.values()) + fit.residual_variance
     groups = sorted(intercepts, key=lambda g: (-order[g], len(g)))
     rows, above = [], 0.0
@@ -45,7 +38,11 @@ def icc(fit: "LmmFit") -> "pd.DataFrame":
         value = intercepts[group]
         above += value
         rows.append((group, value, value / total, above / total))
-    return pd.DataFrame(rows, columns=["group", "variance", "share", "icc"]).set_index("group")
+    table = pd.DataFrame(rows, columns=["group", "variance", "share", "icc"]).set_index("group")
+    if odd:
+        named = ", ".join(f"({label})" for label in odd)
+        table.attrs["note"] = f"{named} is not in here: its variance differs by level of the factor"
+    return table
 
 
 def uneven(fit: "LmmFit") -> list[str]:

@@ -1,7 +1,7 @@
 """From moments to an optimum: build the conditioned model, search, settle."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,15 @@ from sitewise.lmm.hierarchy import Level
 from sitewise.lmm.joint import is_singular
 from sitewise.lmm.likelihood import Point
 from sitewise.lmm.model import Model, row_model, slot_model
-from sitewise.lmm.newton import Minimum, Path, minimise
+from sitewise.lmm.newton import (
+    DECREMENT,
+    ROUNDING,
+    Minimum,
+    Path,
+    Quadratic,
+    minimise,
+    search,
+)
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.wide import Wide
 
@@ -38,10 +46,7 @@ FEW = 50  # units of some grouping below which a second maximum is to be reckone
 
 @dataclass(frozen=True)
 class Solution:
-    """An optimum: phi, all derivatives there (in v and in phi), and how it was found.
-
-    gradient_v: of the deviance in v where the best search ended.
-    """
+    """An optimum: phi, all derivatives there (in v and in phi), and how it was found."""
 
     model: Model = field(repr=False)
     phi: np.ndarray
@@ -50,7 +55,6 @@ class Solution:
     hessian: np.ndarray = field(repr=False)
     deviance: float
     found: Minimum = field(repr=False)
-    gradient_v: np.ndarray = field(repr=False)
 
 
 def row_moments_of(
@@ -104,15 +108,14 @@ def solve(model: Model, where: str, near: np.ndarray | None = None) -> Solution:
     starts = starts if near is None else chain([near], starts)
     found = minimise(
         model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1,
-        hopeless=lambda path: is_singular(model, path),
+        hopeless=lambda path: is_singular(model, path), size=model.likelihood.bottom.n,
     )  # fmt: skip
-    # In this order: the point at the end of the search is still at hand.
-    gradient_v = model.point(found.best.end).gradient
     _refuse_degenerate(model, found.best, where)
-    phi, deviance = _settle(model, found.best.end, found.best.value)
-    point = model.point(phi)
-    gradient, hessian = model.in_phi(phi, point)
-    return Solution(model, phi, point, gradient, hessian, deviance, found, gradient_v)
+    end = _settled(model, found.best)
+    # What is returned is what is certified.
+    found = replace(found, best=end, optima=(end, *found.optima[1:]))
+    point = model.point(end.end)
+    return Solution(model, end.end, point, end.gradient, end.hessian, end.value, found)
 
 
 def _start(model: Model, how: str | int) -> np.ndarray:
@@ -131,24 +134,92 @@ def _on_boundary(model: Model, phi: np.ndarray) -> bool:
     )
 
 
-def _settle(model: Model, phi: np.ndarray, value: float) -> tuple[np.ndarray, float]:
-    """Exact zeros where Newton only approaches them, then diagonals that are not negative."""
+def _settled(model: Model, best: Path) -> Path:
+    """Exact zeros where Newton only approaches them, then diagonals that are not negative.
+
+    A small row of L is a zero only if the likelihood says so: in a D of rank 1 it may well be an
+    estimate. A zero is kept where the optimum with it held is one of the whole likelihood too.
+    """
+    end = best
+    for part in ("columns", "rows"):
+        held = _nearly_zero(model, end.end, part)
+        if np.any(end.end[held] != 0):
+            end = _with_zeros(model, end, held) or end
+    tidy = _upright(model, end.end)
+    if np.array_equal(tidy, end.end):
+        return replace(end, end=tidy)
+    value, gradient, hessian = model.full(tidy)
+    return replace(end, end=tidy, value=value, gradient=gradient, hessian=hessian)
+
+
+def _nearly_zero(model: Model, phi: np.ndarray, part: str) -> np.ndarray:
+    """Which of phi stand in a column, or in a row, of some L that is small beside sigma, (n,)."""
     parameters = model.parameters
-    sigma = np.sqrt(parameters.sigma2(phi))
-    tidy = phi.copy()
+    small = SINGULAR * np.sqrt(parameters.sigma2(phi))
+    held = np.zeros(len(phi), dtype=bool)
     for term, at in zip(parameters.terms, parameters.phi_at, strict=False):
+        L = term.structure.scaled_root(phi[at])
+        columns, rows = np.triu_indices(len(L))
+        if part == "columns":
+            held[at] = (np.linalg.norm(L, axis=0) < small)[columns]
+        else:
+            held[at] = (np.linalg.norm(L, axis=1) < small)[rows]
+    return held
+
+
+def _with_zeros(model: Model, end: Path, held: np.ndarray) -> Path | None:
+    """The optimum with `held` at 0; None where it is none of the whole likelihood."""
+    whole = Held(model, np.where(held, 0.0, end.end), ~held)
+    phi = whole.point
+    value, gradient, hessian = model.full(phi)
+    if not np.isfinite(value):
+        return None
+    if Quadratic(gradient, hessian).decrement > DECREMENT:
+        phi = whole.phi(search(whole, phi[~held], size=model.likelihood.bottom.n).end)
+        value, gradient, hessian = model.full(phi)
+    promise = Quadratic(gradient, hessian)
+    if value > end.value + ROUNDING * (abs(value) + model.likelihood.bottom.n):
+        return None
+    if not promise.is_minimum() or promise.decrement > max(DECREMENT, end.decrement):
+        return None
+    return replace(end, end=phi, value=value, gradient=gradient, hessian=hessian,
+                   decrement=promise.decrement)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Held:
+    """A model with some of phi held where `point` has them: for `search` over the `free` ones."""
+
+    model: Model
+    point: np.ndarray
+    free: np.ndarray
+
+    def phi(self, own: np.ndarray) -> np.ndarray:
+        """All of phi."""
+        whole = self.point.copy()
+        whole[self.free] = own
+        return whole
+
+    def value(self, own: np.ndarray) -> float:
+        """-2 log-likelihood."""
+        return self.model.value(self.phi(own))
+
+    def full(self, own: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Value, gradient and Hessian in the free ones."""
+        value, gradient, hessian = self.model.full(self.phi(own))
+        return value, gradient[self.free], hessian[np.ix_(self.free, self.free)]
+
+
+def _upright(model: Model, phi: np.ndarray) -> np.ndarray:
+    """The same covariances by factors whose diagonals are not negative."""
+    tidy = phi.copy()
+    for term, at in zip(model.parameters.terms, model.parameters.phi_at, strict=False):
         structure: Unstructured = term.structure
         L = structure.scaled_root(phi[at])
-        L[:, np.linalg.norm(L, axis=0) < SINGULAR * sigma] = 0.0
-        L[np.linalg.norm(L, axis=1) < SINGULAR * sigma] = 0.0
         L = L * np.where(np.diag(L) < 0, -1.0, 1.0)
         columns, rows = np.triu_indices(len(L))
         tidy[at] = L[rows, columns] + 0.0
-    if np.array_equal(tidy, phi):
-        return phi, value
-    moved = model.value(tidy)
-    # A zero that costs likelihood is no zero: the approach is kept then.
-    return (tidy, moved) if moved <= value + 1e-9 * max(1.0, abs(value)) else (phi, value)
+    return tidy
 
 
 def _refuse_degenerate(model: Model, end: Path, where: str) -> None:

@@ -76,6 +76,7 @@ def minimise(
     max_steps: int = STEPS,
     hopeless: Callable[[Path], bool] = lambda path: False,
     enough: float = DECREMENT,
+    size: float = 0.0,
 ) -> Minimum:
     """The lowest end over `starts`.
 
@@ -83,7 +84,7 @@ def minimise(
     (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ; none
     after two that are `hopeless`. A search that is seen to run into the end of another stops there.
     enough: the decrement that ends a search, before its last step. A start where the objective is
-    not finite is passed over, unless none is left: then ValueError.
+    not finite is passed over, unless none is left: then ValueError. size: see `search`.
     """
     paths: list[Path] = []
     for number, start in enumerate(starts):
@@ -92,8 +93,9 @@ def minimise(
         if sum(hopeless(path) for path in paths) > 1:
             break
         path = search(
-            objective, np.asarray(start, dtype=float), max_steps, known=paths, enough=enough
-        )
+            objective, np.asarray(start, dtype=float), max_steps, known=paths, enough=enough,
+            size=size,
+        )  # fmt: skip
         if np.isfinite(path.value):
             paths.append(path)
     if not paths:
@@ -115,10 +117,13 @@ def search(
     *,
     known: Sequence[Path] = (),
     enough: float = DECREMENT,
+    size: float = 0.0,
 ) -> Path:
     """One trust-region search; never raises, `reason` and `converged` say how it ended.
 
-    known: other searches, into whose ends this one may run. enough: see `minimise`.
+    known: other searches, into whose ends this one may run. enough: see `minimise`. size: of the
+    terms that the value is the sum of; in some unit of the outcome they cancel, their rounding
+    stays.
     """
     phi, radius = start, RADIUS
     value, gradient, hessian = _evaluate(objective, phi, wary=False)
@@ -128,7 +133,7 @@ def search(
     converged = False
     while np.isfinite(value) and steps < max_steps:
         model = Quadratic(gradient, hessian)
-        allowance = ROUNDING * abs(value) + np.finfo(float).tiny
+        allowance = ROUNDING * (abs(value) + size) + np.finfo(float).tiny
         joined = _joined(value, model, known)
         if joined is not None:
             return replace(joined, start=start, first=first, steps=steps, evaluations=evaluations,

@@ -147,9 +147,7 @@ def refit_at(formula: str, moments: Moments, record: Fit) -> LmmFit:
         record.converged, record.optimum.message,
     )  # fmt: skip
     found = Minimum(path, (path,), (path,))
-    solution = Solution(
-        model, phi, point, gradient, hessian, record.deviance, found, point.gradient
-    )
+    solution = Solution(model, phi, point, gradient, hessian, record.deviance, found)
     certified = certify(model.parameters, found, point.gradient)
     return LmmFit(solution, estimates_of(solution), basis_of_part(part), certified)
 
