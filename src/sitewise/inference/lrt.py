@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 
@@ -92,6 +93,10 @@ class LrtResult:
                 f"{own.draws} draws, seed {own.seed}"
             )
         return "\n".join([*lines, *(f"  {text}" for text in self.cautions)])
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 def lrt(

@@ -148,7 +148,13 @@ def place(fit0: LmmFit | str, fit1: LmmFit) -> Pair:
     if isinstance(placed, str):
         reasons.append(_not_nested(small, fit1, placed))
     elif missing:
-        reasons.append(_not_nested(small, fit1, f"it lacks the columns {', '.join(missing)}"))
+        reasons.append(
+            _not_nested(
+                small,
+                fit1,
+                f"it lacks the columns {', '.join(missing)} (or has them written otherwise)",
+            )
+        )
     elif fit1.npar <= small.npar:
         reasons.append(Problem("it has no parameter beyond those of the smaller model",
                                where=fit1.formula, fix="give the smaller model first"))  # fmt: skip
@@ -166,9 +172,12 @@ def _not_comparable(fit0: LmmFit, fit1: LmmFit) -> list[Problem]:
     if own != other:
         found.append(Problem(f"the outcomes differ: {own} and {other}", where=where))
     elif fit0.nobs != fit1.nobs or fit0.basis.digest != fit1.basis.digest:
+        differ = (
+            f"the models use other rows ({fit0.nobs} and {fit1.nobs})" if fit0.nobs != fit1.nobs
+            else f"the models use {fit0.nobs} rows each, but other outcomes {own} or other rows"
+        )  # fmt: skip
         found.append(
-            Problem(f"the models use other rows ({fit0.nobs} and {fit1.nobs}): likelihoods of"
-                    " different data can't be compared", where=where,
+            Problem(f"{differ}: likelihoods of different data can't be compared", where=where,
                     allowed="both fitted to the same rows, both from a frame or both from moments",
                     fix="drop the rows that either model drops for a missing value, then fit both")
         )  # fmt: skip
@@ -194,7 +203,8 @@ def _not_nested(small: Smaller, fit1: LmmFit, why: str) -> Problem:
     return Problem(
         f"the smaller model is not nested in the larger: {why}", where=f"{small.text}  within "
         f" {fit1.formula}", allowed="a smaller model each of whose terms the larger one has, as far"
-        " as names tell", fix="give the smaller model first; compare others by AIC",
+        " as names tell", fix="give the smaller model first; write fixed parts alike (1 + AVISIT"
+        " and 0 + AVISIT have other columns); compare others by AIC",
     )  # fmt: skip
 
 

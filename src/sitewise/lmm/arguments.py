@@ -1,6 +1,7 @@
 """What a caller gave, before anything is read: kinds and names, every problem at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from difflib import get_close_matches
 from typing import Any
 
 from sitewise.errors import ModelError, Problem
@@ -37,10 +38,11 @@ def check_call(
                     allowed="a pandas frame with one row an observation, or sitewise.moments(...)",
                     fix="read files first, or make moments of them: moments(formula, paths)")
         )  # fmt: skip
-    if not isinstance(reml, bool):
+    if type(reml).__name__ not in ("bool", "bool_"):  # numpy's, too
         problems.append(
-            Problem(f"found {reml!r}", where="reml", allowed="True (REML) or False (ML)")
-        )
+            Problem(f"found {reml!r}", where="reml", allowed="True (REML) or False (ML)",
+                    fix="write reml=False for maximum likelihood")
+        )  # fmt: skip
     problems += level_problems(levels, list(data.columns) if _is_frame(data) else None)  # type: ignore[attr-defined]
     if problems:
         raise ModelError("The fit can't be made as asked.", problems)
@@ -61,15 +63,28 @@ def level_problems(levels: object, columns: Sequence[Any] | None) -> list[Proble
         if columns is not None and name not in columns:
             problems.append(
                 Problem(f"no column is named {name!r}", where="levels",
-                        allowed=", ".join(map(str, columns)), fix="mend the name, or leave it out")
+                        allowed=", ".join(map(str, columns)), fix=_near(str(name), columns))
             )  # fmt: skip
-        if isinstance(own, str) or not isinstance(own, Sequence):
+        # An array or an index of pandas is in order, too; a set is not.
+        if isinstance(own, str | bytes | Mapping | Set) or not hasattr(own, "__iter__"):
             problems.append(
                 Problem(f"the levels of {name} are {own!r}", where="levels",
                         allowed="a list of levels in order, the first the reference:"
                         " ['Placebo', 'Active']")
             )  # fmt: skip
     return problems
+
+
+def _near(name: str, columns: Sequence[Any]) -> str:
+    near = get_close_matches(name, list(map(str, columns)), n=1)
+    return f"did you mean {near[0]!r}?" if near else "mend the name, or leave it out"
+
+
+def check_levels(levels: object, columns: Sequence[Any] | None) -> None:
+    """Raise ModelError with `level_problems`."""
+    problems = level_problems(levels, columns)
+    if problems:
+        raise ModelError("The levels can't be used as given.", problems)
 
 
 def _is_frame(data: object) -> bool:

@@ -63,7 +63,9 @@ def _variances(fit: "LmmFit") -> Table:
     for group, term, variance, sd, correlated in zip(*columns, strict=True):
         correlations = "  ".join(f"{value:.3f}" for value in correlated)
         count = str(units.get(group, ""))
-        rows.append([group, term, _number(variance), _number(sd), correlations, count])
+        mean = group == "Residual" and fit.sigma is None
+        own = "(mean over visits)" if mean else term
+        rows.append([group, own, _number(variance), _number(sd), correlations, count])
     return ("group", "term", "variance", "sd", "corr", "units"), rows
 
 

@@ -72,7 +72,7 @@ def _factorized(values: "pd.Series") -> tuple[np.ndarray, Any]:
 
 def _merged(codes: np.ndarray, uniques: list[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Values as text; those with the same text (1 and "1") become one, the empty text missing."""
-    texts = [_text(value) for value in uniques]
+    texts = [level_text(value) for value in uniques]
     kept = [text for text in dict.fromkeys(texts) if text]
     if kept == texts:
         return codes, tuple(texts)
@@ -81,7 +81,8 @@ def _merged(codes: np.ndarray, uniques: list[Any]) -> tuple[np.ndarray, tuple[st
     return table[codes], tuple(kept)
 
 
-def _text(value: Any) -> str:
+def level_text(value: Any) -> str:
+    """A value as the text of a level: whole numbers as `7`, not `7.0`."""
     if isinstance(value, str):
         return value
     if isinstance(value, float | np.floating) and float(value).is_integer():
@@ -102,11 +103,12 @@ def number(name: str, values: "pd.Series", problems: list[Problem]) -> np.ndarra
     if not is_number(values):
         found = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(np.float64)
         bad = np.flatnonzero(np.isnan(found) & values.notna().to_numpy())
-        kind = "text" if not pd.api.types.is_datetime64_any_dtype(values) else "a date,"
+        kind = _kind(values)
         first = f" {str(values.iloc[bad[0]])!r} in row {bad[0] + 1}" if len(bad) else ""
         problems.append(
             Problem(f"{name} must be a number, found {kind}{first}", where=name,
-                    fix="mend these cells, or read the column as numbers")
+                    allowed="numbers, missing (NaN) where unknown",
+                    fix=f"mend cells that are none, then pandas.to_numeric(data[{name!r}])")
         )  # fmt: skip
         return found
     typed: np.ndarray = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -118,6 +120,18 @@ def number(name: str, values: "pd.Series", problems: list[Problem]) -> np.ndarra
                     allowed="finite numbers; missing where unknown")
         )  # fmt: skip
     return typed
+
+
+def _kind(values: "pd.Series") -> str:
+    """What a column that is no number holds, in words."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "a date,"
+    held = pd.api.types.infer_dtype(values, skipna=True)
+    words = {"boolean": "true or false", "decimal": "decimal.Decimal objects", "date": "a date,"}
+    words |= {"timedelta": "a duration,", "timedelta64": "a duration,"}
+    return words.get(held, "text")
 
 
 def check_whole(name: str, values: "pd.Series", problems: list[Problem]) -> None:

@@ -127,9 +127,9 @@ def _repeated(
             f"{len(twice)} {residual.group_name} x {residual.slot} occur more than once:"
             f" {'; '.join(shown)}",
             where=str(residual), allowed="one row a patient and slot",
-            fix="average the readings or choose one of them before the fit; where patients' labels"
-            f" repeat across sites, write {residual.structure}({residual.slot} | SITEID:"
-            f"{residual.group_name})",
+            fix="average the readings or choose one of them before the fit; right of the bar stands"
+            " the patient, and where patients' labels repeat across sites, site and patient joined:"
+            f" {residual.structure}({residual.slot} | SITEID:USUBJID)",
         )
     ]  # fmt: skip
 

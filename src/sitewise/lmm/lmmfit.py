@@ -239,11 +239,16 @@ class LmmFit(LinearFunctions):
         """BLUPs of a grouping and their SEs given the data (as lme4's condVar): a row a level.
 
         Columns: each term, then `se(term)`. Groupings above the patient need no rows; patients of a
-        scheduled trial do (`data`), since their readings are not in the moments.
+        scheduled trial do (`data`), since their readings are not in the moments. Levels sorted.
         """
         from sitewise.lmm.predictions import ranef
 
-        return ranef(self, group, data)
+        same = [
+            t for t in self.basis.terms if sorted(t.group.split(":")) == sorted(group.split(":"))
+        ]
+        found = ranef(self, same[0].group if same else group, data)
+        # Labels across others keep the order of those, as of the visits.
+        return found if any(t.across_labels for t in same) else found.sort_index()
 
     def units(self, label: str) -> int:
         """Levels of the grouping of a random term that have a reading."""

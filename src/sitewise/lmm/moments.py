@@ -1,12 +1,13 @@
 """Moments of several formulas from frames or Parquet files: made once, added, saved, fitted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.encode import level_text
 from sitewise.lmm.formula import Formula, formula_columns, parse_formula
 from sitewise.lmm.hierarchy import build_hierarchy
 from sitewise.lmm.merge import merge
@@ -60,10 +61,12 @@ class Moments:
 
     def part(self, formula: str) -> Wide | RowPart:
         """The moments of a formula; raises ModelError that names the columns that are not here."""
-        text = parse_formula(formula).text
-        if text in self.parts:
-            return self.parts[text]
-        wanted = formula_columns(parse_formula(formula))
+        parsed = parse_formula(formula)
+        text = parsed.text
+        for part in self.parts.values():
+            if replace(part.formula, text=text) == parsed:  # blanks make no other formula
+                return part
+        wanted = formula_columns(parsed)
         here = {name for part in self.parts.values() for name in formula_columns(part.formula)}
         lacking = [name for name in wanted if name not in here]
         raise ModelError(
@@ -121,14 +124,15 @@ def moments(
     """
     texts = [formulas] if isinstance(formulas, str) else list(formulas)
     parsed = [parse_formula(text) for text in texts]
-    declared = {name: tuple(own) for name, own in (levels or {}).items()}
     import pandas as pd
 
+    from sitewise.lmm.arguments import check_levels, check_sources
+
+    check_levels(levels, list(data.columns) if isinstance(data, pd.DataFrame) else None)
+    declared = {name: tuple(map(level_text, own)) for name, own in (levels or {}).items()}
     if isinstance(data, pd.DataFrame):
         return _streamed(parsed, [data], declared, roles or {}, scheduled)
     paths = [data] if isinstance(data, str | Path) else list(data)
-    from sitewise.lmm.arguments import check_sources
-
     check_sources(texts, paths)
     source = _Parquet([Path(path) for path in paths], parsed, declared, batch_rows)
     return _streamed(parsed, source, declared, roles or {}, scheduled)
@@ -267,6 +271,9 @@ class _Parquet:
                     del frame
 
     def _check(self, path: Path, present: Sequence[str]) -> None:
+        from sitewise.lmm.arguments import check_levels
+
+        check_levels(self._declared, present)
         lacking = [name for name in self._columns if name not in present]
         if lacking:
             raise ModelError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.encode import check_whole, is_number, number, plain, text_codes
+from sitewise.lmm.encode import check_whole, is_number, level_text, number, plain, text_codes
 from sitewise.lmm.formula import Formula, fixed_columns, formula_columns, term_columns
 from sitewise.lmm.rows import NewRows, Rows
 
@@ -113,7 +113,7 @@ class _Columns:
             groups |= set(residual.group)
         slot = residual.slot if residual is not None else None
         raw = {name: plain(frame[name]) for name in formula_columns(formula)}
-        self._declared = {name: tuple(map(str, own)) for name, own in levels.items()}
+        self._declared = {name: tuple(map(level_text, own)) for name, own in levels.items()}
         self._raw = raw
         self.slot = slot
         self.numbers: dict[str, np.ndarray] = {}

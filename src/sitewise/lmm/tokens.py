@@ -10,7 +10,7 @@ ALLOWED = (
     " (1 | SITEID/USUBJID), and one residual covariance us, cs, csh, ar1 or ar1h, as"
     " us(AVISIT | USUBJID)"
 )
-_TOKEN = re.compile(r"\s*(?:([A-Za-z][A-Za-z0-9_.]*)|(\d+(?:\.\d+)?)|(\*\*|\|\||[-+:*/^()|~,]))")
+_TOKEN = re.compile(r"\s*(?:([^\W\d_][\w.]*)|(\d+(?:\.\d+)?)|(\*\*|\|\||[-+:*/^()|~,]))")
 
 
 def refusal(text: str, what: str, *, allowed: str = ALLOWED, fix: str = "") -> ModelError:
@@ -30,12 +30,14 @@ def split_tokens(text: str) -> list[str]:
     tokens, position, end = [], 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)
-        if match is None:
+        # A word of Python may begin with what is no letter, as a superscript.
+        if match is None or (match.group(1) and not is_name(match.group(1))):
             found = text[position:].strip()[0]
             raise refusal(
                 text,
                 f"the character {found!r} has no meaning in a formula",
-                fix="name columns only: nothing in a formula is executed",
+                fix="a column's name begins with a letter; letters, digits, . and _ follow: rename"
+                " others, data.rename(columns={'my x': 'my_x'}). Nothing in a formula is executed",
             )
         tokens.append(match.group(match.lastindex or 0))
         position = match.end()
