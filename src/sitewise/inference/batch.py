@@ -47,11 +47,12 @@ def batch_moments(
         spec = plan.models[model]
         formula = parse_formula(spec.formula)
         selection = judge_rows(plan, frame, endpoint, model)
-        rows = _typed(formula, selection, levels)
+        own = {name: levels[name] for name in formula_columns(formula) if name in levels}
+        rows = _typed(formula, selection, own)
         kept = Moments({})
         if rows is not None:
             kept = moments(
-                spec.formula, selection.candidates, levels,
+                spec.formula, selection.candidates, own,
                 roles=_roles(plan), scheduled=_scheduled(plan, formula),
             )  # fmt: skip
         found[model] = ModelBatch(tally_batch(endpoint, model, formula, selection, rows), kept)
