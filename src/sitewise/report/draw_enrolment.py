@@ -6,6 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import WIDTH, new_figure, segments, style, thinned
+from sitewise.report.pictured import enrolment
 from sitewise.trial.description import Description
 
 _ENROLLED, _SEEN = "#a9c9e0", "#0b4f7d"  # apart in grey as in colour
@@ -13,18 +14,6 @@ _MOST_LABELS = 60
 _LYING = 15  # sites whose long names have room only beside lying bars
 _LETTER = 4.2  # points, the mean width of a letter of a tick label
 _LONGEST = 16  # letters of a name that stands upright
-
-
-def enrolment(plan: Plan, description: Description) -> list[tuple[str, int, int]]:
-    """Site, patients, and those seen at the primary visit; by SITEID."""
-    at = description.visits.index(plan.primary.visit)
-    found: dict[str, list[int]] = {}
-    for row in description.flow:
-        if row.site:
-            own = found.setdefault(row.site, [0, 0])
-            own[0] += row.patients
-            own[1] += row.by_visit[at]
-    return [(site, own[0], own[1]) for site, own in sorted(found.items())]
 
 
 def draw_enrolment(plan: Plan, description: Description) -> Figure:

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import GREY, MOST_HEIGHT, WIDTH, arm_style, segments, style
 from sitewise.report.formatting import count_percent, plural
-from sitewise.terms import Fate
+from sitewise.report.pictured import came_in, left_out_lines
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description, FlowRow
 
@@ -19,8 +19,6 @@ _LINE = 10.0  # points from line to line
 _PAD = 5.0
 _GAP = 16.0  # between boxes
 _LETTER = 0.56 * _SIZE  # mean width of a letter
-_MOST_REASONS = 5
-_NAMED_SITES = 4
 
 
 @dataclass(frozen=True)
@@ -73,49 +71,6 @@ def draw_flow(plan: Plan, account: Account, description: Description) -> Figure:
             colour = str(arm_style(plan.arms, arm)["color"])
             _draw(axes, box, (centre - lane / 2, first + _GAP), lane, colour)
     return figure
-
-
-def came_in(account: Account) -> list[str]:
-    """Files, rows, readings, patients as they came."""
-    patients = sum(count.patients for count in account.patients)
-    lines = ["Came in", plural(len(account.files), "hospital file")]
-    if patients:
-        lines.append(plural(patients, "patient"))
-    return [*lines, plural(account.rows, "row"), plural(account.readings, "reading")]
-
-
-def left_out_lines(account: Account) -> list[str]:
-    """Hospitals, patients and readings that are not in the analysis, with the reasons."""
-    aside = [file.site for file in account.files if file.status == "set aside"]
-    lines = [f"{plural(len(aside), 'hospital')} set aside" + _named(aside)]
-    lost: dict[str, int] = {}
-    for count in account.patients:
-        if count.reason:
-            lost[count.reason] = lost.get(count.reason, 0) + count.patients
-    lines.append(f"{plural(sum(lost.values()), 'patient')} with no reading left" + _reasons(lost))
-    for fate in (Fate.SET_ASIDE, Fate.NOT_MEASURED, Fate.OUTSIDE_PLAN):
-        own = [count for count in account.counts if count.fate == fate.value]
-        why: dict[str, int] = {}
-        for each in own:
-            why[each.reason] = why.get(each.reason, 0) + each.readings
-        told = _reasons(why) if fate is not Fate.NOT_MEASURED else ""
-        lines.append(f"{plural(sum(why.values()), 'reading')} {fate.value}{told}")
-    return lines
-
-
-def _named(sites: list[str]) -> str:
-    shown = ", ".join(sites[:_NAMED_SITES])
-    more = f" and {len(sites) - _NAMED_SITES} more" if len(sites) > _NAMED_SITES else ""
-    return f": {shown}{more}" if sites else ""
-
-
-def _reasons(counts: dict[str, int]) -> str:
-    ordered = sorted(counts, key=lambda reason: (-counts[reason], reason))
-    told = [f"{counts[reason]} {reason}" for reason in ordered[:_MOST_REASONS]]
-    if len(ordered) > _MOST_REASONS:
-        rest = sum(counts[reason] for reason in ordered[_MOST_REASONS:])
-        told.append(f"{rest} for {len(ordered) - _MOST_REASONS} other reasons")
-    return f": {'; '.join(told)}" if told else ""
 
 
 def _filled(texts: list[str], width: float) -> _Box:

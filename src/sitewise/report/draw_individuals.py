@@ -12,7 +12,6 @@ from sitewise.report.drawing import arm_style, new_figure, style
 from sitewise.trial.courses import ArmCourses
 from sitewise.trial.description import Description
 
-MOST_COURSES = 30  # of an arm: more can't be told apart
 _ONE = "#9a9a9a"
 _LETTERS = 90  # of titles over the page's width
 

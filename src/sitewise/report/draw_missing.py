@@ -1,50 +1,16 @@
 """Figure: which visits are missing, by arm."""
 
-from dataclasses import dataclass
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import arm_style, new_figure, segments, style, thinned
 from sitewise.report.formatting import count_percent
+from sitewise.report.pictured import Patterns, patterns
 from sitewise.trial.description import Description
 
-_MOST_PATTERNS = 10
 _SEEN, _MISSED = "#0b4f7d", "#e3e3e3"
 _NAMED_VISITS = 4
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """The commonest patterns, one character a visit (`x` seen, `.` missing), with patients by arm.
-
-    others: patterns that are not shown; their patients are the last entry of each arm's counts.
-    """
-
-    shown: tuple[str, ...]
-    others: int
-    counts: dict[str, tuple[int, ...]]
-    totals: dict[str, int]
-
-
-def patterns(plan: Plan, description: Description, endpoint: str) -> Patterns:
-    """Count the patterns of one endpoint."""
-    arms = [arm.name for arm in plan.arms.order]
-    found: dict[str, dict[str, int]] = {}
-    for row in description.patterns:
-        if row.endpoint == endpoint and row.arm in arms:
-            found.setdefault(row.pattern, {})[row.arm] = row.patients
-    ordered = sorted(found, key=lambda pattern: (-sum(found[pattern].values()), pattern))
-    shown, rest = tuple(ordered[:_MOST_PATTERNS]), ordered[_MOST_PATTERNS:]
-    counts = {}
-    for arm in arms:
-        own = [found[pattern].get(arm, 0) for pattern in shown]
-        if rest:
-            own.append(sum(found[pattern].get(arm, 0) for pattern in rest))
-        counts[arm] = tuple(own)
-    totals = {arm: sum(own) for arm, own in counts.items()}
-    return Patterns(shown, len(rest), counts, totals)
 
 
 def draw_missing(plan: Plan, description: Description, endpoint: str) -> Figure:

@@ -10,7 +10,8 @@ from sitewise.inference.comparison import Comparisons, ModelComparison
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import COLOURS, GREY, new_figure, segments, style
-from sitewise.report.formatting import coverage, decimals_of, interval, number, p_phrase
+from sitewise.report.formatting import coverage, decimals_of, interval, number
+from sitewise.report.pictured import told
 
 
 def ordered(plan: Plan, fits: Sequence[PlannedFit]) -> list[PlannedFit]:
@@ -116,16 +117,3 @@ def _column(axes: Axes, plan: Plan, column: _Column, sizes: Mapping[str, int]) -
         axes.plot([x], [ends[1]], marker="^", color=colour, markersize=4)
         axes.text(x + 0.25 if not far else x + 0.15, (low + high) / 2 - 0.13, told(plan, test),
                   va="center", fontsize=6.5)  # fmt: skip
-
-
-def told(plan: Plan, test: ModelComparison) -> str:
-    """What one test says beside its arrow: the p that fits the question best, and which it is."""
-    if test.refused:
-        return "test refused"
-    p, kind = test.p_naive, "naive"
-    if test.p_mixture is not None:
-        p, kind = test.p_mixture, "mixture"
-    if test.p_bootstrap is not None:
-        p, kind = test.p_bootstrap, "bootstrap"
-    statistic = f"\u03c7\u00b2 {number(test.statistic, 2)}, df {test.df}"
-    return f"{statistic}\n{p_phrase(p, plan.alpha)} ({kind})"

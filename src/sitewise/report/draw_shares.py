@@ -1,14 +1,14 @@
 """Figure: shares of variance by level under each model."""
 
 import math
-from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from sitewise.inference.icc_result import Iccs, VarianceShare
+from sitewise.inference.icc_result import Iccs
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import new_figure, segments, style
 from sitewise.report.formatting import NONE, share
+from sitewise.report.pictured import by_model, site_share
 from sitewise.report.words_models import group_name
 from sitewise.terms import SITEID, USUBJID
 
@@ -17,19 +17,6 @@ from sitewise.terms import SITEID, USUBJID
 _SHADES = ("#08306b", "#2f79b5", "#8bbcdc", "#b5d3e8", "#d3e3ef", "#efefef")
 _DARK = 2  # of them take white letters
 _LABELLED = 0.07  # share that has room for its number
-
-
-def site_share(rows: Sequence[VarianceShare]) -> float:
-    """The share of all groups of sites: the ICC of two patients of one site at one visit."""
-    own = [r.share for r in rows if SITEID in r.group.split(":") and USUBJID not in r.group]
-    return math.fsum(own) if own else math.nan
-
-
-def by_model(plan: Plan, iccs: Iccs) -> dict[str, list[VarianceShare]]:
-    """The shares of each model that has any, the primary model first."""
-    order = [plan.primary.model, *(m for m in plan.models if m != plan.primary.model)]
-    found = {m: [r for r in iccs.shares if r.model == m] for m in order}
-    return {m: own for m, own in found.items() if any(math.isfinite(r.share) for r in own)}
 
 
 def draw_shares(plan: Plan, iccs: Iccs) -> Figure:

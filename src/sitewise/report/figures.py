@@ -82,7 +82,7 @@ def draw_endpoint(
     from sitewise.inference.icc_result import Iccs
     from sitewise.inference.planned_fit import PlannedFit
     from sitewise.plan.parts import read_part
-    from sitewise.report.draw_individuals import MOST_COURSES, draw_individuals
+    from sitewise.report.draw_individuals import draw_individuals
     from sitewise.report.draw_missing import draw_missing
     from sitewise.report.draw_models import draw_ladder, draw_models
     from sitewise.report.draw_profiles import draw_pooled, draw_profiles
@@ -90,6 +90,7 @@ def draw_endpoint(
     from sitewise.report.draw_shares import draw_shares
     from sitewise.report.draw_sites import draw_caterpillar, draw_forest
     from sitewise.report.drawing import save
+    from sitewise.report.pictured import MOST_COURSES
     from sitewise.sites.result import SiteResults
     from sitewise.store.frames import read_frame
     from sitewise.store.results import read_result

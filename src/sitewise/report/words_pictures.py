@@ -2,12 +2,6 @@
 
 import math
 
-from sitewise.report.draw_enrolment import enrolment
-from sitewise.report.draw_flow import came_in, left_out_lines
-from sitewise.report.draw_individuals import MOST_COURSES
-from sitewise.report.draw_missing import patterns
-from sitewise.report.draw_models import told
-from sitewise.report.draw_shares import by_model, site_share
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import (
     NONE,
@@ -18,6 +12,16 @@ from sitewise.report.formatting import (
     percent,
     plural,
     share,
+)
+from sitewise.report.pictured import (
+    MOST_COURSES,
+    by_model,
+    came_in,
+    enrolment,
+    left_out_lines,
+    patterns,
+    site_share,
+    told,
 )
 from sitewise.report.words import contrast_name, lowered
 
