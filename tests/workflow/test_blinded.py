@@ -177,7 +177,7 @@ def test_after_the_unlock_all_is_as_if_it_had_never_been_blinded(
     odd_files = {name for name in before if before[name] != after[name]}
     assert {name for name in odd_files if not name.startswith("receipts/")} == DIFFERENT
     rules = {json.loads(after[n])["rule"] for n in odd_files if n.startswith("receipts/")}
-    assert rules == {"deviations", "report"}, "the receipts of what reads them"
+    assert rules == {"deviations", "page", "report"}, "the receipts of what reads them"
     old, new = (set(c["report.html"].decode().splitlines()) for c in (before, after))
     odd = sorted(new - old)
     assert len(odd) == 2, odd

@@ -1,7 +1,7 @@
-# Figures, pages, seal.
+# Figures, page, PDF, seal.
 #
 # in:  all results, reports/templates
-# out: figures/*.svg, report.html, report.pdf, tables/*, manifest.json
+# out: figures/*.svg, report.html, tables/*, report.pdf, manifest.json
 
 from sitewise.report.figures import TRIAL_KINDS, endpoint_kinds
 
@@ -54,45 +54,50 @@ rule figures:
         "../scripts/figures.py"
 
 
-rule report:
+# What page and PDF are made of.
+REPORTED = dict(
+    findings="<results>/findings/findings.csv",
+    account="<results>/findings/account.json",
+    deviations="<results>/findings/deviations.json",
+    description="<results>/tables/description.json",
+    iccs=expand("<results>/models/{endpoint}/icc.json", endpoint=ENDPOINTS),
+    replications=expand(
+        "<results>/models/{endpoint}/replication.json", endpoint=ENDPOINTS
+    ),
+    comparisons=expand(
+        "<results>/models/{endpoint}/comparisons.json", endpoint=ENDPOINTS
+    ),
+    crosschecks=expand(
+        "<results>/models/{endpoint}/crosscheck.json", endpoint=ENDPOINTS
+    ),
+    ladders=expand("<results>/models/{endpoint}/ladder.json", endpoint=ENDPOINTS),
+    reconciliations=expand(
+        "<results>/models/{endpoint}/reconciliation.json", endpoint=ENDPOINTS
+    ),
+    sites=expand("<results>/models/{endpoint}/sites.json", endpoint=ENDPOINTS),
+    fits=expand(
+        "<results>/models/{endpoint}/{model}/fit.json",
+        endpoint=ENDPOINTS,
+        model=MODELS,
+    ),
+    scores=expand(
+        "<results>/models/{endpoint}/{model}/score.json",
+        endpoint=ENDPOINTS,
+        model=MODELS,
+    ),
+    figures=expand(
+        "<results>/{figure}",
+        figure=[file for file in OUTPUTS if file.startswith("figures/")],
+    ),
+    templates=[str(path) for path in context.templates.values()],
+)
+
+
+rule page:
     input:
-        findings="<results>/findings/findings.csv",
-        account="<results>/findings/account.json",
-        deviations="<results>/findings/deviations.json",
-        description="<results>/tables/description.json",
-        iccs=expand("<results>/models/{endpoint}/icc.json", endpoint=ENDPOINTS),
-        replications=expand(
-            "<results>/models/{endpoint}/replication.json", endpoint=ENDPOINTS
-        ),
-        comparisons=expand(
-            "<results>/models/{endpoint}/comparisons.json", endpoint=ENDPOINTS
-        ),
-        crosschecks=expand(
-            "<results>/models/{endpoint}/crosscheck.json", endpoint=ENDPOINTS
-        ),
-        ladders=expand("<results>/models/{endpoint}/ladder.json", endpoint=ENDPOINTS),
-        reconciliations=expand(
-            "<results>/models/{endpoint}/reconciliation.json", endpoint=ENDPOINTS
-        ),
-        sites=expand("<results>/models/{endpoint}/sites.json", endpoint=ENDPOINTS),
-        fits=expand(
-            "<results>/models/{endpoint}/{model}/fit.json",
-            endpoint=ENDPOINTS,
-            model=MODELS,
-        ),
-        scores=expand(
-            "<results>/models/{endpoint}/{model}/score.json",
-            endpoint=ENDPOINTS,
-            model=MODELS,
-        ),
-        figures=expand(
-            "<results>/{figure}",
-            figure=[file for file in OUTPUTS if file.startswith("figures/")],
-        ),
-        templates=[str(path) for path in context.templates.values()],
+        **REPORTED,
     output:
         html="<results>/report.html",
-        pdf="<results>/report.pdf",
         tables=expand(
             "<results>/{table}",
             table=[
@@ -101,6 +106,30 @@ rule report:
                 if file.startswith("tables/") and file != "tables/description.json"
             ],
         ),
+    log:
+        "<logs>/page.log",
+    conda:
+        "../../environment.yml"
+    params:
+        plan=param("page", "plan"),
+        sheet=param("page", "sheet"),
+        digests=param("page", "digests"),
+        packages=param("page", "packages"),
+        limits=param("page", "limits"),
+        templates=param("page", "templates"),
+        code=param("page", "code"),
+        lock=param("page", "lock"),
+    message:
+        "Writing the page for the screen, and the tables"
+    script:
+        "../scripts/page.py"
+
+
+rule report:
+    input:
+        **REPORTED,
+    output:
+        pdf="<results>/report.pdf",
     log:
         "<logs>/report.log",
     conda:

@@ -1,36 +1,22 @@
-"""Write the report (rule report): results, figures and templates in, pages and tables out."""
+"""Write the PDF (rule report): results, figures and templates in, report.pdf out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sitewise.audit.job import recorded
 from sitewise.report.build import write_report
 
 
-def main(
-    *,
-    results: Mapping[str, Any],
-    params: Mapping[str, Any],
-    html: str,
-    pdf: str,
-    tables: Sequence[str],
-) -> None:
-    """Read the results (by the names of `write_report`) and write the report."""
-    write_report(**results, **params, html=html, pdf=pdf, tables=tables)
+def main(*, results: Mapping[str, Any], params: Mapping[str, Any], pdf: str) -> None:
+    """Read the results (by the names of `sitewise.report.build`) and write the PDF."""
+    write_report(**results, **params, pdf=pdf)
 
 
 if __name__ == "__main__":
-    names = ("description", "account", "findings", "iccs", "comparisons", "replications",
-             "crosschecks", "ladders", "reconciliations", "sites", "fits", "scores", "figures",
-             "templates", "deviations")  # fmt: skip
+    shown = ("plan", "sheet", "digests", "packages", "limits")
     with recorded(snakemake):
         main(
-            results={name: snakemake.input[name] for name in names},
-            params={
-                name: snakemake.params[name]
-                for name in ("plan", "sheet", "digests", "packages", "limits")
-            },
-            html=snakemake.output.html,
+            results=dict(snakemake.input.items()),
+            params={name: snakemake.params[name] for name in shown},
             pdf=snakemake.output.pdf,
-            tables=snakemake.output.tables,
         )

@@ -49,6 +49,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "figures": ("blinded", *ARMS, "arms.favours", "visits", "endpoints.*.label",
                 "endpoints.*.unit", "endpoints.*.soft", "models.*.formula", "primary", "alpha",
                 "seeds.figures"),
+    "page": tuple(Plan.model_fields),
     "report": tuple(Plan.model_fields),
     "seal": ("trial",),
 }  # fmt: skip

@@ -1,6 +1,6 @@
-"""Write the report (rule report).
+"""Write the report: its page for the screen and its tables (rule page), its PDF (rule report).
 
-Inputs that `write_report` takes by name: `description` (tables/description.json), `account`
+What both take by name, `given`: `description` (tables/description.json), `account`
 (findings/account.json), `deviations` (findings/deviations.json), `findings`
 (findings/findings.csv), `iccs`, `comparisons`, `replications`,
 `crosschecks`, `ladders`, `reconciliations`, `sites` (models/E/icc.json, comparisons.json,
@@ -9,10 +9,10 @@ replication.json, crosscheck.json, ladder.json, reconciliation.json, sites.json:
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
 it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to
 version), `limits` (of a simulated trial, or none).
-Outputs: `html`, `pdf`, `tables` (the files of `tables.names`).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,62 +37,43 @@ from sitewise.report.tables import write_tables
 from sitewise.report.words_models import site_by_visit
 
 
-def write_report(
-    *,
-    description: str,
-    account: str,
-    deviations: str,
-    findings: str,
-    iccs: Sequence[str],
-    comparisons: Sequence[str],
-    replications: Sequence[str],
-    crosschecks: Sequence[str],
-    ladders: Sequence[str],
-    reconciliations: Sequence[str],
-    sites: Sequence[str],
-    fits: Sequence[str],
-    scores: Sequence[str],
-    figures: Sequence[str],
-    templates: Sequence[str],
-    plan: Mapping[str, Any],
-    sheet: Sequence[Mapping[str, Any]],
-    digests: Mapping[str, str],
-    packages: Mapping[str, str],
-    limits: Mapping[str, Any] | None = None,
-    html: str,
-    pdf: str,
-    tables: Sequence[str],
-) -> None:
-    """Write the tables, the HTML page and the PDF."""
-    evidence = read_evidence(
-        read_part(dict(plan)),
-        description=description,
-        account=account,
-        deviations=deviations,
-        findings=findings,
-        iccs=iccs,
-        comparisons=comparisons,
-        replications=replications,
-        crosschecks=crosschecks,
-        ladders=ladders,
-        reconciliations=reconciliations,
-        sites=sites,
-        fits=fits,
-        scores=scores,
-        sheet=sheet,
-        digests=digests,
-        packages=packages,
-        limits=limits,
-    )
+@dataclass(frozen=True)
+class _Pages:
+    """What every form of the report is made of."""
+
+    evidence: Evidence
+    sources: dict[str, str]
+    content: dict[str, Any]
+    main: str
+
+    def as_text(self, medium: str) -> str:
+        return render(self.sources, self.content, medium, self.main)
+
+
+def write_page(*, html: str, tables: Sequence[str], **given: Any) -> None:
+    """Write the page for the screen, `html`, and `tables` (the files of `tables.names`)."""
+    pages = _pages(**given)
+    write_tables(pages.evidence, tables)
+    Path(html).write_text(pages.as_text("screen"), encoding="utf-8", newline="\n")
+
+
+def write_report(*, pdf: str, **given: Any) -> None:
+    """Write the PDF."""
+    write_pdf(_pages(**given).as_text("print"), Path(pdf))
+
+
+def _pages(
+    *, plan: Mapping[str, Any], figures: Sequence[str], templates: Sequence[str], **results: Any
+) -> _Pages:
+    evidence = read_evidence(read_part(dict(plan)), **results)
     drawn = {Path(path).name: data_uri(Path(path)) for path in figures}
-    sources = read_templates(templates)
     blinded = evidence.plan.blinded
-    content = blinded_context(evidence, drawn) if blinded else context(evidence, drawn)
-    main = BLINDED if blinded else MAIN
-    write_tables(evidence, tables)
-    page = render(sources, content, "screen", main)
-    Path(html).write_text(page, encoding="utf-8", newline="\n")
-    write_pdf(render(sources, content, "print", main), Path(pdf))
+    return _Pages(
+        evidence,
+        read_templates(templates),
+        blinded_context(evidence, drawn) if blinded else context(evidence, drawn),
+        BLINDED if blinded else MAIN,
+    )
 
 
 def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:

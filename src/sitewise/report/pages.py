@@ -13,9 +13,9 @@ import markupsafe
 
 from sitewise.errors import Problem, RunError
 from sitewise.report.numbering import Numbers
+from sitewise.report.typefaces import font_file
 from sitewise.report.webfonts import embedded
 
-FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono.ttf")
 _FONT_SCHEME = "sitewise-font"
 MAIN, BLINDED = "report.html.j2", "blinded.html.j2"
 _APART = re.compile(r"\b(p) (=|&lt;|&gt;) (?=\d)")  # `p < 0.001` is not broken between lines
@@ -109,7 +109,7 @@ def lay_out(page: str) -> Any:
 
         def fetch(self, url: str, headers: Any = None) -> Any:
             if url.startswith(f"{_FONT_SCHEME}:"):
-                body = _font(url.removeprefix(f"{_FONT_SCHEME}:"))
+                body = font_file(url.removeprefix(f"{_FONT_SCHEME}:")).read_bytes()
                 return URLFetcherResponse(url, body, {"Content-Type": "font/ttf"})
             return super().fetch(url, headers)
 
@@ -153,15 +153,6 @@ def _no_collector() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _font(name: str) -> bytes:
-    """One of the fonts that matplotlib brings: pinned by the lock, unlike the system's."""
-    import matplotlib as mpl
-
-    if name not in FONTS:
-        raise ValueError(f"{name} is not one of the report's fonts: {', '.join(FONTS)}")
-    return (Path(mpl.get_data_path()) / "fonts" / "ttf" / name).read_bytes()
 
 
 class _Warnings(logging.Handler):

@@ -5,7 +5,8 @@ import html
 import io
 import logging
 import re
-from pathlib import Path
+
+from sitewise.report.typefaces import font_file
 
 FACES = (
     ("Report", "normal", "DejaVuSans.ttf"),
@@ -36,7 +37,6 @@ def embedded(page: str) -> str:
 
 def _subset(file: str, letters: str) -> bytes:
     """The font with these letters only, as WOFF; the same bytes for the same letters."""
-    import matplotlib as mpl
     from fontTools import subset  # type: ignore[import-untyped]
 
     options = subset.Options()
@@ -46,8 +46,7 @@ def _subset(file: str, letters: str) -> bytes:
     options.recalc_timestamp = False
     options.drop_tables += ["FFTM"]
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    path = Path(mpl.get_data_path()) / "fonts" / "ttf" / file
-    font = subset.load_font(str(path), options)
+    font = subset.load_font(str(font_file(file)), options)
     cutter = subset.Subsetter(options)
     cutter.populate(text=letters)
     cutter.subset(font)

@@ -1,6 +1,7 @@
 """Whether what is installed is what the lock says."""
 
 import re
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def departures(lock: Path) -> list[str]:
     return [f"{name}=={have}" for name, have in found if have not in pinned.get(name, [have])]
 
 
+@cache
 def _version(name: str) -> str:
+    """What is installed does not change while a process runs; asking reads every package's file."""
     try:
         return version(name)
     except PackageNotFoundError:

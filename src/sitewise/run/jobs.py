@@ -92,4 +92,5 @@ def _pages(endpoints: list[str], *, blinded: bool) -> Iterator[Job]:
         made = tuple(f"figures/{name}" for name in drawn)
         yield Job("figures", made, {"endpoint": endpoint})
     tables = (f"tables/{name}" for name in table_names(endpoints))
-    yield Job("report", ("report.html", "report.pdf", *tables))
+    yield Job("page", ("report.html", *tables))
+    yield Job("report", ("report.pdf",))

@@ -7,6 +7,7 @@ when the workflow engine's own memory is gone.
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from sitewise.audit.hashing import SHORT, file_sha256
@@ -17,6 +18,8 @@ from sitewise.run.context import LOCK, Context
 from sitewise.run.environment_check import departures, installed_versions
 from sitewise.run.standing import standing_of
 
+PAGES = ("page", "report")  # the same content as HTML and as PDF
+
 
 def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Params of one job by name.
@@ -25,8 +28,8 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, moments
     `sites` (their names), deviations `standing` (from the ledger), check_trial `left_out`
     (stratification factors by model) and `unlisted` (files that no line of the site sheet names),
-    report and seal have `digests` (plan, data, code, lock), report also `sheet`, `templates`,
-    `packages` and `limits` (of a simulated trial).
+    page, report and seal have `digests` (plan, data, code, lock), the first two also `sheet`,
+    `templates`, `packages` and `limits` (of a simulated trial).
     """
     params: dict[str, Any] = {
         "plan": part_data(_plan_for(context, rule), rule),
@@ -44,9 +47,9 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         params["unlisted"] = list(context.unlisted)
     if rule == "deviations":
         params["standing"] = standing_of(context)
-    if rule in ("report", "seal"):
+    if rule in (*PAGES, "seal"):
         params["digests"] = context.digests
-    if rule == "report":
+    if rule in PAGES:
         params["sheet"] = [vars(site) for site in context.sheet.sites]
         params["templates"] = [
             f"{name}:{file_sha256(path)[:SHORT]}" for name, path in context.templates.items()
@@ -74,11 +77,18 @@ def _packages(context: Context) -> dict[str, str]:
 
 
 def params_of(context: Context) -> Callable[[str, str], Callable[[Any], Any]]:
-    """For the rule files: `param("fit", "plan")` is a function of the job's wildcards."""
+    """For the rule files: `param("fit", "plan")` is a function of the job's wildcards.
+
+    Params of a job are made once: the workflow engine asks for them one name at a time.
+    """
+
+    @cache
+    def params(rule: str, wildcards: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+        return job_params(context, rule, dict(wildcards))
 
     def param(rule: str, name: str) -> Callable[[Any], Any]:
         def value(wildcards: Any) -> Any:
-            return job_params(context, rule, dict(wildcards.items()))[name]
+            return params(rule, tuple(sorted(wildcards.items())))[name]
 
         return value
 

@@ -38,7 +38,8 @@ def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
     """Read a frame from Parquet."""
     import pyarrow.parquet as pq
 
-    frame: pd.DataFrame = pq.read_table(path, columns=columns, use_threads=False).to_pandas()
+    with pq.ParquetFile(path) as file:
+        frame: pd.DataFrame = file.read(columns, use_threads=False).to_pandas()
     return frame
 
 

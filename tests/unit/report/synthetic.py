@@ -439,7 +439,7 @@ def readings(trial: Trial, rng: random.Random, name: str, level: float) -> list[
 
 
 def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
-    """Write every result below `folder`; returns the arguments of `write_report` and figures."""
+    """Write every result below `folder`; returns the arguments of page, report and figures."""
     import pandas as pd
 
     from sitewise.report import figures, tables
@@ -535,21 +535,18 @@ def draw(inputs: dict[str, Any], paths: list[str]) -> None:
 
 def build(inputs: dict[str, Any], out: Path) -> None:
     """Draw and write everything into `out`."""
-    from sitewise.report.build import write_report
+    from sitewise.report.build import write_page, write_report
 
     (out / "tables").mkdir(parents=True)
     (out / "figures").mkdir()
     files = inputs["results"]
     figures = [str(out / "figures" / name) for name in inputs["figure_names"]]
     draw(inputs, figures)
-    write_report(
-        **{key: value for key, value in files.items() if key not in DRAWN_ONLY},
-        figures=figures,
-        **{key: inputs[key] for key in ("templates", "plan", "sheet", "digests", "packages")},
-        html=str(out / "report.html"),
-        pdf=str(out / "report.pdf"),
-        tables=[str(out / "tables" / name) for name in inputs["table_names"]],
-    )
+    given = {key: value for key, value in files.items() if key not in DRAWN_ONLY}
+    given |= {key: inputs[key] for key in ("templates", "plan", "sheet", "digests", "packages")}
+    tables = [str(out / "tables" / name) for name in inputs["table_names"]]
+    write_page(**given, figures=figures, html=str(out / "report.html"), tables=tables)
+    write_report(**given, figures=figures, pdf=str(out / "report.pdf"))
 
 
 if __name__ == "__main__":  # python synthetic.py INPUTS.json OUT: a build in its own process

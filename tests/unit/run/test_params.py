@@ -58,7 +58,7 @@ def test_a_changed_file_concerns_its_batch_and_what_prints_its_digest(context: C
     )
     found = changed(context, again)
     assert found.pop(f"ingest {batch}") == {"raw.hospital_1.csv"}
-    assert found == {"report ": {"digests.data"}, "seal ": {"digests.data"}}
+    assert found == {f"{rule} ": {"digests.data"} for rule in ("page", "report", "seal")}
 
 
 def test_a_file_that_is_not_there_is_named(context: Context) -> None:
@@ -74,6 +74,7 @@ def test_a_file_that_is_not_there_is_named(context: Context) -> None:
 def test_the_title_concerns_the_report_alone(context: Context) -> None:
     after = replace(context, plan=context.plan.model_copy(update={"title": "Another"}))
     assert changed(context, after) == {
+        "page ": {"plan.title", "digests.plan"},
         "report ": {"plan.title", "digests.plan"},
         "seal ": {"digests.plan"},
     }
@@ -105,16 +106,16 @@ def rules_of(found: dict[str, set[str]]) -> set[str]:
 @pytest.mark.parametrize(
     ("section", "change", "rules"),
     [
-        ("arms", {"favours": "higher"}, {"figures", "report"}),
-        ("endpoints", {"SYSBP": {"label": "Pressure"}}, {"describe", "figures", "report"}),
-        ("endpoints", {"DIABP": {"role": "exploratory"}}, {"report"}),
-        ("covariates", {"SEX": {"label": "Gender"}}, {"check_batch", "describe", "report"}),
-        ("analysis_sets", {"FAS": {"label": "All"}}, {"describe", "report"}),
-        ("rules", {"bad_site": "stop"}, {"check_trial", "report"}),
+        ("arms", {"favours": "higher"}, {"figures", "page", "report"}),
+        ("endpoints", {"SYSBP": {"label": "Pressure"}}, {"describe", "figures", "page", "report"}),
+        ("endpoints", {"DIABP": {"role": "exploratory"}}, {"page", "report"}),
+        ("covariates", {"SEX": {"label": "Gender"}}, {"check_batch", "describe", "page", "report"}),
+        ("analysis_sets", {"FAS": {"label": "All"}}, {"describe", "page", "report"}),
+        ("rules", {"bad_site": "stop"}, {"check_trial", "page", "report"}),
         (
             "primary",
             {"model": "slope"},
-            {"icc", "fit", "crosscheck", "sites", "trial_figures", "figures", "report"},
+            {"icc", "fit", "crosscheck", "sites", "trial_figures", "figures", "page", "report"},
         ),
     ],
 )
@@ -127,7 +128,7 @@ def test_words_and_verdicts_rerun_only_who_uses_them(
 def test_a_label_of_an_arm_concerns_the_report_alone(context: Context) -> None:
     order = [{"name": "Active", "label": "tablets"}, {"name": "Placebo", "label": "placebo"}]
     after = edited(context, "arms", {"order": order})
-    assert rules_of(changed(context, after)) == {"report"}
+    assert rules_of(changed(context, after)) == {"page", "report"}
 
 
 def test_the_order_of_codes_is_a_change(context: Context) -> None:
