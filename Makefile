@@ -24,7 +24,7 @@ LINT_CONFIG := plan=config/demo.yaml
 
 export PYTHON REASON
 
-.PHONY: report test test-package test-runs test-long test-kills test-cluster test-cluster-short setup limits lock clean
+.PHONY: report test test-package test-runs test-records test-long test-kills test-cluster test-cluster-short setup limits lock clean
 
 # Trials whose hospital files are simulated where they are not there yet.
 SIMULATED := data/demo data/demo_cluster data/three
@@ -39,14 +39,20 @@ test: setup
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-package test-runs
+	@$(MAKE) --no-print-directory -j3 --output-sync=target test-package test-runs test-records
 
-# Two halves side by side: what needs no whole run, and whole runs.
+# Three parts side by side: what needs no whole run, and whole runs, which leave a core idle at
+# times: what runs when and what goes wrong; what is recorded of it.
+RECORDS = $(addprefix tests/workflow/test_,record.py blinded.py crate.py nightly.py)
+
 test-package:
-	$(BIN)/pytest --ignore tests/workflow
+	$(BIN)/pytest --ignore tests/workflow --ignore tests/cluster
 
 test-runs:
-	$(BIN)/pytest tests/workflow
+	$(BIN)/pytest tests/workflow $(addprefix --ignore ,$(RECORDS))
+
+test-records:
+	$(BIN)/pytest $(RECORDS)
 
 test-long: setup
 	$(BIN)/pytest -m long --ignore tests/cluster
