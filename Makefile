@@ -52,6 +52,7 @@ test-runs:
 	$(BIN)/pytest tests/workflow $(addprefix --ignore ,$(RECORDS))
 
 test-records:
+	@tools/validator.sh
 	$(BIN)/pytest $(RECORDS)
 
 test-long: setup
@@ -87,6 +88,8 @@ lock: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header -p 3.11 --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header -p 3.11 tools/validator.in -o tools/validator.lock
 
 clean:
 	rm -rf results logs
