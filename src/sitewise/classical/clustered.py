@@ -100,12 +100,18 @@ def sandwich(X: "Floats", residuals: "Floats", clusters: Exchangeable) -> Sandwi
     found = {}
     for name in CORRECTIONS:
         g = np.where(values > FULL, 0.0, _g(name)(np.minimum(values, FULL)))
-        turned = np.einsum("iab,ib,icb->iac", vectors, g, vectors)
         # X'W^-1 (r + X g(AX) A r) = s + XWX half G half' s
-        inner = np.einsum("ab,ibc,dc,id->ia", half, turned, half, scores)
+        inner = _bent(vectors, g, scores @ half) @ half.T
         own = scores + np.einsum("iab,ib->ia", XWX, inner)
         found[name] = M @ (own.T @ own) @ M
     return Sandwich(found, alone)
+
+
+def _bent(vectors: "Floats", values: "Floats", at: "Floats") -> "Floats":
+    """V diag(values) V' at of each cluster, shape (clusters, p)."""
+    turned = np.einsum("iab,ia->ib", vectors, at) * values
+    found: Floats = np.einsum("iab,ib->ia", vectors, turned)
+    return found
 
 
 def _g(name: str) -> Callable[["Floats"], "Floats"]:
@@ -123,6 +129,7 @@ def cr2_df(X: "Floats", clusters: Exchangeable, row: "Floats") -> float:
 
     Bell & McCaffrey 2002, as Pustejovsky & Tipton 2018 (J Bus Econ Stat 36:672-683, eq. 11) has it:
     with a_i = C_i X_i M row, Gamma_ij = a_i'(I - H)_ij a_j, df = tr(Gamma)^2 / tr(Gamma^2).
+    Gamma is diagonal less a matrix T T' of rank p, so it is never formed: patients are many.
     """
     plain = Exchangeable(clusters.codes)
     XX = plain.products(X, X)
@@ -131,10 +138,12 @@ def cr2_df(X: "Floats", clusters: Exchangeable, row: "Floats") -> float:
     values, vectors = np.linalg.eigh(half.T @ XX @ half)
     values = np.clip(values, 0.0, None)
     bent = np.where(values > FULL, 1.0, 1 / np.sqrt(1 - np.minimum(values, FULL)))
-    start = half.T @ row  # X_i M row = X_i half start
-    along = np.einsum("iab,ib,icb,c->ia", vectors, bent, vectors, start)
-    weights = along @ half.T  # a_i = X_i weights_i
+    start = np.broadcast_to(half.T @ row, values.shape)  # X_i M row = X_i half start
+    weights = _bent(vectors, bent, start) @ half.T  # a_i = X_i weights_i
     reached = np.einsum("iab,ib->ia", XX, weights)  # X_i' a_i
-    gamma = np.diag(np.einsum("ia,ia->i", weights, reached)) - reached @ M @ reached.T
-    square = float(np.sum(gamma * gamma))
-    return float(np.trace(gamma)) ** 2 / square if square > 0 else float("nan")
+    T = reached @ half
+    outer = np.einsum("ia,ia->i", T, T)  # the diagonal of T T'
+    diagonal = np.einsum("ia,ia->i", weights, reached) - outer
+    # tr(Gamma^2): its diagonal, and the rest of T T', whose squares sum to those of T'T.
+    square = float(diagonal @ diagonal + np.sum(np.square(T.T @ T)) - outer @ outer)
+    return float(diagonal.sum()) ** 2 / square if square > 0 else float("nan")
