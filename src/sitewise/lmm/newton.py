@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 ROUNDING = 1e-13  # of |deviance|: a rise by less is no rise
+VALUELESS = 1e-9  # of |deviance|: a fall by less is told by slopes, not by values
 DECREMENT = 1e-12  # predicted fall of the deviance below which the end is reached
 NEGATIVE = 1e-7  # negative curvature beyond this share of a direction's own scale is a way down
 FLAT = 1e-10  # curvature below this share of a direction's own scale is rounding
@@ -153,7 +154,10 @@ def search(
             converged = True
             reason = "the gradient is 0" if stalled < 2 else "the gradient is 0 but for rounding"
             break
-        gain = (value - trial[0] + allowance) / (promise + allowance)
+        fallen = value - trial[0]
+        if promise < VALUELESS * max(1.0, abs(value)) and np.isfinite(trial[0]):
+            fallen = _fall_by_slopes(gradient, trial[1], step)
+        gain = (fallen + allowance) / (promise + allowance)
         length = float(np.linalg.norm(step))
         wary = not gain > 0.25
         if wary:
@@ -271,6 +275,15 @@ def _evaluate(
         value, gradient, hessian = objective.full(phi)
     finite = np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
     return (float(value), gradient, hessian) if finite else (np.inf, gradient, hessian)
+
+
+def _fall_by_slopes(before: np.ndarray, after: np.ndarray, step: np.ndarray) -> float:
+    """How far the value falls over a short step, by the slopes at its ends.
+
+    Of two values that differ by less than their rounding the difference says nothing; the slopes
+    still do (Hager & Zhang 2005, SIAM J. Optim. 16, 170-192, their approximate Wolfe conditions).
+    """
+    return float(-0.5 * (before + after) @ step)
 
 
 def _furthest(phi: np.ndarray) -> float:
