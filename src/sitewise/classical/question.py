@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from sitewise.classical.answer import Answer
+from sitewise.errors import ModelError, Problem
 from sitewise.lmm.design import build_design
 from sitewise.lmm.record import fixed_part_of_design
 from sitewise.plan.model import Plan
@@ -153,9 +154,15 @@ def tested(fit: "LmmFit", row: "Floats", plan: Plan) -> Answer:
 
     The one place where the ladder and its neighbours ask for them. Kenward-Roger is for REML: fits
     by ML have Satterthwaite's, as the plan's models. Raises ModelError where the model has no such
-    degrees of freedom (between-within with groupings that cross).
+    degrees of freedom (between-within with groupings that cross) or the contrast no standard
+    error.
     """
     found = fit.contrast(row, df=df_of(fit.reml, plan), level=1 - plan.alpha).iloc[0]
+    if math.isnan(found["se"]):
+        raise ModelError(
+            "Its standard error hangs on a variance of which the data tell nothing.",
+            [Problem(note, where=fit.formula) for note in fit.warnings],
+        )
     names = ("estimate", "se", "df", "p", "lower", "upper")
     return Answer(*(float(found[name]) for name in names))
 

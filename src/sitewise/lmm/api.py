@@ -217,12 +217,12 @@ def identification(model: Model, where: str) -> list[str]:
     """Sentences on what the data can't tell apart; ModelError where the residual is among it."""
     refuse_unseen_pairs(model, where)
     try:
-        information = model.point(model.parameters.generic()).expected
+        point = model.point(model.parameters.generic())
     except np.linalg.LinAlgError as error:
         raise _nothing_left(where) from error
     if model.fixed.is_exact:
         raise _nothing_left(where)
-    found = not_identified(model.parameters, information)
+    found = not_identified(model.parameters, point.expected, point.silent)
     fatal = [names for names in found if any("residual" in name for name in names)]
     if fatal:
         raise ModelError(

@@ -159,16 +159,21 @@ def singularity(parameters: Parameters, phi: np.ndarray) -> Singularity:
                        kind if singular else "")  # fmt: skip
 
 
-def not_identified(parameters: Parameters, information: np.ndarray) -> tuple[tuple[str, ...], ...]:
+def not_identified(
+    parameters: Parameters, information: np.ndarray, silent: np.ndarray | None = None
+) -> tuple[tuple[str, ...], ...]:
     """Combinations of covariance parameters on which the data say nothing, in words.
 
     information: expected information E in v, (n_v, n_v), at a generic interior point
-    (`Parameters.generic`), where singular fits do not disturb the verdict. One parameter alone: the
-    data say nothing about it. Several: they cannot be told apart.
+    (`Parameters.generic`), where singular fits do not disturb the verdict. silent: (n_v,) bool, of
+    which it is known beforehand. One parameter alone: the data say nothing about it. Several: they
+    cannot be told apart.
     """
     words, reach = parameters.words(), _reach(parameters)
     own = np.sqrt(np.maximum(np.diag(information), 0.0)) * reach
     dead = own <= 1e-10 * own.max()
+    if silent is not None:
+        dead |= silent
     said = [(words[k],) for k in np.flatnonzero(dead)]
     live = np.flatnonzero(~dead)
     if len(live) == 0:

@@ -79,6 +79,9 @@ class Started(Protocol):
 Curved = tuple[np.ndarray, Arrow, np.ndarray]
 
 
+SILENT = 1e-10  # of the information on a variance: what is left of it is rounding
+
+
 @dataclass(frozen=True)
 class Point:
     """Everything at one v, in conditioned units; J parameters, p fixed effects.
@@ -87,6 +90,7 @@ class Point:
     expected, average: E and AI, (J, J). hessian: exact second derivatives of the deviance, (J, J).
     first: dPhi^-1/dv_j = -B_j,XX, (J, p, p), the P_j of Kenward & Roger (1997). second: their Q_jk,
     B_jk,XX, (J, J, p, p). curved: their R_jk, X'V^-1 d2V_jk V^-1 X, None where V is linear.
+    known: the diagonal that E would have if the fixed effects were known, (J,).
     """
 
     deviance: float
@@ -100,7 +104,14 @@ class Point:
     first: np.ndarray = field(repr=False)
     second: np.ndarray = field(repr=False)
     curved: np.ndarray | None = field(repr=False)
+    known: np.ndarray = field(repr=False)
     done: Eliminated = field(repr=False)
+
+    @property
+    def silent(self) -> np.ndarray:
+        """(J,) bool: parameters on which the data say nothing beside the fixed effects."""
+        found: np.ndarray = np.diag(self.expected) <= SILENT * self.known
+        return found
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,7 @@ class Likelihood:
         return Point(
             deviance, b, phi, rss, gradient[back], E[grid], AI[grid], hessian[grid],
             -done.B[back][:, :p, :p], B2[grid][:, :, :p, :p],
-            None if curved is None else curved[grid], done,
+            None if curved is None else curved[grid], np.diag(t2)[back] / 2, done,
         )  # fmt: skip
 
     def _deviance(self, log_v: float, A: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, float]:

@@ -21,6 +21,7 @@ from sitewise.lmm.engine import Solution
 from sitewise.lmm.linear.joint import FTest, independent_rows, kenward_roger_f, satterthwaite_f
 from sitewise.lmm.linear.method import Method
 
+HEARD = 1e-8  # share of a row's variance that a variance may move unheard
 FLAT = 1e-10  # eigenvalue of an information, relative to the largest, that says nothing
 
 
@@ -30,6 +31,7 @@ class Delta:
 
     beta (p,), vcov (p, p): in the units of the data, vcov adjusted under Kenward-Roger. phi: Phi
     before any adjustment, adjusted: Phi_A, first: P_j (J, p, p), W (J, J): in conditioned units.
+    silent: (J,) bool, variances on which the data say nothing; what hangs on one has no df.
     """
 
     method: Method
@@ -41,16 +43,25 @@ class Delta:
     adjusted: np.ndarray = field(repr=False)
     first: np.ndarray = field(repr=False)
     W: np.ndarray = field(repr=False)
+    silent: np.ndarray = field(repr=False)
 
     def df(self, rows: np.ndarray) -> np.ndarray:
-        """(k,) of the rows (k, p); inf where the variances have no say."""
+        """(k,) of the rows (k, p); inf where no variance has a say, NaN where a silent one has."""
         f, g = self._slopes(rows)
         with np.errstate(divide="ignore"):
             found: np.ndarray = 2 * f**2 / np.einsum("ki,ij,kj->k", g, self.W, g)
-        return found
+        return np.where(self.hangs(rows), np.nan, found)
+
+    def hangs(self, rows: np.ndarray) -> np.ndarray:
+        """(k,) bool: whether the variance of a row hangs on one that the data say nothing on."""
+        f, g = self._slopes(rows)
+        heard: np.ndarray = np.abs(g[:, self.silent]) > HEARD * f[:, None]
+        return np.asarray(heard.any(axis=1))
 
     def joint(self, rows: np.ndarray) -> FTest:
         """F test that all rows (k, p) are 0."""
+        if self.hangs(np.atleast_2d(rows)).any():
+            return FTest(np.nan, len(independent_rows(rows)), np.nan, np.nan, np.nan)
         if self.method.df == "satterthwaite":
             return satterthwaite_f(rows, self.beta, self.vcov, self.df)
         kept = independent_rows(self._conditioned(rows))
@@ -77,7 +88,10 @@ def delta_of(solution: Solution, beta: np.ndarray, method: Method) -> Delta:
     back = np.linalg.inv(fixed.R)
     vcov = fixed.unit**2 * back @ adjusted @ back.T
     b = fixed.R @ beta / fixed.unit
-    return Delta(method, beta, (vcov + vcov.T) / 2, fixed.R, b, point.phi, adjusted, point.first, W)
+    return Delta(
+        method, beta, (vcov + vcov.T) / 2, fixed.R, b, point.phi, adjusted, point.first, W,
+        point.silent,
+    )  # fmt: skip
 
 
 def spread_of(solution: Solution, information: str) -> np.ndarray:
@@ -88,13 +102,15 @@ def spread_of(solution: Solution, information: str) -> np.ndarray:
         kept = values > FLAT * values[-1]
         root = J @ (vectors[:, kept] * np.sqrt(2 / values[kept]))
         return np.asarray(root @ root.T)
-    E = solution.point.expected
-    size = np.sqrt(np.maximum(np.diag(E), 0.0))
-    size = np.where(size > 0, size, 1.0)
+    heard = np.flatnonzero(~solution.point.silent)
+    E = solution.point.expected[np.ix_(heard, heard)]
+    size = np.sqrt(np.diag(E))
     values, vectors = np.linalg.eigh(E / np.outer(size, size))
     kept = values > FLAT * values[-1]
     root = vectors[:, kept] / np.sqrt(values[kept]) / size[:, None]
-    return np.asarray(root @ root.T)
+    W = np.zeros(solution.point.expected.shape)
+    W[np.ix_(heard, heard)] = root @ root.T
+    return W
 
 
 def _adjusted(solution: Solution, W: np.ndarray, form: str) -> np.ndarray:

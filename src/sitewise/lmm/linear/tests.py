@@ -33,14 +33,16 @@ def t_columns(
 
 
 def tested(wald: Wald, rows: np.ndarray, level: float) -> dict[str, np.ndarray]:
-    """`COLUMNS` of the rows (k, p)."""
+    """`COLUMNS` of the rows (k, p); NaN but for the estimate where no df tell how sure it is."""
     if not 0 < level < 1:
         raise ModelError(
             "The intervals can't be made as asked.",
             [Problem(f"level is {level}", where="level", allowed="0 < level < 1, as 0.95")],
         )
     rows = np.atleast_2d(rows)
-    return t_columns(rows @ wald.beta, standard_errors(rows, wald.vcov), wald.df(rows), level)
+    df = wald.df(rows)
+    se = np.where(np.isnan(df), np.nan, standard_errors(rows, wald.vcov))
+    return t_columns(rows @ wald.beta, se, df, level)
 
 
 def estimates(wald: Wald, rows: np.ndarray, names: Sequence[str], alpha: float) -> list[Estimate]:
