@@ -113,6 +113,10 @@ def test_a_bad_delivery_is_set_aside_or_the_last_good_file_is_kept(trial: Trial)
     assert kept in json.loads(ledger.splitlines()[-1])["warnings"]
     readings = trial.contents()["data/readings.parquet"]
     assert readings == before["data/readings.parquet"], "as with the good file"
+    page = (trial.results / "report.html").read_text()
+    assert "an earlier file is used" in page
+    assert "the data cut of" in page
+    assert "earlier file kept" in (trial.results / "findings" / "findings.csv").read_text()
     assert path.read_bytes() != good, "what the hospital delivered is left alone"
     data, _ = night(trial, 11)
     assert data["results"] == "as before"

@@ -23,6 +23,7 @@ from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import Site, SiteSheet, leaves_folder, load_sheet, unlisted_files
 from sitewise.run.environment_check import departures
+from sitewise.run.kept import kept_in
 
 ABSENT = "absent"
 UNREADABLE = "unreadable"
@@ -77,6 +78,11 @@ class Context:
     def unlisted(self) -> tuple[str, ...]:
         """Files beside the hospitals' that no line of the site sheet names."""
         return tuple(unlisted_files(self.data, [site.file for site in self.sheet.sites]))
+
+    @cached_property
+    def kept(self) -> tuple[dict[str, str], ...]:
+        """Files that are earlier ones than those delivered last; see `run.kept`."""
+        return kept_in(self.data, self.raw, self.plan.data_cut)
 
     @cached_property
     def lock(self) -> str:

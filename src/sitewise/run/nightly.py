@@ -21,8 +21,9 @@ from sitewise.audit.objects import object_path, read_json
 from sitewise.errors import DataError, Problem, RunError, SitewiseError
 from sitewise.plan.model import Plan
 from sitewise.run.context import raw_digests
-from sitewise.run.delivery import Kept, arrived, bad_files, last_good, with_kept
+from sitewise.run.delivery import arrived, bad_files, last_good, with_kept
 from sitewise.run.door import Request, run_trial
+from sitewise.run.kept import Kept
 from sitewise.run.locking import LockedError
 from sitewise.run.readiness import data_folder, make_folders, read_plan
 from sitewise.run.verifying import verify_trial
