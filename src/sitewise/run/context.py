@@ -100,7 +100,7 @@ class Context:
     @cached_property
     def plan_text(self) -> str:
         """Plan and site sheet as one canonical text, defaults included."""
-        sites = {site.siteid: vars(site) for site in self.sheet.sites}
+        sites = {site.siteid: site.line for site in self.sheet.sites}
         plan = self.written or self.plan
         return ordered_json({"plan": plan.model_dump(mode="json"), "sites": sites})
 

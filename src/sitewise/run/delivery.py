@@ -2,7 +2,7 @@
 
 import datetime
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +57,21 @@ def last_good(
     return [found[file] for file in sorted(found)]
 
 
-def with_kept(data: Path, records: Path, kept: list[Kept], folder: Path) -> Path:
+def with_kept(
+    data: Path, records: Path, kept: list[Kept], folder: Path, without: Iterable[str] = ()
+) -> Path:
     """The folder of the hospital files with earlier ones in place: a copy, where there are any.
 
+    without: files that are not to be read, as they could not be fetched tonight.
     Raises SitewiseError where a kept copy is not what its name says.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    if not kept:
+    without = list(without)
+    if not kept and not without:
         return data
     shutil.copytree(data, folder, ignore_dangling_symlinks=True)
+    for file in without:
+        (folder / file).unlink(missing_ok=True)
     for one in kept:
         target = folder / one.file
         target.parent.mkdir(parents=True, exist_ok=True)

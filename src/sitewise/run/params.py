@@ -39,7 +39,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     }
     if rule == "ingest":
         sites = context.batches[wildcards["batch"]]
-        params["sites"] = [vars(site) for site in sites]
+        params["sites"] = [site.reading for site in sites]
         params["raw"] = [f"{site.file}:{context.raw[site.file]}" for site in sites]
     if rule == "moments":
         params["sites"] = [site.siteid for site in context.batches[wildcards["batch"]]]
@@ -52,7 +52,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     if rule in (*PAGES, "seal"):
         params["digests"] = context.digests
     if rule in PAGES:
-        params["sheet"] = [vars(site) for site in context.sheet.sites]
+        params["sheet"] = [site.line for site in context.sheet.sites]
         params["templates"] = [
             f"{name}:{file_sha256(path)[:SHORT]}" for name, path in context.templates.items()
         ]
