@@ -56,7 +56,6 @@ def sound(trial: Trial, before: dict[str, bytes]) -> None:
     assert trial.sitewise("verify", "results/three").returncode == 0
 
 
-@pytest.mark.cluster_short
 def test_a_job_without_enough_memory_comes_back_with_more(
     node: OneNode, trial: Trial, changed_profile: Profiles
 ) -> None:
@@ -171,7 +170,6 @@ def test_a_controller_that_is_restarted(
     sound(trial, before)
 
 
-@pytest.mark.cluster_short
 @pytest.mark.parametrize(
     ("resources", "said"),
     [
@@ -260,26 +258,32 @@ def test_jobs_of_a_killed_run_are_cancelled_by_its_id(
     sound(trial, before)
 
 
+def files_of(results: Path) -> dict[str, bytes]:
+    found = (path for path in results.rglob("*") if path.is_file())
+    return {path.relative_to(results).as_posix(): path.read_bytes() for path in found}
+
+
 @pytest.mark.cluster_short
-def test_the_ghana_trial_gives_the_bytes_of_a_local_run(
-    node: OneNode, root: Path, shared: Path, tmp_path: Path, changed_profile: Profiles
+def test_a_whole_trial_with_a_job_out_of_memory_gives_the_bytes_of_a_local_run(
+    node: OneNode, root: Path, tmp_path: Path, changed_profile: Profiles
 ) -> None:
+    """The Ghana trial; where its files are absent the generated one of three hospitals."""
+    data, name = root.parent / "shared" / "data" / "ghana", "ghana"
+    if not data.is_dir():
+        from sitewise.simulate.three import write_trial
+
+        data, name = tmp_path / "data", "three"
+        write_trial(data)
+    profile = changed_profile(TOO_LITTLE, **{"slurm-init-seconds-before-status-checks": 2})
     made = {}
-    for name, options in {"here": [], "slurm": ["--profile", str(changed_profile())]}.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        trial = Trial(root, folder)
-        done = trial.sitewise(
-            "run", str(root / "config" / "ghana.yaml"),
-            "--data", str(shared / "data" / "ghana"), *options,
-        )  # fmt: skip
+    for place, options in {"here": [], "slurm": ["--profile", str(profile)]}.items():
+        (tmp_path / place).mkdir()
+        plan = str(root / "config" / f"{name}.yaml")
+        done = Trial(root, tmp_path / place).sitewise("run", plan, "--data", str(data), *options)
         assert done.returncode == 0, done.stdout + done.stderr
-        results = folder / "results" / "ghana"
-        made[name] = {
-            path.relative_to(results).as_posix(): path.read_bytes()
-            for path in results.rglob("*")
-            if path.is_file()
-        }
+        made[place] = files_of(tmp_path / place / "results" / name)
+    if has_cgroups():
+        assert "derive needed more memory than it had asked for" in done.stdout
     assert made["slurm"].keys() == made["here"].keys()
     differing = [file for file, content in made["here"].items() if made["slurm"][file] != content]
     assert differing == []
