@@ -3,7 +3,6 @@
 `make test-cluster` runs all of them, `.ci/run` those marked `cluster_short`.
 """
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,13 +54,28 @@ def changed_profile(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
     return make
 
 
-def start(of: Trial, profile: Path, log: Path) -> "subprocess.Popen[bytes]":
-    """A run that goes on beside the test."""
-    with log.open("wb") as out:
-        return subprocess.Popen(
-            of.command("run", str(of.plan), "--profile", str(profile)),
-            cwd=of.folder,
-            env={**of.environment, "SLURM_CONF": os.environ["SLURM_CONF"]},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
+Start = Callable[[Trial, Path, Path], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(node: OneNode) -> Iterator[Start]:
+    """Begins runs that go on beside the test; none outlives it."""
+    begun = []
+
+    def begin(of: Trial, profile: Path, log: Path) -> "subprocess.Popen[bytes]":
+        with log.open("wb") as out:
+            run = subprocess.Popen(
+                of.command("run", str(of.plan), "--profile", str(profile)),
+                cwd=of.folder,
+                env={**of.environment, "SLURM_CONF": str(node.conf)},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        begun.append(run)
+        return run
+
+    yield begin
+    for run in begun:
+        if run.poll() is None:
+            run.terminate()
+            run.wait()

@@ -24,7 +24,7 @@ PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 _MEMORY_CGROUP = Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _FREEZER_CGROUP = Path("/sys/fs/cgroup/freezer")
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 _CGROUP_CONF = """\
 CgroupPlugin=cgroup/v1
@@ -132,9 +132,21 @@ class OneNode:
         _call("scontrol", "update", f"nodename={self.host}", "state=drain", "reason=test")
 
     def resume(self) -> None:
-        """Take jobs again; a node that failed comes back by itself."""
-        if _said("sinfo", "-h", "-o", "%t").startswith(("drain", "drng", "down")):
-            _call("scontrol", "update", f"nodename={self.host}", "state=resume")
+        """Take jobs again; gives back control when the node does.
+
+        A node that failed comes back by itself as well, perhaps between a look and a command: what
+        counts is where it ends.
+        """
+
+        def back() -> bool:
+            state = _said("sinfo", "-h", "-o", "%T").strip()
+            if state in ("idle", "mixed", "allocated", "completing"):
+                return True
+            with contextlib.suppress(CanNotStartError):
+                _call("scontrol", "update", f"nodename={self.host}", "state=resume")
+            return False
+
+        _wait("the node to come back", back)
 
     def fail(self) -> None:
         """Declare the node down under its jobs: they end as NODE_FAIL."""

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.cluster.conftest import start
+from tests.cluster.conftest import Start
 from tests.cluster.one_node import OneNode, has_cgroups
 from tests.workflow.conftest import ENDLESS, Trial
 
@@ -35,7 +35,7 @@ def short(trial: Trial) -> None:
     forget(trial, "tables/description.json", "report.*", "manifest.json")
 
 
-def wait_for(what: str, is_so: Callable[[], Any], seconds: float = 120) -> None:
+def wait_for(what: str, is_so: Callable[[], Any], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -56,7 +56,6 @@ def sound(trial: Trial, before: dict[str, bytes]) -> None:
     assert trial.sitewise("verify", "results/three").returncode == 0
 
 
-@pytest.mark.cluster_short
 def test_a_job_without_enough_memory_comes_back_with_more(
     node: OneNode, trial: Trial, changed_profile: Profiles
 ) -> None:
@@ -72,19 +71,21 @@ def test_a_job_without_enough_memory_comes_back_with_more(
     sound(trial, before)
 
 
-def test_a_whole_run_gives_the_same_bytes(
-    node: OneNode, trial: Trial, changed_profile: Profiles
+def test_a_whole_run_by_the_profile_as_it_is_gives_the_same_bytes(
+    node: OneNode, trial: Trial
 ) -> None:
     before = trial.contents()
     forget(trial, "*")
-    done = trial.run("--profile", str(changed_profile()))
+    done = trial.run("--profile", "slurm")
     assert done.returncode == 0, done.stdout + done.stderr
     sound(trial, before)
     assert len(node.history()) > 5
     assert not list((trial.folder / "logs" / "slurm").rglob("*.log")), "logs of what succeeded"
 
 
-def test_a_job_that_takes_too_long(node: OneNode, trial: Trial, changed_profile: Profiles) -> None:
+def test_a_job_that_takes_too_long(
+    node: OneNode, trial: Trial, changed_profile: Profiles, start: Start
+) -> None:
     """Slurm counts whole minutes, so the job is suspended and its minute runs out."""
     before = trial.contents()
     short(trial)
@@ -116,7 +117,7 @@ def processes_of(number: str) -> list[psutil.Process]:
 
 
 def test_a_node_that_is_drained_or_fails_under_a_job(
-    node: OneNode, trial: Trial, changed_profile: Profiles
+    node: OneNode, trial: Trial, changed_profile: Profiles, start: Start
 ) -> None:
     before = trial.contents()
     short(trial)
@@ -139,7 +140,7 @@ def test_a_node_that_is_drained_or_fails_under_a_job(
 
 
 def test_a_job_that_somebody_cancels(
-    node: OneNode, trial: Trial, changed_profile: Profiles
+    node: OneNode, trial: Trial, changed_profile: Profiles, start: Start
 ) -> None:
     before = trial.contents()
     short(trial)
@@ -154,7 +155,7 @@ def test_a_job_that_somebody_cancels(
 
 
 def test_a_controller_that_is_restarted(
-    node: OneNode, trial: Trial, changed_profile: Profiles
+    node: OneNode, trial: Trial, changed_profile: Profiles, start: Start
 ) -> None:
     before = trial.contents()
     short(trial)
@@ -169,7 +170,6 @@ def test_a_controller_that_is_restarted(
     sound(trial, before)
 
 
-@pytest.mark.cluster_short
 @pytest.mark.parametrize(
     ("resources", "said"),
     [
@@ -212,7 +212,7 @@ def kill(run: "subprocess.Popen[bytes]", victim: str, rng: random.Random, node: 
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_kill_at_a_random_moment(
-    node: OneNode, trial: Trial, changed_profile: Profiles, number: int
+    node: OneNode, trial: Trial, changed_profile: Profiles, start: Start, number: int
 ) -> None:
     """What a killed run left in Slurm is cancelled by the next one, which completes it."""
     before = trial.contents()
@@ -237,7 +237,7 @@ def test_a_kill_at_a_random_moment(
 
 
 def test_jobs_of_a_killed_run_are_cancelled_by_its_id(
-    node: OneNode, trial: Trial, changed_profile: Profiles
+    node: OneNode, trial: Trial, changed_profile: Profiles, start: Start
 ) -> None:
     before = trial.contents()
     short(trial)
@@ -258,26 +258,32 @@ def test_jobs_of_a_killed_run_are_cancelled_by_its_id(
     sound(trial, before)
 
 
+def files_of(results: Path) -> dict[str, bytes]:
+    found = (path for path in results.rglob("*") if path.is_file())
+    return {path.relative_to(results).as_posix(): path.read_bytes() for path in found}
+
+
 @pytest.mark.cluster_short
-def test_the_ghana_trial_gives_the_bytes_of_a_local_run(
-    node: OneNode, root: Path, shared: Path, tmp_path: Path, changed_profile: Profiles
+def test_a_whole_trial_with_a_job_out_of_memory_gives_the_bytes_of_a_local_run(
+    node: OneNode, root: Path, tmp_path: Path, changed_profile: Profiles
 ) -> None:
+    """The Ghana trial; where its files are absent the generated one of three hospitals."""
+    data, name = root.parent / "shared" / "data" / "ghana", "ghana"
+    if not data.is_dir():
+        from sitewise.simulate.three import write_trial
+
+        data, name = tmp_path / "data", "three"
+        write_trial(data)
+    profile = changed_profile(TOO_LITTLE, **{"slurm-init-seconds-before-status-checks": 2})
     made = {}
-    for name, options in {"here": [], "slurm": ["--profile", str(changed_profile())]}.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        trial = Trial(root, folder)
-        done = trial.sitewise(
-            "run", str(root / "config" / "ghana.yaml"),
-            "--data", str(shared / "data" / "ghana"), *options,
-        )  # fmt: skip
+    for place, options in {"here": [], "slurm": ["--profile", str(profile)]}.items():
+        (tmp_path / place).mkdir()
+        plan = str(root / "config" / f"{name}.yaml")
+        done = Trial(root, tmp_path / place).sitewise("run", plan, "--data", str(data), *options)
         assert done.returncode == 0, done.stdout + done.stderr
-        results = folder / "results" / "ghana"
-        made[name] = {
-            path.relative_to(results).as_posix(): path.read_bytes()
-            for path in results.rglob("*")
-            if path.is_file()
-        }
+        made[place] = files_of(tmp_path / place / "results" / name)
+    if has_cgroups():
+        assert "derive needed more memory than it had asked for" in done.stdout
     assert made["slurm"].keys() == made["here"].keys()
     differing = [file for file, content in made["here"].items() if made["slurm"][file] != content]
     assert differing == []

@@ -45,7 +45,9 @@ class Trial:
     @property
     def environment(self) -> dict[str, str]:
         """The package of the copy comes before the installed one."""
-        return {**os.environ, "PYTHONPATH": str(self.project / "src"), "COLUMNS": "200"}
+        paths = [str(self.project / "src"), os.environ.get("PYTHONPATH", "")]
+        path = os.pathsep.join(each for each in paths if each)
+        return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200"}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "sitewise.cli.main", *arguments]

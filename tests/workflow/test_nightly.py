@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.servers import web_server
 from tests.workflow.conftest import Trial
 
 
@@ -113,12 +114,49 @@ def test_a_bad_delivery_is_set_aside_or_the_last_good_file_is_kept(trial: Trial)
     assert kept in json.loads(ledger.splitlines()[-1])["warnings"]
     readings = trial.contents()["data/readings.parquet"]
     assert readings == before["data/readings.parquet"], "as with the good file"
+    page = (trial.results / "report.html").read_text()
+    assert "an earlier file is used" in page
+    assert "the data cut of" in page
+    assert "earlier file kept" in (trial.results / "findings" / "findings.csv").read_text()
     assert path.read_bytes() != good, "what the hospital delivered is left alone"
     data, _ = night(trial, 11)
     assert data["results"] == "as before"
     path.unlink()  # nor does a file that is not there
     data, text = night(trial, 11)
     assert "LAST GOOD FILE KEPT" in text
+
+
+@pytest.mark.long
+def test_a_hospital_whose_server_does_not_answer(trial: Trial, tmp_path: Path) -> None:
+    pytest.importorskip("snakemake_storage_plugin_http", reason="no extra `storage`")
+    offered = tmp_path / "offered"
+    offered.mkdir()
+    path = hospital_file(trial)
+    shutil.move(path, offered / path.name)
+    sheet = trial.project / "config" / "three_sites.csv"
+    with sheet.open(newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    with web_server(offered) as port:
+        for line in lines:
+            mine = line["file"] == path.name
+            line["source"] = f"http://127.0.0.1:{port}/{path.name}" if mine else ""
+        with sheet.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, list(lines[0]))
+            writer.writeheader()
+            writer.writerows(lines)
+        data, _ = night(trial, 10)  # the plan's digest has the address
+        assert data["not_fetched"] == []
+        assert path.is_file()
+    data, text = night(trial, 13)
+    assert "NOT FETCHED" in text
+    assert path.name in data["not_fetched"][0]
+    assert data["results"] == "not made"
+    change_plan(trial, nightly={"bad_delivery": "keep last good"})
+    path.write_text("what lies there is not read\n")
+    data, text = night(trial, 11)
+    assert "LAST GOOD FILE KEPT" in text
+    assert "it could not be fetched" in data["kept"][0]["told"]
+    assert "it could not be fetched" in (trial.results / "findings" / "findings.csv").read_text()
 
 
 @pytest.mark.long

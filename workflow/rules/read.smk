@@ -69,6 +69,7 @@ rule check_trial:
         plan=param("check_trial", "plan"),
         left_out=param("check_trial", "left_out"),
         unlisted=param("check_trial", "unlisted"),
+        kept=param("check_trial", "kept"),
         code=param("check_trial", "code"),
         lock=param("check_trial", "lock"),
     message:

@@ -12,14 +12,15 @@ from sitewise.trial.stopped import StoppedError
 from sitewise.trial.trial_checks import check_trial
 
 
-def main(*, plan, left_out, rows, files, found, readings, findings, account, stopped, unlisted=()):
-    """plan: part data; rows, files, found: of every batch; stopped: findings that stop the run."""
+def main(*, plan, known, rows, files, found, readings, findings, account, stopped):
+    """plan: part data; known: left_out, unlisted, kept of `check_trial`; rows, files, found: of
+    every batch; stopped: findings that stop the run."""
     Path(stopped).unlink(missing_ok=True)
     read_files = [row for path in files for row in read_result(path, tuple[FileRow, ...])]
     said = [read_findings(path) for path in found]
     try:
         frames = [read_frame(path) for path in rows]
-        result = check_trial(read_part(plan), frames, read_files, said, left_out, unlisted=unlisted)
+        result = check_trial(read_part(plan), frames, read_files, said, **known)
     except StoppedError as error:
         raise error.keep_findings(stopped) from None
     write_frame(readings, result[0])
@@ -30,7 +31,8 @@ def main(*, plan, left_out, rows, files, found, readings, findings, account, sto
 if __name__ == "__main__":
     with recorded(snakemake):
         main(
-            **{name: snakemake.params[name] for name in ("plan", "left_out", "unlisted")},
+            plan=snakemake.params.plan,
+            known={name: snakemake.params[name] for name in ("left_out", "unlisted", "kept")},
             **{name: snakemake.input[name] for name in ("rows", "files")},
             found=snakemake.input.findings,
             **{name: snakemake.output[name] for name in ("readings", "findings", "account")},

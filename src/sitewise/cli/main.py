@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from sitewise.cli.failing import fail
+from sitewise.cli.fetching import fetch
 from sitewise.cli.init import init, note_marks
 from sitewise.cli.nightly import nightly
 from sitewise.cli.qualification import qualify
@@ -173,7 +174,7 @@ def check(
 
 
 for command in (
-    nightly, verify, lock, unlock, sign, diff, history, export, qualify, init, simulate,
+    fetch, nightly, verify, lock, unlock, sign, diff, history, export, qualify, init, simulate,
 ):  # fmt: skip
     app.command()(command)
 

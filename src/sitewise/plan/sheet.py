@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from sitewise.errors import PlanError, Problem
+from sitewise.plan.source import source_problems
 
-COLUMNS = ("SITEID", "file", "encoding", "delimiter", "decimal", "unit", "sha256")
+COLUMNS = ("SITEID", "file", "encoding", "delimiter", "decimal", "unit", "sha256", "source")
 REQUIRED = ("SITEID", "file")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
@@ -25,6 +26,7 @@ class Site:
     file: path inside the data folder, with forward slashes.
     unit: unit of the blood-pressure values where it is not the endpoint's own (`kPa`), or "".
     sha256: the expected digest of the file, or "".
+    source: the address that `sitewise fetch` brings it from, or "".
     """
 
     siteid: str
@@ -34,6 +36,17 @@ class Site:
     decimal: str = "."
     unit: str = ""
     sha256: str = ""
+    source: str = ""
+
+    @property
+    def reading(self) -> dict[str, str]:
+        """All that the rows of the file depend on: not where it was fetched from."""
+        return {name: value for name, value in vars(self).items() if name != "source"}
+
+    @property
+    def line(self) -> dict[str, str]:
+        """Its line of the sheet, for the plan's digest."""
+        return self.reading | ({"source": self.source} if self.source else {})
 
     def batch(self, batches: int) -> int:
         """The batch of this hospital, 1..batches; adding a hospital moves no other."""
@@ -222,6 +235,7 @@ def _site(line: dict[str | None, str | None], where: str) -> tuple[Site | None, 
                 fix="save it as CSV or Parquet, and name that file",
             )
         )
+    problems += source_problems(cells.get("source", ""), where)
     if problems:
         return None, problems
     return (
@@ -233,6 +247,7 @@ def _site(line: dict[str | None, str | None], where: str) -> tuple[Site | None, 
             decimal=DECIMALS[cells.get("decimal") or "point"],
             unit=cells.get("unit", ""),
             sha256=cells.get("sha256", "").lower(),
+            source=cells.get("source", ""),
         ),
         [],
     )

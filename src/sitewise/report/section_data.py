@@ -39,6 +39,11 @@ def data(e: Evidence, figures: Mapping[str, str]) -> Data:
         " row of a file for one endpoint; each has exactly one of the fates below, which add up to"
         " the readings in."
     )
+    if earlier := [f.site for f in account.files if f.kept]:
+        text += (
+            f" Of {plural(len(earlier), 'site')} an earlier file is used than the one delivered"
+            f" last, which can't be: {', '.join(earlier[:MOST_SITE_ROWS])}; see the findings."
+        )
     return Data(
         account_text=text,
         flow_figure=picture(e, figures, "flow"),
@@ -84,6 +89,7 @@ def _by_site(e: Evidence) -> Table:
     for f in e.account.files[:MOST_SITE_ROWS]:
         by = counts.get(f.site, {})
         status = f"{f.status}: {f.reason}" if f.reason else f.status
+        status += "; an earlier file than the one delivered last" if f.kept else ""
         numbers = [str(by.get(fate, 0)) for fate in fates]
         rows.append(row(f.site, str(f.rows), str(f.readings), *numbers, status))
     columns = [("Site", "text"), ("Rows", "number"), ("Readings", "number")]

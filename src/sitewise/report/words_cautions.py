@@ -21,6 +21,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
     found = (
         *_departures(evidence),
         *_sites_set_aside(evidence),
+        *_earlier_files(evidence),
         lost_patients(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
@@ -49,6 +50,10 @@ def _sites_set_aside(evidence: Evidence) -> list[str]:
         for file in evidence.account.files
         if file.status == "set aside"
     ]
+
+
+def _earlier_files(evidence: Evidence) -> list[str]:
+    return [f"Of site {file.site} {file.kept}" for file in evidence.account.files if file.kept]
 
 
 def lost_patients(evidence: Evidence) -> str:

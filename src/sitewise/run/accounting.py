@@ -16,6 +16,7 @@ def account_lines(results: Path) -> tuple[str, ...]:
     account = read_result(results / "findings" / "account.json", Account)
     aside = [file for file in account.files if file.status != USED]
     lines = [f"HOSPITAL SET ASIDE: {f.site} ({f.file}): {f.reason}" for f in aside]
+    lines += [f"EARLIER FILE USED: {f.site} ({f.file}): {f.kept}" for f in account.files if f.kept]
     fates: dict[str, int] = {}
     for count in account.counts:
         fates[count.fate] = fates.get(count.fate, 0) + count.readings

@@ -166,6 +166,7 @@ def _put_plan(records: Path, sha256: str, folder: Path) -> Path:
                     *marks,
                     site["unit"],
                     site["sha256"],
+                    "",  # the files are put there
                 ]
             )
     plan["sites"]["sheet"] = Path(plan["sites"]["sheet"]).name

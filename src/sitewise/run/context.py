@@ -23,6 +23,7 @@ from sitewise.plan.load import load_plan
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import Site, SiteSheet, leaves_folder, load_sheet, unlisted_files
 from sitewise.run.environment_check import departures
+from sitewise.run.kept import kept_in
 
 ABSENT = "absent"
 UNREADABLE = "unreadable"
@@ -79,6 +80,11 @@ class Context:
         return tuple(unlisted_files(self.data, [site.file for site in self.sheet.sites]))
 
     @cached_property
+    def kept(self) -> tuple[dict[str, str], ...]:
+        """Files that are earlier ones than those delivered last; see `run.kept`."""
+        return kept_in(self.data, self.raw, self.plan.data_cut)
+
+    @cached_property
     def lock(self) -> str:
         """Digest of the lock, and what is installed in other versions than it says."""
         digest = f"lock:{file_sha256(self.project / LOCK)[:SHORT]}"
@@ -94,7 +100,7 @@ class Context:
     @cached_property
     def plan_text(self) -> str:
         """Plan and site sheet as one canonical text, defaults included."""
-        sites = {site.siteid: vars(site) for site in self.sheet.sites}
+        sites = {site.siteid: site.line for site in self.sheet.sites}
         plan = self.written or self.plan
         return ordered_json({"plan": plan.model_dump(mode="json"), "sites": sites})
 

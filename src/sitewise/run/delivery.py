@@ -2,8 +2,7 @@
 
 import datetime
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,10 @@ from sitewise.audit.objects import object_path, read_json
 from sitewise.errors import SitewiseError
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import SiteSheet
+from sitewise.run.kept import Kept, write_note
 
 _ACCOUNT = "findings/account.json"
 USED = "used"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A hospital's earlier file that is used in place of tonight's.
-
-    reason: what is wrong with tonight's. sha256: of the earlier one. since: when a run first had
-    it, UTC. days: its age by that.
-    """
-
-    site: str
-    file: str
-    reason: str
-    sha256: str
-    since: str
-    days: int
-
-    def __str__(self) -> str:
-        """A line."""
-        age = f"{self.days} day{'s' if self.days != 1 else ''} old"
-        return (
-            f"hospital {self.site}: {self.file} can't be used ({self.reason}); the last good file,"
-            f" of {self.since[:10]} ({age}, sha256 {self.sha256[:12]}), is used in its place"
-        )
 
 
 def bad_files(plan: Plan, sheet: SiteSheet, data: Path) -> dict[str, tuple[str, str]]:
@@ -81,15 +57,21 @@ def last_good(
     return [found[file] for file in sorted(found)]
 
 
-def with_kept(data: Path, records: Path, kept: list[Kept], folder: Path) -> Path:
+def with_kept(
+    data: Path, records: Path, kept: list[Kept], folder: Path, without: Iterable[str] = ()
+) -> Path:
     """The folder of the hospital files with earlier ones in place: a copy, where there are any.
 
+    without: files that are not to be read, as they could not be fetched tonight.
     Raises SitewiseError where a kept copy is not what its name says.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    if not kept:
+    without = list(without)
+    if not kept and not without:
         return data
     shutil.copytree(data, folder, ignore_dangling_symlinks=True)
+    for file in without:
+        (folder / file).unlink(missing_ok=True)
     for one in kept:
         target = folder / one.file
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +81,7 @@ def with_kept(data: Path, records: Path, kept: list[Kept], folder: Path) -> Path
             raise SitewiseError(
                 f"The kept copy of {one.file} is damaged: sitewise verify names it."
             )
+    write_note(folder, kept)
     return folder
 
 

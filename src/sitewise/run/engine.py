@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sitewise.errors import RunError
 from sitewise.run import slurm
 from sitewise.run.environment import variables
 from sitewise.run.marker import VARIABLE, end_processes
@@ -68,11 +69,28 @@ def run_engine(
         stalled = threading.Event()
         code = _run_once(call, follow, tell, watch, stalled)
         if not stalled.is_set():
+            if code < 0:
+                end_processes(call.run_id)  # one of them may be about to give Slurm a job
+            if code:
+                _clear_queue(call, tell)
             return code
         tell("The engine lost sight of its jobs, which have ended; it is started again.")
         for lock in locks_of(call.directory, call.log.parent.name):
             lock.unlink(missing_ok=True)
     return code
+
+
+def _clear_queue(call: Call, tell: Callable[[str], None]) -> None:
+    """Cancel what an engine that failed, or was killed, left in Slurm: nobody waits for it."""
+    if call.profile.executor != SLURM:
+        return
+    try:
+        left = slurm.cancel(call.run_id)
+    except RunError as error:
+        tell(f"{error} Jobs of this run may be left there; they will write nothing.")
+        return
+    if left:
+        tell(f"Cancelled {len(left)} job(s) that the workflow engine left in Slurm.")
 
 
 def _run_once(

@@ -32,6 +32,8 @@ def _lines(s: "Summary") -> Iterator[str]:
         if files := s.files.get(kind):
             yield f"  {len(files)} {kind}: {_some(files)}"
     yield f"  {len(s.files.get('same', ()))} the same as before"
+    if s.not_fetched:
+        yield from ("", "NOT FETCHED", *_capped(s.not_fetched))
     if s.kept:
         yield from ("", "LAST GOOD FILE KEPT", *_capped([one["told"] for one in s.kept]))
     if s.set_aside:

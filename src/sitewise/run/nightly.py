@@ -20,9 +20,12 @@ from sitewise.audit.manifest import MANIFEST
 from sitewise.audit.objects import object_path, read_json
 from sitewise.errors import DataError, Problem, RunError, SitewiseError
 from sitewise.plan.model import Plan
+from sitewise.plan.sheet import SiteSheet
 from sitewise.run.context import raw_digests
-from sitewise.run.delivery import Kept, arrived, bad_files, last_good, with_kept
+from sitewise.run.delivery import arrived, bad_files, last_good, with_kept
 from sitewise.run.door import Request, run_trial
+from sitewise.run.fetching import fetch_files
+from sitewise.run.kept import Kept
 from sitewise.run.locking import LockedError
 from sitewise.run.readiness import data_folder, make_folders, read_plan
 from sitewise.run.verifying import verify_trial
@@ -80,6 +83,7 @@ class Summary:
     files: dict[str, list[str]] = field(default_factory=dict)
     kept: list[dict[str, Any]] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
+    not_fetched: list[str] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     findings_gone: int = 0
     estimates: str = ""
@@ -147,16 +151,18 @@ class _Night:
 
     def _run(self, summary: Summary, before: Ledger, previous: Entry | None) -> None:
         _, sheet = read_plan(self.request.plan)
+        unfetched = self._fetch(summary, sheet)
         data = data_folder(self.plan, sheet, self.request.data)
         now = raw_digests(data, [site.file for site in sheet.sites])
         opened = before.opening(str(previous.body["run"])) if previous else None
         was = dict(before.fact(opened, "raw") or {}) if opened else {}
         summary.files = arrived(was, now)
         kept: list[Kept] = []
-        # Copies of a blinded trial's files hold the arms and are not among the records.
-        if self.plan.nightly.bad_delivery == "keep last good" and not self.plan.blinded:
-            kept = last_good(self.records, before, bad_files(self.plan, sheet, data), _now())
-            data = with_kept(data, self.records, kept, self.records / FOLDER / "delivery")
+        if self._keeps:
+            bad = bad_files(self.plan, sheet, data) | unfetched
+            kept = last_good(self.records, before, bad, _now())
+            place = self.records / FOLDER / "delivery"
+            data = with_kept(data, self.records, kept, place, without=unfetched)
         summary.kept = [{**asdict(one), "told": str(one)} for one in kept]
         if kept:
             self.ends.add(Night.DATA_PROBLEMS)
@@ -173,6 +179,27 @@ class _Night:
             self.ends.add(Night.FAILED)
             summary.verified = "; ".join(map(str, found.differences[:20]))
         summary.head = found.head.sha256 if found.head else ""
+
+    @property
+    def _keeps(self) -> bool:
+        # Copies of a blinded trial's files hold the arms and are not among the records.
+        return self.plan.nightly.bad_delivery == "keep last good" and not self.plan.blinded
+
+    def _fetch(self, summary: Summary, sheet: SiteSheet) -> dict[str, tuple[str, str]]:
+        """Bring what has a source; gives site and reason by file that could not be had.
+
+        Raises RunError for them where the plan does not keep earlier files: what lies in the folder
+        is then not what hospitals have, and nobody said that it may stand for it.
+        """
+        if not any(site.source for site in sheet.sites):
+            return {}
+        fetched = fetch_files(sheet, self.request.data or Path("data", self.plan.trial))
+        summary.not_fetched = [str(one) for one in fetched.failed]
+        if not self._keeps:
+            fetched.require_all()
+        if fetched.failed:
+            self.ends.add(Night.DATA_PROBLEMS)
+        return {one.file: (one.site, "it could not be fetched") for one in fetched.failed}
 
     def _tell_results(self, summary: Summary, previous: Entry | None) -> None:
         manifest = file_sha256(self.results / MANIFEST)

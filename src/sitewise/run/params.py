@@ -27,9 +27,10 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     plan: the sections of the plan that the rule uses. code: digests as `room:digest`.
     lock: the digest of the lock. ingest has `sites` and `raw` (`file:sha256`) of its batch, moments
     `sites` (their names), deviations `standing` (from the ledger), check_trial `left_out`
-    (stratification factors by model) and `unlisted` (files that no line of the site sheet names),
-    page, report and seal have `digests` (plan, data, code, lock), the first two also `sheet`,
-    `templates`, `packages` and `limits` (of a simulated trial).
+    (stratification factors by model), `unlisted` (files that no line of the site sheet names) and
+    `kept` (hospitals' earlier files in place of bad ones), page, report and seal have `digests`
+    (plan, data, code, lock), the first two also `sheet`, `templates`, `packages` and `limits` (of a
+    simulated trial).
     """
     params: dict[str, Any] = {
         "plan": part_data(_plan_for(context, rule), rule),
@@ -38,19 +39,20 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     }
     if rule == "ingest":
         sites = context.batches[wildcards["batch"]]
-        params["sites"] = [vars(site) for site in sites]
+        params["sites"] = [site.reading for site in sites]
         params["raw"] = [f"{site.file}:{context.raw[site.file]}" for site in sites]
     if rule == "moments":
         params["sites"] = [site.siteid for site in context.batches[wildcards["batch"]]]
     if rule == "check_trial":
         params["left_out"] = factors_left_out(context.plan)
         params["unlisted"] = list(context.unlisted)
+        params["kept"] = list(context.kept)
     if rule == "deviations":
         params["standing"] = standing_of(context)
     if rule in (*PAGES, "seal"):
         params["digests"] = context.digests
     if rule in PAGES:
-        params["sheet"] = [vars(site) for site in context.sheet.sites]
+        params["sheet"] = [site.line for site in context.sheet.sites]
         params["templates"] = [
             f"{name}:{file_sha256(path)[:SHORT]}" for name, path in context.templates.items()
         ]

@@ -19,6 +19,7 @@ class FileRow:
     """One hospital file. status: `used`, or `set aside` with the reason.
 
     written: how it is written, for people; "" where that could not be told.
+    kept: why, and from when, where it is an earlier file than the last one delivered; else "".
     """
 
     site: str
@@ -29,6 +30,7 @@ class FileRow:
     status: str
     reason: str
     written: str = ""
+    kept: str = ""
 
 
 @dataclass(frozen=True)

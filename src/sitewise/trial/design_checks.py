@@ -179,9 +179,9 @@ def _lonely_endpoints(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Proble
                 fix=f"ask the other hospitals for {column!r}, or take the endpoint out of the plan",
             )
             continue
-        here = set(part[TRT01P])
+        here = set(part[TRT01P].unique())
         absent = [arm for arm in plan.arms.levels if arm not in here and not part.empty]
-        if absent and len(set(analysed[TRT01P])) > len(here):
+        if absent and analysed[TRT01P].nunique(dropna=False) > len(here):
             yield Problem(
                 f"{name} has no reading in the arm(s) {_few(absent)}, other endpoints have",
                 where=f"endpoints.{name}",

@@ -48,7 +48,9 @@ def settle_unasked(plan: "Plan", rows: "pd.DataFrame") -> None:
 
 def check_totals(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     """Rows that are no patient's: a word like `Total`, or neither patient nor arm nor visit."""
-    left = rows[rows[FATE].isna()]
+    # A row whose arm and visit are both the plan's is a patient's: most rows need no closer look.
+    known = rows[TRT01P].fillna("").ne("") & rows[AVISIT].fillna("").ne("")
+    left = rows[rows[FATE].isna() & ~known]
     lines = left[[SITEID, SITECELL, USUBJID, ARM, VISIT, TRT01P, AVISIT]].drop_duplicates()
     signs = {
         line: sign

@@ -19,6 +19,7 @@ from sitewise.trial.findings import (
     records_frame,
 )
 from sitewise.trial.identity_checks import check_alike_patients, check_many_arms
+from sitewise.trial.kept_files import kept_findings, with_kept
 from sitewise.trial.patient_checks import check_patients, witnesses
 from sitewise.trial.rows import (
     FATE,
@@ -47,19 +48,21 @@ def check_trial(
     left_out: Mapping[str, Sequence[str]],
     *,
     unlisted: Sequence[str] = (),
+    kept: Sequence[Mapping[str, str]] = (),
 ) -> "tuple[pd.DataFrame, pd.DataFrame, Account]":
     """Check what only the whole trial shows, and give every reading its fate.
 
     rows: checked readings, one frame a batch. files: of all batches. findings: those so far.
     left_out: stratification factors by model, of `plan.factors.factors_left_out`.
     unlisted: files of the data folder that no line of the site sheet names.
+    kept: earlier files used in place of bad ones: `site`, `file`, `told` each.
     Returns the readings, all findings, and the account. Raises StoppedError, a DataError that has
     the findings, where the data contradict the declared design, where the plan's models can't be
     built from them, or where a rule of the plan says stop to a finding of any stage.
     """
     import pandas as pd
 
-    sheet = sorted(files, key=lambda file: file.site)
+    sheet = with_kept(sorted(files, key=lambda file: file.site), kept)
     readings = arrange(plan, pd.concat([frame for frame in rows if len(frame)] or list(rows[:1])))
     seen = witnesses(readings)
     patients = check_patients(plan, seen)
@@ -79,6 +82,7 @@ def check_trial(
             check_factors(left_out),
             _same_file(sheet),
             _not_listed(unlisted),
+            kept_findings(sheet),
         ]
     )
     account = make_account(plan, readings, sheet, said)

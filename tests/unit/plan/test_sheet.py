@@ -75,3 +75,31 @@ def test_adding_a_hospital_moves_no_other() -> None:
     ]
     assert moved == []
     assert sum(len(sites) for sites in after.batches(4).values()) == 31
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("ftp://server/a.csv", "no address of a file that can be fetched"),
+        ("sftp://server", "no address of a file that can be fetched"),
+        ("sftp://server:port/a.csv", "is no address"),
+        ("sftp://me:secret@server/a.csv", "a user's name or a password"),
+    ],
+)
+def test_a_source_is_an_address_without_secrets(tmp_path: Path, source: str, said: str) -> None:
+    path = tmp_path / "sites.csv"
+    path.write_text(f"SITEID,file,source\nA,a.csv,{source}\n")
+    with pytest.raises(PlanError) as caught:
+        load_sheet(path)
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_where_a_file_is_fetched_from_changes_no_digest_of_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "sites.csv"
+    path.write_text("SITEID,file,source\nA,a.csv,s3://bucket/a.csv\nB,b.csv,\n")
+    first, second = load_sheet(path).sites
+    assert first.source == "s3://bucket/a.csv"
+    assert "source" not in first.reading
+    assert first.line["source"] == "s3://bucket/a.csv"
+    assert "source" not in second.line, "plans of before keep their digest"

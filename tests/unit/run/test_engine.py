@@ -6,10 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from sitewise.errors import DataError
+from sitewise.run import engine
 from sitewise.run.engine import Progress, _environment, _progress
 from sitewise.run.environment_check import departures, locked_versions, main_packages
 from sitewise.run.failures import clear_failures, engine_failure
+from sitewise.run.slurm import Queued
 
 SAID = """Job stats:
 job            count
@@ -87,3 +91,17 @@ def test_the_lock_and_what_is_installed(root: Path, tmp_path: Path) -> None:
     )
     found = [entry.partition("==")[0] for entry in departures(lock)]
     assert found == ["mixedlm", "pandas"]
+
+
+def test_what_a_killed_engine_left_in_slurm_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [Queued("7", "RUNNING", "None", "rule_fit")]
+    asked: list[str] = []
+    monkeypatch.setattr(engine.slurm, "cancel", lambda run: asked.append(run) or left)
+    monkeypatch.setattr(engine, "end_processes", lambda run: asked.append(run) or [])
+    monkeypatch.setattr(engine, "_run_once", lambda *_: -9)
+    told: list[str] = []
+    for executor in ("slurm", "local"):
+        call: Any = SimpleNamespace(run_id="r1", profile=SimpleNamespace(executor=executor))
+        assert engine.run_engine(call, print, told.append) == -9
+    assert told == ["Cancelled 1 job(s) that the workflow engine left in Slurm."]
+    assert asked == ["r1"] * 3

@@ -54,7 +54,10 @@ def run_checks(trial, root: Path, out: Path) -> dict[str, Path]:
         "account": out / "account.json", "stopped": out / "check_trial.findings.csv",
     }  # fmt: skip
     script(root, "check_trial").main(
-        plan=plan["check_trial"], left_out=factors_left_out(trial.plan), **names, **written
+        plan=plan["check_trial"],
+        known={"left_out": factors_left_out(trial.plan)},
+        **names,
+        **written,
     )
     return written
 
@@ -178,7 +181,7 @@ def test_what_stops_the_trial_leaves_its_findings(trial, root: Path, tmp_path: P
     outputs = {name: tmp_path / name for name in ("readings", "findings", "account")}
     with pytest.raises(DataError) as caught:
         script(root, "check_trial").main(
-            plan=part_data(trial.plan, "check_trial"), left_out={},
+            plan=part_data(trial.plan, "check_trial"), known={"left_out": {}},
             rows=[tmp_path / "rows.parquet"],
             files=[tmp_path / "files.json"], found=[tmp_path / "found.csv"],
             **outputs, stopped=stopped,

@@ -200,3 +200,18 @@ def test_patients_are_counted_by_what_became_of_them(trial) -> None:
     assert next(iter(lost))[0] == "HIC"
     assert counts["HIC", ""] == 5
     assert counts["TASSH+HIC", ""] == 6
+
+
+def test_an_earlier_file_is_told_with_its_file_and_as_a_warning(trial) -> None:
+    trial.write()
+    ingested = ingest_batch(trial.plan, trial.sheet.sites, trial.folder)
+    checked = check_batch(trial.plan, ingested.rows)
+    kept = [{"site": "A", "file": "A.csv", "told": "an earlier file is used: so and so"}]
+    _, said, account = check_trial(
+        trial.plan, [checked.rows], ingested.files, [ingested.findings], {}, kept=kept
+    )
+    assert [file.file for file in account.files if file.kept] == ["A.csv"]
+    found = said[said["RULE"] == "earlier file kept"]
+    assert list(found["SITEID"]) == ["A"]
+    assert list(found["SEVERITY"]) == ["warning"]
+    assert list(found["MESSAGE"]) == ["an earlier file is used: so and so"]
