@@ -21,8 +21,8 @@ def main(
 
 if __name__ == "__main__":
     names = ("description", "account", "findings", "iccs", "comparisons", "replications",
-             "crosschecks", "ladders", "reconciliations", "sites", "fits", "scores", "figures",
-             "templates", "deviations")  # fmt: skip
+             "crosschecks", "ladders", "reconciliations", "sites", "by_sites", "fits", "scores",
+             "figures", "templates", "deviations")  # fmt: skip
     with recorded(snakemake):
         main(
             results={name: snakemake.input[name] for name in names},

@@ -3,8 +3,9 @@
 Inputs that `write_report` takes by name: `description` (tables/description.json), `account`
 (findings/account.json), `deviations` (findings/deviations.json), `findings`
 (findings/findings.csv), `iccs`, `comparisons`, `replications`,
-`crosschecks`, `ladders`, `reconciliations`, `sites` (models/E/icc.json, comparisons.json,
-replication.json, crosscheck.json, ladder.json, reconciliation.json, sites.json: one an endpoint),
+`crosschecks`, `ladders`, `reconciliations`, `sites`, `by_sites` (models/E/icc.json,
+comparisons.json, replication.json, crosscheck.json, ladder.json, reconciliation.json, sites.json,
+by_site.json: one an endpoint),
 `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
 it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to
@@ -50,6 +51,7 @@ def write_report(
     ladders: Sequence[str],
     reconciliations: Sequence[str],
     sites: Sequence[str],
+    by_sites: Sequence[str],
     fits: Sequence[str],
     scores: Sequence[str],
     figures: Sequence[str],
@@ -77,6 +79,7 @@ def write_report(
         ladders=ladders,
         reconciliations=reconciliations,
         sites=sites,
+        by_sites=by_sites,
         fits=fits,
         scores=scores,
         sheet=sheet,

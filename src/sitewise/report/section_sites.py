@@ -9,6 +9,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import interval, number, share, week
 from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictures import picture
+from sitewise.report.section_by_site import BySiteOf, by_site
 
 _UNEVEN = 10  # largest site by smallest
 
@@ -32,6 +33,7 @@ class SitesOf:
     forest: Figure
     forest_text: str
     note: str
+    by_site: BySiteOf | None
 
 
 def sites(e: Evidence, figures: Mapping[str, str]) -> tuple[SitesOf, ...]:
@@ -57,6 +59,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         forest=picture(e, figures, "forest", name),
         forest_text=words.effects_sentence(e, name),
         note=e.endpoints[name].sites.note,
+        by_site=by_site(e, name),
     )
 
 

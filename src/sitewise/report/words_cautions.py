@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
+from sitewise.report.section_by_site import differs
 from sitewise.report.words_models import is_linear, linear_misfit, singular_sentence
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
@@ -25,6 +26,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_errors(evidence),
         *_primary_cautions(evidence),
         *_lines(evidence),
+        *(differs(evidence, name) for name in evidence.endpoints),
         *(missing_sentence(evidence, name) for name in evidence.endpoints),
         *_disagreements(evidence),
         *_singular(evidence),

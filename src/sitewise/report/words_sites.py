@@ -151,7 +151,7 @@ def effects_sentence(evidence: Evidence, endpoint: str) -> str:
     what = (
         "A treatment-by-site interaction can't be estimated: each site has one arm."
         if sites.arm_constant_in_sites
-        else "The observed contrast within each site is shown; no site is tested."
+        else "The observed contrast within each site is shown; none is tested by itself."
     )
     reasons = sorted({e.refused for e in refused})
     count = plural(len({e.site for e in refused}), "site")
