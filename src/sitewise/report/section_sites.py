@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sitewise.inference.icc_result import Iccs
 from sitewise.report import words_sites as words
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import interval, number, share, week
+from sitewise.report.formatting import NONE, interval, number, share, week
 from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictures import picture
 from sitewise.report.section_by_site import BySiteOf, by_site
@@ -202,6 +202,9 @@ def _ols(e: Evidence, name: str, iccs: Iccs) -> Table:
         rows.append(group(contrast, 7))
         for r in iccs.ols:
             if r.contrast == contrast:
+                if not e.endpoints[name].fits[r.model].fit.converged:
+                    rows.append(row(f"{r.model}: not converged", *[NONE] * 6))
+                    continue
                 rows.append(
                     row(
                         f"{r.model} (primary)" if r.model == e.plan.primary.model else r.model,

@@ -86,6 +86,7 @@ def primary_contrasts(evidence: Evidence, endpoint: str) -> tuple[OlsBeside, ...
         r
         for r in evidence.endpoints[endpoint].iccs.ols
         if r.model == plan.primary.model
+        and evidence.primary_fit(endpoint).fit.converged
         and r.contrast.startswith(f"{plan.primary.arm} minus {plan.arms.reference}, {kind}")
         and (kind == "change" or r.contrast.endswith(f" at {visit}"))
     )
