@@ -2,7 +2,7 @@
 #
 # in:  data/adbp.parquet, the fits of the endpoint and their moments
 # out: models/<endpoint>/icc.json, replication.json, comparisons.json, crosscheck.json,
-#      ladder.json, reconciliation.json, sites.json
+#      ladder.json, reconciliation.json, sites.json, by_site.json
 
 
 rule icc:
@@ -98,6 +98,7 @@ rule sites:
         ranef=f"<results>/models/{{endpoint}}/{PRIMARY}/ranef.parquet",
     output:
         sites="<results>/models/{endpoint}/sites.json",
+        by_site="<results>/models/{endpoint}/by_site.json",
     log:
         "<logs>/sites/{endpoint}.log",
     conda:

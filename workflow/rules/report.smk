@@ -75,6 +75,7 @@ REPORTED = dict(
         "<results>/models/{endpoint}/reconciliation.json", endpoint=ENDPOINTS
     ),
     sites=expand("<results>/models/{endpoint}/sites.json", endpoint=ENDPOINTS),
+    by_sites=expand("<results>/models/{endpoint}/by_site.json", endpoint=ENDPOINTS),
     fits=expand(
         "<results>/models/{endpoint}/{model}/fit.json",
         endpoint=ENDPOINTS,

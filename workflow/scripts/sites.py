@@ -1,9 +1,10 @@
-"""Predictions and observed effects of every site for one endpoint (rule sites)."""
+"""Predictions, observed effects, treatment by site, for one endpoint (rule sites)."""
 
 from pathlib import Path
 from typing import Any
 
 from sitewise.audit.job import recorded
+from sitewise.inference.by_site import treatment_by_site
 from sitewise.plan.parts import read_part
 from sitewise.sites.effects import site_results
 from sitewise.store.frames import read_frame
@@ -18,19 +19,21 @@ def main(
     plan: dict[str, Any],
     endpoint: str,
     sites: str | Path,
+    by_site: str | Path,
 ) -> None:
     """Read the analysis rows, the primary fit and its random effects, write the site results."""
+    part, frame = read_part(plan), read_frame(rows)
     fit, effects = read_plain(primary), read_frame(ranef)
-    write_result(sites, site_results(read_part(plan), read_frame(rows), endpoint, fit, effects))
+    write_result(sites, site_results(part, frame, endpoint, fit, effects))
+    write_result(by_site, treatment_by_site(part, frame, endpoint))
 
 
 if __name__ == "__main__":
     with recorded(snakemake):
         main(
-            rows=snakemake.input.rows,
-            primary=snakemake.input.primary,
-            ranef=snakemake.input.ranef,
+            **{name: snakemake.input[name] for name in ("rows", "primary", "ranef")},
             plan=snakemake.params.plan,
             endpoint=snakemake.wildcards.endpoint,
             sites=snakemake.output.sites,
+            by_site=snakemake.output.by_site,
         )

@@ -95,7 +95,7 @@ def ask_all(plan: Plan, part: "FixedPart", seen: Seen) -> tuple[list[Asked], lis
     arms = [arm for arm in plan.arms.levels if arm in seen.arms]
     cells: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     for arm, visit in product(arms, visits):
-        rows, broken = part.rows(_grid(part, seen, arm, visit))
+        rows, broken = part.rows(grid_of(part, seen, arm, visit))
         cells[arm, visit.name] = rows.mean(axis=0), broken.mean(axis=0)
     asked = [
         _asked("mean", arm, visit, cells[arm, visit.name]) for arm, visit in product(arms, visits)
@@ -161,11 +161,22 @@ def _visits(plan: Plan, seen: Seen) -> tuple[list[Visit], list[str]]:
     return found, [f"No reading at {v.name} is used." for v in planned if v not in found]
 
 
-def _grid(part: "FixedPart", seen: Seen, arm: str, visit: Visit) -> dict[str, list[str | float]]:
-    """Grid rows of one arm at one visit: one a combination of the other factors' levels."""
+def grid_of(
+    part: "FixedPart",
+    seen: Seen,
+    arm: str,
+    visit: Visit,
+    pinned: "Mapping[str, str | float] | None" = None,
+) -> dict[str, list[str | float]]:
+    """Grid rows of one arm at one visit: one a combination of the other factors' levels.
+
+    pinned: columns that have one value, factor or number.
+    """
     columns: dict[str, list[str | float]] = {}
     for name in fixed_columns(part.formula):
-        if name == TRT01P:
+        if pinned and name in pinned:
+            columns[name] = [pinned[name]]
+        elif name == TRT01P:
             columns[name] = [arm]
         elif name == AVISIT:
             columns[name] = [visit.name]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sitewise.plan.by_site import TreatmentBySite
 from sitewise.plan.drawing import Bootstrap
 from sitewise.plan.keeping import Nightly, Records
 from sitewise.plan.second_engine import Replication
@@ -102,6 +103,9 @@ class Plan(Section):
     )
     primary: Primary = Field(description="the primary model and contrast")
     icc: Icc = Field(description="intraclass correlations")
+    treatment_by_site: TreatmentBySite = Field(
+        default=TreatmentBySite(), description="whether the treatment effect differs between sites"
+    )
     covariance: Annotated[
         tuple[Literal["us", "csh", "ar1h", "cs", "ar1"], ...], Field(strict=False, min_length=1)
     ] = Field(

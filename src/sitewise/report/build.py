@@ -3,8 +3,9 @@
 What both take by name, `given`: `description` (tables/description.json), `account`
 (findings/account.json), `deviations` (findings/deviations.json), `findings`
 (findings/findings.csv), `iccs`, `comparisons`, `replications`,
-`crosschecks`, `ladders`, `reconciliations`, `sites` (models/E/icc.json, comparisons.json,
-replication.json, crosscheck.json, ladder.json, reconciliation.json, sites.json: one an endpoint),
+`crosschecks`, `ladders`, `reconciliations`, `sites`, `by_sites` (models/E/icc.json,
+comparisons.json, replication.json, crosscheck.json, ladder.json, reconciliation.json, sites.json,
+by_site.json: one an endpoint),
 `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
 it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to

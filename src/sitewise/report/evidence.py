@@ -10,6 +10,7 @@ from sitewise.classical.ladder_result import Ladder
 from sitewise.classical.reconciliation_result import Reconciliation
 from sitewise.classical.result import CrossCheck, Replications
 from sitewise.errors import Problem, RunError
+from sitewise.inference.by_site_result import BySite
 from sitewise.inference.comparison import Comparisons
 from sitewise.inference.icc_result import Iccs
 from sitewise.inference.planned_fit import PlannedFit, PlannedScore, ScoredFit, with_score
@@ -36,6 +37,7 @@ class EndpointEvidence:
     ladder: Ladder
     reconciliation: Reconciliation
     sites: SiteResults
+    by_site: BySite
     fits: dict[str, ScoredFit]
 
 
@@ -105,6 +107,7 @@ def read_evidence(
     ladders: Sequence[str],
     reconciliations: Sequence[str],
     sites: Sequence[str],
+    by_sites: Sequence[str],
     fits: Sequence[str],
     scores: Sequence[str],
     sheet: Sequence[Mapping[str, Any]],
@@ -121,6 +124,7 @@ def read_evidence(
         "ladder": _by_endpoint(ladders, Ladder),
         "reconciliation": _by_endpoint(reconciliations, Reconciliation),
         "sites": _by_endpoint(sites, SiteResults),
+        "by_site": _by_endpoint(by_sites, BySite),
     }
     fitted = _by_model(fits, PlannedFit)
     scored = _by_model(scores, PlannedScore)
@@ -135,6 +139,7 @@ def read_evidence(
             by_kind["ladder"][name],
             by_kind["reconciliation"][name],
             by_kind["sites"][name],
+            by_kind["by_site"][name],
             {m: with_score(fitted[name, m], scored[name, m]) for m in plan.models},
         )
         for name in plan.endpoints

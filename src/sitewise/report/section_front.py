@@ -12,6 +12,7 @@ from sitewise.report.pictures import picture
 from sitewise.report.standing import joint, joint_verdict, standing
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_patients import analysed_text
+from sitewise.report.words_states import fit_states
 
 _LETTERS = 106  # of a line of the first page
 _ROOM = 42.0  # lines of the first page beside title, headings and figure
@@ -72,10 +73,19 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
         figure=figure,
         cautions=shown,
         further=further,
-        further_note=(
-            f"{plural(len(further), 'further point')} on the next page, less grave than these."
-        ),
+        further_note=_further_note(evidence, further),
     )
+
+
+def _further_note(evidence: Evidence, further: tuple[str, ...]) -> str:
+    """How many follow on the next page; the states of fits among them are named here already."""
+    note = f"{plural(len(further), 'further point')} on the next page, less grave than these"
+    states = sum(text in fit_states(evidence) for text in further)
+    if states:
+        note += (
+            f"; {states} of them on fits that are singular, did not converge or were passed over"
+        )
+    return f"{note}."
 
 
 def _place(evidence: Evidence, name: str) -> str:

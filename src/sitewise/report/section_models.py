@@ -147,6 +147,15 @@ def components(e: Evidence, fit: PlannedFit) -> Table:
     """Variance components of the primary model."""
     d = e.decimals(fit.endpoint) + 1
     rows = []
+    if not fit.fit.converged:
+        return table(
+            f"tbl-components-{fit.endpoint}",
+            f"Variance components of the primary model {fit.model}, {fit.endpoint}",
+            [("Component", "text"), ("Variance", "number")],
+            [row("not converged", NONE)],
+            notes=[withheld_note(fit, "tables/variance_components.csv")],
+            file="variance_components.csv",
+        )
     for term in fit.fit.random:
         for i, name in enumerate(term.terms):
             correlations = [number(term.correlations[i][j], 2) for j in range(i)]
@@ -251,7 +260,8 @@ def _all(e: Evidence, name: str, fits: tuple[ScoredFit, ...], part: int) -> Tabl
     columns = [("", "text"), *((fit.model, "mixed") for fit in fits)]
     rows = [group("Fixed effects: estimate (SE)", len(columns))]
     levels = {k: v for fit in fits for k, v in fit.fit.levels.items()}
-    effects = [{x.name: x for x in fit.fit.fixef} for fit in fits]
+    shown = [fit for fit in fits if fit.fit.converged]
+    effects = [{x.name: x for x in fit.fit.fixef} if fit in shown else {} for fit in fits]
     for effect in dict.fromkeys(key for own in effects for key in own):
         cells = []
         for own in effects:
@@ -260,10 +270,10 @@ def _all(e: Evidence, name: str, fits: tuple[ScoredFit, ...], part: int) -> Tabl
             cells.append(f"{number(x.estimate, d)} ({number(x.se, d)})" if x else "")
         rows.append(row(words.coefficient(effect, levels), *cells))
     rows.append(group("Variances; correlations of random effects", len(columns)))
-    parts = [dict(_variances(fit, e.decimals(name) + 1)) for fit in fits]
+    parts = [dict(_variances(fit, e.decimals(name) + 1)) if fit in shown else {} for fit in fits]
     for key in dict.fromkeys(key for own in parts for key in own if not key.startswith("~")):
         rows.append(row(key, *(own.get(key, "") for own in parts)))
-    rows.append(row("reading (residual)", *(own["~residual"] for own in parts)))
+    rows.append(row("reading (residual)", *(own.get("~residual", NONE) for own in parts)))
     rows.append(group("Fit", len(columns)))
     rows.append(row("readings", *(str(fit.fit.nobs) for fit in fits)))
     rows.append(row("log-likelihood", *(number(fit.fit.loglik, 3) for fit in fits)))
@@ -277,7 +287,8 @@ def _all(e: Evidence, name: str, fits: tuple[ScoredFit, ...], part: int) -> Tabl
         rows,
         notes=[
             "Log-likelihoods of models with other fixed parts can't be compared under REML;"
-            " p-values stand in the tables of contrasts."
+            " p-values stand in the tables of contrasts.",
+            *(withheld_note(fit, "tables/fixed_effects.csv") for fit in fits),
         ],
         file="fixed_effects.csv",
         size="small",

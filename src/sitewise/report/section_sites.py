@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sitewise.inference.icc_result import Iccs
 from sitewise.report import words_sites as words
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import interval, number, share, week
+from sitewise.report.formatting import NONE, interval, number, share, week
 from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictures import picture
+from sitewise.report.section_by_site import BySiteOf, by_site
 
 _UNEVEN = 10  # largest site by smallest
 
@@ -32,6 +33,7 @@ class SitesOf:
     forest: Figure
     forest_text: str
     note: str
+    by_site: BySiteOf | None
 
 
 def sites(e: Evidence, figures: Mapping[str, str]) -> tuple[SitesOf, ...]:
@@ -57,6 +59,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         forest=picture(e, figures, "forest", name),
         forest_text=words.effects_sentence(e, name),
         note=e.endpoints[name].sites.note,
+        by_site=by_site(e, name),
     )
 
 
@@ -199,6 +202,9 @@ def _ols(e: Evidence, name: str, iccs: Iccs) -> Table:
         rows.append(group(contrast, 7))
         for r in iccs.ols:
             if r.contrast == contrast:
+                if not e.endpoints[name].fits[r.model].fit.converged:
+                    rows.append(row(f"{r.model}: not converged", *[NONE] * 6))
+                    continue
                 rows.append(
                     row(
                         f"{r.model} (primary)" if r.model == e.plan.primary.model else r.model,

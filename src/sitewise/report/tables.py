@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitewise.inference.comparison import CriterionRow, ModelComparison
 from sitewise.inference.icc_result import DesignEffect, IccAtWeek, OlsBeside, VisitIcc
-from sitewise.report import table_ladder
+from sitewise.report import table_by_site, table_ladder
 from sitewise.report import table_lines as lines
 from sitewise.trial.account import FateCount, FileRow
 from sitewise.trial.description import BaselineRow, OutcomeRow, PatternRow, SetRow, SiteArmRow
@@ -107,6 +107,8 @@ WRITERS: dict[str, Writer] = {
     "sites.csv": (
         (*_EM, "site", "quantity", "arm", "n", "n_reference", "estimate", "se", "lower", "upper",
          "refused"), lines.sites),
+    "by_site.csv": (table_by_site.SITES, table_by_site.sites),
+    "by_site_tests.csv": (table_by_site.TESTS, table_by_site.tests),
     "crosscheck.csv": (
         ("endpoint", "analysis", "effect", "patients", "estimate", "se", "ss", "df1", "df2", "f",
          "p", "epsilon", "p_gg", "place"), lines.crosscheck),

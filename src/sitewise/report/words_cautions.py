@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
-from sitewise.report.words_models import is_linear, linear_misfit, singular_sentence
+from sitewise.report.section_by_site import differs
+from sitewise.report.words_models import is_linear, linear_misfit
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
+from sitewise.report.words_states import fit_states
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
 
@@ -25,10 +27,11 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         lost_patients(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
+        *fit_states(evidence),
         *_lines(evidence),
+        *(differs(evidence, name) for name in evidence.endpoints),
         *(missing_sentence(evidence, name) for name in evidence.endpoints),
         *_disagreements(evidence),
-        *_singular(evidence),
     )
     return tuple(typeset(text) for text in found if text)
 
@@ -158,25 +161,3 @@ def _disagreements(evidence: Evidence) -> list[str]:
             elif r.status == "failed":
                 found.append(f"{name}, model {r.model}: the replication failed: {r.reason}")
     return found
-
-
-def _singular(evidence: Evidence) -> list[str]:
-    """Singular fits, those of one kind and term together; then fits that did not converge."""
-    told: dict[tuple[str, str], dict[str, list[str]]] = {}
-    stopped = []
-    for name in evidence.endpoints:
-        for fit in evidence.ordered_fits(name):
-            s = fit.fit.singularity
-            if s.singular:
-                told.setdefault((s.kind, s.where), {}).setdefault(name, []).append(fit.model)
-            if not fit.fit.converged and fit.model != evidence.plan.primary.model:
-                why = fit.fit.optimum.message
-                stopped.append(f"{name}: the model {fit.model} did not converge ({why}).")
-    found = []
-    for (kind, where), by_endpoint in told.items():
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for name, models in by_endpoint.items():
-            groups.setdefault(tuple(models), []).append(name)
-        for same, names in groups.items():
-            found.append(f"{listed(names)}: {singular_sentence(kind, where, list(same))}")
-    return found + stopped

@@ -7,6 +7,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import degrees, level, number
 from sitewise.report.words_models import group_name
 
+STOPPED = "not converged"
 _ALIKE = 0.02  # ratio of standard errors that prose calls about the same
 
 
@@ -61,6 +62,8 @@ def direction(e: Evidence, name: str) -> str:
     ols = by_key["ols"]
     if ols.answer is None or planned is None or planned.answer is None:
         return ""
+    if planned.state == STOPPED:
+        return "The primary model did not converge: its standard error is not compared with others."
     d = e.decimals(name) + 2
     parts = [
         f"Least squares, which takes all readings as independent, has SE"
@@ -68,7 +71,8 @@ def direction(e: Evidence, name: str) -> str:
         f" {_way(found.ratio)}."
     ]
     nested = by_key.get("nested")
-    if nested is not None and nested.answer is not None and not nested.planned:
+    done = nested is not None and nested.state != STOPPED
+    if done and nested is not None and nested.answer is not None and not nested.planned:
         parts.append(_against_nested(e, found, ols, nested, d))
     if found.base and ols.base is not None and planned.base is not None:
         parts.append(
@@ -115,7 +119,8 @@ def sites_words(e: Evidence, name: str) -> str:
     found = e.endpoints[name].ladder
     own = {(s.rung, s.group): s for s in found.shares}
     site = own.get(("nested", "SITEID"))
-    if site is None or math.isnan(found.site_ratio):
+    stopped = any(r.state == STOPPED for r in found.rungs if r.key in ("nested", "patient"))
+    if site is None or math.isnan(found.site_ratio) or stopped:
         return ""
     text = (
         f"Beside the fixed part, sites hold {100 * site.share:.1f}% of the variance of a reading."
@@ -186,7 +191,8 @@ def left_out_words(e: Evidence, name: str) -> str:
     found = e.endpoints[name].ladder
     planned = next((r.answer for r in found.rungs if r.planned), None)
     done = [(x, x.answer) for x in found.left_out if x.answer and x.state != "not converged"]
-    if planned is None or not done:
+    stopped = any(r.planned and r.state == STOPPED for r in found.rungs)
+    if planned is None or not done or stopped:
         return ""
     d = e.decimals(name)
     values = [a.estimate for _, a in done]

@@ -86,6 +86,7 @@ def primary_contrasts(evidence: Evidence, endpoint: str) -> tuple[OlsBeside, ...
         r
         for r in evidence.endpoints[endpoint].iccs.ols
         if r.model == plan.primary.model
+        and evidence.primary_fit(endpoint).fit.converged
         and r.contrast.startswith(f"{plan.primary.arm} minus {plan.arms.reference}, {kind}")
         and (kind == "change" or r.contrast.endswith(f" at {visit}"))
     )
@@ -151,7 +152,7 @@ def effects_sentence(evidence: Evidence, endpoint: str) -> str:
     what = (
         "A treatment-by-site interaction can't be estimated: each site has one arm."
         if sites.arm_constant_in_sites
-        else "The observed contrast within each site is shown; no site is tested."
+        else "The observed contrast within each site is shown; none is tested by itself."
     )
     reasons = sorted({e.refused for e in refused})
     count = plural(len({e.site for e in refused}), "site")

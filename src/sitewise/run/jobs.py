@@ -76,7 +76,7 @@ def _conclusions(endpoint: str) -> Iterator[Job]:
         ("replicate", ("replication",)),
         ("compare", ("comparisons",)),
         ("crosscheck", ("crosscheck", "ladder", "reconciliation")),
-        ("sites", ("sites",)),
+        ("sites", ("sites", "by_site")),
     ):
         made = tuple(f"models/{endpoint}/{file}.json" for file in files)
         yield Job(rule, made, {"endpoint": endpoint})

@@ -26,7 +26,7 @@ def site_results(
     """Predictions and observed effects of every site of one endpoint, sorted by SITEID.
 
     frame: analysis rows (adbp) of at least this endpoint. primary: the primary model's fit as
-    plain data (`fit.json`): its keys `model` and `primary` are used. ranef: its `ranef.parquet`
+    plain data (`fit.json`): its keys `model` and `fit` are used. ranef: its `ranef.parquet`
     (GROUP, LEVEL, TERM, BLUP, SE; SE conditional on the estimated variances).
     Intervals of predictions: BLUP +- normal quantile x SE; of effects: t, see `_contrast`.
     """
@@ -35,7 +35,8 @@ def site_results(
     rows = select_rows(plan, frame, endpoint, plan.primary.model).candidates
     arms = rows.groupby(SITEID, observed=True)[TRT01P].nunique()
     constant = bool(len(arms)) and int(arms.max()) == 1
-    predictions = _predictions(rows, ranef, plan.alpha)
+    done = bool(primary.get("fit", {}).get("converged", True))
+    predictions = _predictions(rows, ranef, plan.alpha) if done else ()
     effects = _effects(plan, rows, constant)
     return SiteResults(
         endpoint=endpoint,
@@ -165,7 +166,12 @@ def _note(plan: Plan, ranef: "pd.DataFrame", constant: bool, primary: Mapping[st
     level = f"{100 * (1 - plan.alpha):g}%"
     terms = ranef.loc[ranef["GROUP"] == SITEID, "TERM"].astype(str).unique().tolist()
     sentences = []
-    if not terms:
+    if not primary.get("fit", {}).get("converged", True):
+        sentences.append(
+            f"The primary model ({primary['model']}) did not converge: its site predictions are"
+            " not final and not shown."
+        )
+    elif not terms:
         sentences.append(
             f"The primary model ({primary['model']}) has no random effect of the site:"
             " there are no site predictions."

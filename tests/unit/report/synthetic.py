@@ -22,6 +22,7 @@ from sitewise.classical.result import (
     Replication,
     Replications,
 )
+from sitewise.inference.by_site_result import BySite, EffectAtSite, FixedForm, RandomForm
 from sitewise.inference.comparison import (
     Comparisons,
     CriterionGroup,
@@ -415,6 +416,27 @@ def site_results(trial: Trial, rng: random.Random, endpoint: str) -> SiteResults
     return SiteResults(endpoint, "site_by_visit", tuple(predictions), tuple(effects), cluster, "")
 
 
+def by_site(trial: Trial, endpoint: str) -> BySite:
+    """Both forms where patients are randomised; refused where whole sites are."""
+    if trial.design == "cluster":
+        return BySite(endpoint, "site_by_visit", True, "every site has one arm", "", (), None, None,
+                      ())  # fmt: skip
+    answer = Estimate("x", -3.1, 1.2, 14.2, -2.6, 0.02, -5.7, -0.5)
+    random_ = RandomForm(
+        "AVAL ~ x + (1 + ARM1 | SITEID)", "AVAL ~ x + (1 | SITEID)", "", "", "regular", answer,
+        1.72, 0.0, 4.31, 1.24, 2, 0.34, 0.003, "0.5 chi2(1) + 0.5 chi2(2)", "", 0.41, 0.03, 199,
+        trial.sites, (),
+    )  # fmt: skip
+    fixed = FixedForm(
+        "AVAL ~ x + SITEID + SITEID:ARM1 + (1 | USUBJID)", "", "regular", trial.sites - 1, 1.31,
+        trial.sites - 2, 40.2, 0.27, (), (trial.site_names[0],), (),
+    )  # fmt: skip
+    rows = tuple(EffectAtSite(s, 6, 6, None if i == 0 else answer, -3.0, 1.1)
+                 for i, s in enumerate(trial.site_names))  # fmt: skip
+    return BySite(endpoint, "site_by_visit", True, "", "Arm 1 minus Placebo", ("ARM1: 1 in it.",),
+                  random_, fixed, rows)  # fmt: skip
+
+
 def residuals(trial: Trial, rng: random.Random, level: float) -> Any:
     """The rows of use.parquet that a figure reads."""
     import pandas as pd
@@ -450,7 +472,7 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
     plan = trial.plan()
     lists = (
         "iccs", "comparisons", "replications", "crosschecks", "ladders", "reconciliations", "sites",
-        "fits", "scores", "uses",
+        "by_sites", "fits", "scores", "uses",
     )  # fmt: skip
     files: dict[str, Any] = {key: [] for key in lists}
 
@@ -475,6 +497,7 @@ def write_trial(trial: Trial, folder: Path, templates: Path) -> dict[str, Any]:
         put("ladders", f"{name}-ladder.json", LADDER["ladder"](trial, name))
         put("reconciliations", f"{name}-reconciliation.json", LADDER["reconciliation"](trial, name))
         put("sites", f"{name}-sites.json", site_results(trial, rng, name))
+        put("by_sites", f"{name}-by-site.json", by_site(trial, name))
         for model in plan["models"]:
             put("fits", f"{name}-{model}.json", fit(trial, rng, name, level, model))
             put("scores", f"{name}-{model}-score.json", score(name, model))

@@ -16,6 +16,7 @@ from sitewise.classical.ladder_result import (
 from sitewise.classical.reconciliation_result import EffectMatch, Reconciliation, Step
 
 NAN = float("nan")
+FORMULA = "AVAL ~ 1 + (1 | USUBJID)"
 CONTRAST = "Active minus Placebo at Month 4, change from baseline"
 
 
@@ -73,9 +74,9 @@ def ladder(trial: Any, endpoint: str) -> Ladder:
 def baseline(endpoint: str) -> BaselineHandling:
     """Free, constrained and a refusal; variances that differ."""
     rows = (
-        HandlingRow("free", "Outcome, arms free at baseline", "AVAL ~ 1", 100, 36, 3, answer(1.7),
+        HandlingRow("free", "Outcome, arms free at baseline", FORMULA, 100, 36, 3, answer(1.7),
                     0.0, "regular", ""),
-        HandlingRow("constrained", "Outcome, arms equal at baseline (cLDA)", "AVAL ~ 1", 100, 36,
+        HandlingRow("constrained", "Outcome, arms equal at baseline (cLDA)", FORMULA, 100, 36,
                     3, answer(1.6), 0.9, "singular", ""),
         HandlingRow("change", "Change score", "CHG ~ 1", 60, 30, 3, None, NAN, "", "no rows"),
     )  # fmt: skip

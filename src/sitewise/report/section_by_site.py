@@ -1,0 +1,236 @@
+"""In the section of sites: whether the treatment effect differs between them, in two forms."""
+
+import math
+from dataclasses import dataclass
+
+from sitewise.inference.by_site_result import BySite, EffectAtSite, FixedForm, RandomForm
+from sitewise.report.cells import MOST_SITE_ROWS, capped
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import NONE, degrees, interval, listed, number, plural, typeset
+from sitewise.report.layout import Row, Table, row, table
+
+
+@dataclass(frozen=True)
+class BySiteOf:
+    """Treatment by site of one endpoint: sentences, the tests, the sites; tables may be None."""
+
+    text: tuple[str, ...]
+    tests: Table | None
+    sites: Table | None
+
+
+def by_site(e: Evidence, name: str) -> BySiteOf | None:
+    """Build it; None where the plan does not ask."""
+    found = e.endpoints[name].by_site
+    if not found.asked:
+        return None
+    if found.refused:
+        said = (
+            "The plan asks whether the treatment effect differs between sites. Refused:"
+            f" {found.refused}."
+        )
+        return BySiteOf((typeset(said),), None, None)
+    return BySiteOf(
+        text=tuple(typeset(text) for text in _texts(e, name, found)),
+        tests=_tests(e, name, found),
+        sites=_sites(e, name, found),
+    )
+
+
+def differs(e: Evidence, name: str) -> str:
+    """For the first page: that a test of the plan finds the effect to differ, or nothing."""
+    found = e.endpoints[name].by_site
+    said = []
+    random, fixed = found.random, found.fixed
+    if random is not None and random.state != "not converged" and random.p < e.plan.alpha:
+        said.append(f"sites as random, {e.p_phrase(random.p)}")
+    if fixed is not None and fixed.state != "not converged" and fixed.p < e.plan.alpha:
+        said.append(f"sites as fixed, {e.p_phrase(fixed.p)}")
+    if not said:
+        return ""
+    return (
+        f"{name}: the treatment effect differs between sites ({'; '.join(said)}): one number for"
+        " all of them leaves that out; section 4 shows each site"
+    )
+
+
+def _texts(e: Evidence, name: str, found: BySite) -> list[str]:
+    texts = []
+    if found.random is not None:
+        texts.append(_random(e, name, found.random))
+    if found.fixed is not None:
+        texts.append(_fixed(e, found.fixed))
+    return texts
+
+
+def _random(e: Evidence, name: str, x: RandomForm) -> str:
+    head = f"Sites as random ({plural(x.sites, 'site')}): "
+    if x.refused:
+        return f"{head}refused: {x.refused}"
+    if x.state == "not converged":
+        return f"{head}the model did not converge; nothing of it is shown."
+    d, unit = e.decimals(name) + 1, e.endpoint(name).unit
+    limits = f"{e.coverage} interval {number(x.lower, d)} to {number(x.upper, d)}"
+    text = (
+        f"{head}the effect is estimated not to vary between sites, SD 0 ({limits} {unit})"
+        if x.sd == 0
+        else f"{head}the effect varies between them with SD {number(x.sd, d)} {unit} ({limits})"
+    )
+    if x.test_refused:
+        text += f". No test: {x.test_refused}"
+    else:
+        text += f"; likelihood ratio {number(x.statistic, 2)}, {e.p_phrase(x.p)}"
+        if x.p_bootstrap is not None:
+            text += f", by parametric bootstrap {e.p_phrase(x.p_bootstrap)}"
+        if x.p < e.plan.alpha:
+            text += ": the effect differs between sites more than chance would make it differ"
+        else:
+            text += (
+                ". That does not show the effect to be the same everywhere: an SD up to the upper"
+                " limit is compatible with the data"
+            )
+    return f"{text}.{_answer(e, name, x)}"
+
+
+def _answer(e: Evidence, name: str, x: RandomForm) -> str:
+    """What sites that differ do to the answer."""
+    fit = e.primary_fit(name)
+    if x.answer is None or not fit.fit.converged:
+        return ""
+    d, own = e.decimals(name), fit.answer.result
+    return (
+        f" With effects that may differ, the primary contrast is {number(x.answer.estimate, d)}"
+        f" (SE {number(x.answer.se, d + 1)} on {degrees(x.answer.df)} degrees of freedom); the"
+        f" primary model has {number(own.estimate, d)} (SE {number(own.se, d + 1)} on"
+        f" {degrees(own.df)})."
+    )
+
+
+def _fixed(e: Evidence, x: FixedForm) -> str:
+    if x.refused:
+        return f"Sites as fixed: refused: {x.refused}.{_missing(e, x)}"
+    if x.state == "not converged":
+        return "Sites as fixed: the model did not converge; nothing of it is shown."
+    text = (
+        f"Sites as fixed ({plural(x.sites, 'site')}): F = {number(x.f, 2)} on {x.df1}"
+        f" and {degrees(x.df2)} degrees of freedom, {e.p_phrase(x.p)}"
+    )
+    if not x.p < e.plan.alpha:
+        text += ". A test of many sites has little power: this is no evidence of equal effects"
+    return f"{text}.{_missing(e, x)}"
+
+
+def _missing(e: Evidence, x: FixedForm) -> str:
+    """What became of sites that miss an arm, by name."""
+    what = f"no patient of {e.plan.primary.arm} or none of {e.plan.arms.reference}"
+    text = ""
+    if x.pooled:
+        text += f" Pooled by the plan as one site, for {what}: {listed(x.pooled)}."
+    if x.left_out:
+        rule = e.plan.treatment_by_site.missing_arm
+        why = "by the plan" if rule == "leave out" else "the pool would miss an arm too"
+        text += f" Left out of this form ({why}), for {what}: {listed(x.left_out)}."
+    if x.inestimable:
+        text += f" Their readings do not determine the contrast of: {listed(x.inestimable)}."
+    return text
+
+
+def _tests(e: Evidence, name: str, found: BySite) -> Table:
+    d, unit = e.decimals(name) + 1, e.endpoint(name).unit
+    rows: list[Row] = []
+    notes = [*found.terms]
+    x, f = found.random, found.fixed
+    if x is not None:
+        shown = not x.refused and x.state != "not converged"
+        tested = shown and not x.test_refused
+        rows.append(
+            row(
+                "Random",
+                str(x.sites),
+                number(x.sd, d) if shown else NONE,
+                interval(x.lower, x.upper, d) if shown else NONE,
+                f"LR {number(x.statistic, 2)}" if tested else NONE,
+                str(x.df) if tested else NONE,
+                e.p(x.p) if tested else NONE,
+            )
+        )
+        notes += _random_notes(x)
+    if f is not None:
+        shown = not f.refused and f.state != "not converged"
+        rows.append(
+            row(
+                "Fixed", str(f.sites), NONE, NONE,
+                f"F {number(f.f, 2)}" if shown else NONE,
+                f"{f.df1}, {degrees(f.df2)}" if shown else NONE,
+                e.p(f.p) if shown else NONE,
+            )
+        )  # fmt: skip
+        notes.append(f"Fixed: {f.formula}." if f.formula else "")
+    return table(
+        f"tbl-by-site-tests-{name}",
+        f"Does the effect differ between sites? {name}: {found.contrast}",
+        [
+            ("Sites as", "text"),
+            ("Sites", "number"),
+            (f"SD of the effect ({unit})", "number"),
+            (f"{e.coverage} interval", "mixed"),
+            ("Test", "mixed"),
+            ("df", "mixed"),
+            ("p", "number"),
+        ],
+        rows,
+        notes=[typeset(note) for note in notes if note],
+        file="by_site_tests.csv",
+    )
+
+
+def _random_notes(x: RandomForm) -> list[str]:
+    notes = [f"Random: {x.formula}; tested against {x.smaller}; {x.rule or x.test_refused}."]
+    notes.append(
+        "Interval of the SD: profile of the ML likelihood. The test is of the effects of all arms"
+        " by site together."
+    )
+    if x.bootstrap_draws is not None and x.p_bootstrap is not None:
+        notes.append(f"Bootstrap: {x.bootstrap_draws} draws.")
+    if x.passed:
+        notes.append(f"{x.passed}.")
+    return [*notes, *x.cautions]
+
+
+def _sites(e: Evidence, name: str, found: BySite) -> Table:
+    d = e.decimals(name)
+    rows = [_at(r, d) for r in found.rows[:MOST_SITE_ROWS]]
+    return table(
+        f"tbl-by-site-{name}",
+        f"Effect by site, {name}: {found.contrast}, {e.endpoint(name).unit}",
+        [
+            ("Site", "text"),
+            (e.plan.primary.arm, "number"),
+            (e.plan.arms.reference, "number"),
+            ("Estimate (fixed)", "number"),
+            ("SE", "number"),
+            (f"{e.coverage} CI", "mixed"),
+            ("df", "number"),
+            ("Predicted (random)", "number"),
+        ],
+        rows,
+        notes=[
+            f"{e.plan.primary.arm}, {e.plan.arms.reference}: patients. Estimate: of the site alone,"
+            " by the model with sites as fixed. Predicted: by the model with sites as random, the"
+            " common effect plus the site's predicted departure, shrunk the more the less a site"
+            " tells; equal in all sites where the SD is estimated at 0.",
+            capped(min(len(found.rows), MOST_SITE_ROWS), len(found.rows), "tables/by_site.csv"),
+        ],
+        file="by_site.csv",
+        size="small",
+    )
+
+
+def _at(r: EffectAtSite, d: int) -> Row:
+    head = (r.site, str(r.n), str(r.n_reference))
+    predicted = NONE if math.isnan(r.predicted) else number(r.predicted, d)
+    if r.estimate is None:
+        return row(*head, NONE, NONE, NONE, NONE, predicted)
+    x = r.estimate
+    return row(*head, number(x.estimate, d), number(x.se, d + 1), interval(x.lower, x.upper, d),
+               degrees(x.df), predicted)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Fits that are singular or did not converge, and covariances passed over: for the first page."""
+
+from collections.abc import Iterator
+
+from sitewise.classical.mixed_rungs import terms_key
+from sitewise.lmm.formula import parse_formula
+from sitewise.report.cells import names_cell
+from sitewise.report.evidence import Evidence
+from sitewise.report.formatting import listed, typeset
+from sitewise.report.words_models import singular_sentence
+
+SINGULAR, STOPPED = "singular", "not converged"
+
+
+def fit_states(evidence: Evidence) -> tuple[str, ...]:
+    """All of them, the gravest first; that of the primary models is told before."""
+    found = (
+        *_stopped(evidence),
+        *_passed_over(evidence),
+        *(text for name in evidence.endpoints for text in _relatives(evidence, name)),
+        *_singular(evidence),
+    )
+    return tuple(typeset(text) for text in found)
+
+
+def _stopped(evidence: Evidence) -> Iterator[str]:
+    """Models of the plan, apart from the primary one, that did not converge."""
+    for name in evidence.endpoints:
+        for fit in evidence.ordered_fits(name):
+            if not fit.fit.converged and fit.model != evidence.plan.primary.model:
+                why = fit.fit.optimum.message
+                yield f"{name}: the model {fit.model} did not converge ({why})."
+
+
+def _singular(evidence: Evidence) -> Iterator[str]:
+    """Singular fits of the plan, those of one kind and term together."""
+    told: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for name in evidence.endpoints:
+        for fit in evidence.ordered_fits(name):
+            s = fit.fit.singularity
+            if s.singular:
+                told.setdefault((s.kind, s.where), {}).setdefault(name, []).append(fit.model)
+    for (kind, where), by_endpoint in told.items():
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for name, models in by_endpoint.items():
+            groups.setdefault(tuple(models), []).append(name)
+        for same, names in groups.items():
+            yield f"{listed(names)}: {singular_sentence(kind, where, list(same))}"
+
+
+def _passed_over(evidence: Evidence) -> Iterator[str]:
+    """Deviations from the plan's order of residual covariances, those of several endpoints once."""
+    told: dict[str, list[str]] = {}
+    for name, own in evidence.endpoints.items():
+        for text in own.ladder.covariance.deviations:
+            told.setdefault(text, []).append(name)
+    for text, names in told.items():
+        yield f"{listed(names)}, deviation from the plan: {text[0].lower()}{text[1:]}"
+
+
+def _relatives(evidence: Evidence, name: str) -> Iterator[str]:
+    """Analyses beside the plan's models, by state; those that are a model of the plan are not."""
+    states: dict[str, list[str]] = {STOPPED: [], SINGULAR: []}
+    for label, formula, state in _beside(evidence, name):
+        if state in states and not _planned(evidence, name, formula):
+            states[state].append(label)
+    left = evidence.endpoints[name].ladder.left_out
+    for state, own in states.items():
+        sites = tuple(x.site for x in left if x.state == state)
+        if sites:
+            own.append(f"the primary model without site {names_cell(sites)}")
+    if states[STOPPED]:
+        yield (
+            f"{name}, analyses beside the primary one that did not converge, so that nothing of"
+            f" them is shown: {'; '.join(dict.fromkeys(states[STOPPED]))}."
+        )
+    if states[SINGULAR]:
+        yield (
+            f"{name}, analyses beside the primary one that are singular (a variance at 0 or a"
+            f" correlation of 1): {'; '.join(dict.fromkeys(states[SINGULAR]))}."
+        )
+
+
+def _beside(evidence: Evidence, name: str) -> Iterator[tuple[str, str, str]]:
+    """Label, formula and state of every mixed model that is not one of the plan's by name."""
+    own = evidence.endpoints[name]
+    for rung in own.ladder.rungs:
+        if not rung.planned:
+            yield _lowered(rung.label), rung.formula, rung.state
+    if own.ladder.baseline is not None:
+        for line in own.ladder.baseline.rows:
+            yield f"baseline as {_lowered(line.label)}", line.formula, line.state
+    for step in own.reconciliation.steps:
+        if not step.unchanged:
+            yield f"reconciliation, {_lowered(step.label)}", step.formula, step.state
+    random, fixed = own.by_site.random, own.by_site.fixed
+    if random is not None:
+        yield "treatment by site, sites as random", random.formula, random.state
+    if fixed is not None:
+        yield "treatment by site, sites as fixed", fixed.formula, fixed.state
+
+
+def _planned(evidence: Evidence, name: str, formula: str) -> bool:
+    """Whether a formula is one of the plan's models in the same state, told by its own name."""
+    if not formula:
+        return False
+    key = _key(formula)
+    fits = evidence.endpoints[name].fits.values()
+    odd = [f for f in fits if f.fit.singularity.singular or not f.fit.converged]
+    return any(_key(fit.fit.formula) == key for fit in odd)
+
+
+def _key(formula: str) -> tuple[object, ...]:
+    parsed = parse_formula(formula)
+    return (parsed.response, *terms_key(parsed))
+
+
+def _lowered(label: str) -> str:
+    return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"

@@ -1,0 +1,111 @@
+"""Singular fits, fits that did not converge and covariances passed over reach the first page."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from sitewise.report.words_cautions import cautions
+from sitewise.report.words_states import fit_states
+
+NAME = "SYSBP"
+
+
+def with_own(e: Any, **changes: Any) -> Any:
+    own = dataclasses.replace(e.endpoints[NAME], **changes)
+    return dataclasses.replace(e, endpoints={**e.endpoints, NAME: own})
+
+
+def with_ladder(e: Any, **changes: Any) -> Any:
+    return with_own(e, ladder=dataclasses.replace(e.endpoints[NAME].ladder, **changes))
+
+
+def said(e: Any) -> list[str]:
+    return [text for text in cautions(e) if text.startswith((NAME, f"{NAME} and"))]
+
+
+def test_rungs_and_covariances_are_told(evidence_of) -> None:
+    text = " ".join(said(evidence_of()))
+    assert "did not converge, so that nothing of them is shown: three levels, random slope" in text
+    assert "singular (a variance at 0 or a correlation of 1): three levels: patients" in text
+    assert "deviation from the plan: the plan's residual covariance us was not used" in text
+
+
+@pytest.mark.parametrize("state", ["singular", "not converged"])
+def test_every_kind_of_analysis_is_told(evidence_of, state: str) -> None:
+    e = evidence_of(design="cluster")
+    own = e.endpoints[NAME]
+    quiet = with_ladder(
+        e, baseline=None, left_out=(), rungs=(),
+        covariance=dataclasses.replace(own.ladder.covariance, deviations=()),
+    )  # fmt: skip
+    steps = dataclasses.replace(own.reconciliation, steps=())
+    quiet = with_own(quiet, reconciliation=steps)
+    assert not any("beside the primary one" in text for text in said(quiet))
+    baseline = dataclasses.replace(
+        own.ladder.baseline,
+        rows=(dataclasses.replace(own.ladder.baseline.rows[0], state=state),),
+    )
+    left = (dataclasses.replace(own.ladder.left_out[0], state=state),)
+    step = dataclasses.replace(own.reconciliation.steps[-1], state=state, unchanged=False)
+    rung = dataclasses.replace(own.ladder.rungs[2], state=state)
+    form = evidence_of().endpoints[NAME].by_site
+    random = dataclasses.replace(form.random, state=state)
+    for changed, words in (
+        (with_ladder(quiet, baseline=baseline), "baseline as"),
+        (with_ladder(quiet, left_out=left), "without site 001"),
+        (with_ladder(quiet, rungs=(rung,)), "patient random intercept"),
+        (with_own(quiet, by_site=dataclasses.replace(form, random=random)), "sites as random"),
+        (with_own(quiet, reconciliation=dataclasses.replace(steps, steps=(step,))),
+         "reconciliation, "),
+    ):  # fmt: skip
+        found = [text for text in said(changed) if "beside the primary one" in text]
+        assert len(found) == 1, words
+        assert words in found[0] and state.rsplit(maxsplit=1)[-1].removesuffix("d") in found[0]
+
+
+def test_what_is_pushed_to_the_next_page_is_named_on_the_first(evidence_of) -> None:
+    from sitewise.report.section_front import _further_note
+
+    e = evidence_of()
+    states = fit_states(e)
+    assert len(states) >= 3
+    note = _further_note(e, ("another", *states[:2]))
+    assert "3 further points" in note
+    assert "2 of them on fits that are singular, did not converge or were passed over" in note
+    assert "fits" not in _further_note(e, ("another",))
+
+
+def stopped(e: Any) -> Any:
+    fits = e.endpoints[NAME].fits
+    model = e.plan.primary.model
+    own = dataclasses.replace(
+        fits[model], fit=dataclasses.replace(fits[model].fit, converged=False)
+    )
+    return with_own(e, fits={**fits, model: own})
+
+
+def test_nothing_of_a_primary_fit_that_stopped_is_compared(evidence_of) -> None:
+    from sitewise.report.section_models import components, models
+    from sitewise.report.words_ladder import direction, left_out_words
+    from sitewise.report.words_sites import primary_contrasts
+
+    e = stopped(evidence_of())
+    ladder = e.endpoints[NAME].ladder
+    rungs = tuple(
+        dataclasses.replace(r, state="not converged") if r.planned else r for r in ladder.rungs
+    )
+    e = with_ladder(e, rungs=rungs)
+    assert "did not converge" in direction(e, NAME)
+    assert left_out_words(e, NAME) == ""
+    assert primary_contrasts(e, NAME) == ()
+    table = components(e, e.primary_fit(NAME))
+    assert [c.text for r in table.rows for c in r.cells] == ["not converged", "\u2013"]
+    drawn = {
+        f"{n}-{k}.svg": "data:," for n in e.endpoints for k in ("residuals", "models", "ladder")
+    }
+    for shown in models(e, drawn)[0].all_models:
+        column = [c.title for c in shown.columns].index(e.plan.primary.model)
+        effects = [r.cells[column].text.strip() for r in shown.rows if len(r.cells) > column]
+        assert "(" not in "".join(effects[: len(effects) - 5])
+        assert any("did not converge" in note for note in shown.notes)
