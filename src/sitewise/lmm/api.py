@@ -9,7 +9,7 @@ from sitewise.errors import ModelError, Problem
 from sitewise.lmm.arguments import check_call
 from sitewise.lmm.basis import Basis, FittedTerm
 from sitewise.lmm.certificate import certify, not_identified
-from sitewise.lmm.conditioned_rows import BasedMoments, keep_columns
+from sitewise.lmm.conditioned_rows import BasedMoments, keep_columns, keep_effects
 from sitewise.lmm.design import Design, build_design
 from sitewise.lmm.digest import digest, row_sums
 from sitewise.lmm.engine import build_model, row_moments_of, solve
@@ -20,7 +20,7 @@ from sitewise.lmm.joint import refuse_unseen_pairs, singular_words
 from sitewise.lmm.lmmfit import LmmFit
 from sitewise.lmm.model import Model
 from sitewise.lmm.moments import Moments
-from sitewise.lmm.row_part import RowPart, occurring
+from sitewise.lmm.row_part import RowPart, occurring, occurring_effects
 from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.structures import INSIDE
 from sitewise.lmm.tally import build_wide
@@ -74,12 +74,13 @@ def basis_of_part(part: Wide | RowPart) -> Basis:
         labels, across = part.moments.labels, part.moments.across
         terms = [
             FittedTerm(
-                str(parsed.random[i]), parsed.random[i].group_name, names,
+                str(parsed.random[i]), parsed.random[i].group_name,
+                tuple(name for name, k in zip(names, keep, strict=True) if k),
                 () if own == ("",) else own, term.level, labels[term.level],
                 part.moments.groups[term.level],
             )
-            for (i, names), own, term in zip(
-                part.terms, across, part.moments.based.terms, strict=True
+            for (i, names), own, term, keep in zip(
+                part.terms, across, part.moments.based.terms, occurring_effects(part), strict=True
             )
         ]  # fmt: skip
         subjects = len(labels[0])
@@ -121,7 +122,9 @@ def _schedule_names(part: Wide | BasedMoments | RowPart) -> tuple[tuple[str, ...
 
 def based_part(part: Wide | RowPart) -> Wide | BasedMoments:
     """What a model is built on."""
-    return keep_columns(part.moments.based, occurring(part)) if isinstance(part, RowPart) else part
+    if isinstance(part, Wide):
+        return part
+    return keep_effects(keep_columns(part.moments.based, occurring(part)), occurring_effects(part))
 
 
 def check_whole(part: Wide | RowPart) -> None:

@@ -65,6 +65,42 @@ def row_moments(
     return RowMoments(shape, len(K), SS, gamma, SU, Arrow(rows, root))
 
 
+def swapped_innermost(moments: RowMoments) -> RowMoments:
+    """The two innermost levels exchanged, which have the same units.
+
+    Of each unit's columns [S0 S1 U] what S0 spans was taken out; here it is what S1 spans.
+    """
+    shape, (a, c, *_) = moments.shape, moments.shape.q
+    rows, SS, m = moments.rest.rows, moments.SS, moments.shape.m
+    own, others = moments.gamma[..., :c], moments.gamma[..., c:]
+    T = np.swapaxes
+    # Total cross-products S0'[S1 U] and S1'[S1 U].
+    first = SS @ moments.gamma + moments.SU
+    second = T(own, -1, -2) @ first + rows[1]
+    second = second + T(moments.SU[..., :c], -1, -2) @ moments.gamma
+    inner, SU = second[..., :c], second[..., c:]
+    whole = np.concatenate([T(first[..., :c], -1, -2), SU], axis=-1)
+    gamma = _pseudo_inverse(inner) @ whole
+    left = whole - inner @ gamma
+    rest = [np.zeros((shape.units[0], c, 0))]
+    rest.append(np.concatenate([SS, first[..., c:]], axis=-1) - T(whole[..., :a], -1, -2) @ gamma)
+    mine = gamma[..., a:]
+    # U'U less what S1 spans, from U'U less what S0 spans.
+    change = T(others, -1, -2) @ (SS @ others) - T(mine, -1, -2) @ (inner @ mine)
+    cross = T(others, -1, -2) @ moments.SU[..., c:] - T(mine, -1, -2) @ left[..., a:]
+    change = change + cross + T(cross, -1, -2)
+    at = 0
+    for level in range(2, len(shape.q)):
+        stop = at + shape.q[level]
+        starts = np.searchsorted(shape.ancestors(0, level), np.arange(shape.units[level]))
+        rest.append(rows[level] + np.add.reduceat(change[:, at:stop, at:], starts, axis=0))
+        at = stop
+    root = moments.rest.root + change[:, -m:, -m:].sum(axis=0)
+    q = (c, a, *shape.q[2:])
+    turned = Shape(q, shape.units, shape.parents, m)
+    return RowMoments(turned, moments.n, inner, gamma, left, Arrow(rest, root))
+
+
 class CentredRows:
     """The arrow of conditioned columns, what S spans taken out unit by unit, level by level.
 

@@ -22,6 +22,7 @@ from sitewise.lmm.wide import Wide
 _Sizes = tuple[np.ndarray, np.ndarray]  # shift and unit of each feature
 EMPTY = 1e-12  # length of a column, relative to its size in the atoms, that is rounding
 EPS = float(np.finfo(float).eps)
+NEAR = 0.5  # share of a constant that X may leave and still take up most of a shift of y
 NOISE = 1e-14  # eigenvalue of scaled cross-products that is rounding
 
 
@@ -102,13 +103,16 @@ def wide_bottom(wide: Wide) -> WideBottom:
     roots = _Roots(plain.total, plain.patterns, a, features)
     X_map = matrix_of(X_weights, count)
     maps = X_map, matrix_of([constant], count)
-    fixed = _fixed_basis(wide, roots, maps, (mean, spread))
+    fixed, level = _fixed_basis(wide, roots, maps, (mean, spread))
     S_map, terms = _random_bases(wide, roots, matrix_of(S_weights, count))
     Z, patient_terms = _patient_bases(wide, plain.patients)
     gammas, target = _centres(wide, S_map, constant, mean, fixed.unit)
     cells = cell_table(wide, target, spread)
     X_tilde = np.linalg.solve(fixed.R.T, X_map[:, fixed.kept].T).T
-    K = np.column_stack([X_tilde, matrix_of([y_weights], count)[:, 0]])
+    # What was taken out of y and X does not take up.
+    rest = level * maps[1][:, 0] - X_map[:, fixed.kept] @ fixed.offset if level else 0.0
+    y = matrix_of([y_weights], count)[:, 0] + rest / fixed.unit
+    K = np.column_stack([X_tilde, y])
     units = tuple(len(level.labels) for level in wide.levels)
     q = tuple(sum(len(e.parts) for e in level.effects) for level in wide.levels)
     parents = tuple(level.parent for level in wide.levels[:-1])
@@ -181,10 +185,11 @@ class _Roots:
 
 def _fixed_basis(
     wide: Wide, roots: "_Roots", maps: tuple[np.ndarray, np.ndarray], sizes: _Sizes
-) -> FixedBasis:
-    """Which columns are kept, their R, and the shift of y as fixed effects.
+) -> tuple[FixedBasis, float]:
+    """Which columns are kept, their R, and the shift of y as fixed effects; the shift if some of
+    it is left, since X only nearly spans a constant.
 
-    maps: X and a constant in atoms. Sets the shift of the outcomes to 0 where X does not span one.
+    maps: X and a constant in atoms. Sets the shift of the outcomes to 0 where X is far from it.
     """
     (X_map, one), (mean, spread) = maps, sizes
     lengths = np.linalg.norm(roots.factor(X_map), axis=0)
@@ -203,13 +208,15 @@ def _fixed_basis(
     left = np.linalg.norm(target - Q @ inside)
     unit, shift = float(spread[-1]), float(mean[-1])
     own = lengths[kept]
-    if left > COLLINEAR * np.linalg.norm(target):  # X has no constant to take up a shift of y
+    spans = left <= COLLINEAR * np.linalg.norm(target)
+    if not spans and left > NEAR * np.linalg.norm(target):  # X can't take up a shift of y
         mean[wide.outcome] = shift = 0.0
     offset = np.linalg.solve(R, inside) / own * shift
     scale = np.sqrt(wide.nobs)
     combinations = combinations / own[:, None] * lengths[~kept]
     names = tuple(c.name for c in wide.fixed)
-    return FixedBasis(names, kept, combinations, R * own / scale, offset, unit)
+    basis = FixedBasis(names, kept, combinations, R * own / scale, offset, unit)
+    return basis, 0.0 if spans else shift
 
 
 def triangle(rows: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from sitewise.lmm.aliasing import COLLINEAR, independent_columns
 from sitewise.lmm.arrow import CentredRows, RowMoments, row_moments
 from sitewise.lmm.bottoms import RowBottom
 from sitewise.lmm.conditioned import NOISE, FixedBasis, TermBasis, basis_of, triangle
+from sitewise.lmm.recursion import Arrow
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,40 @@ def keep_columns(based: BasedMoments, chosen: np.ndarray) -> BasedMoments:
     names = tuple(n for n, keep in zip(based.names, chosen, strict=True) if keep)
     # The columns of X~ all stay: some are then used by no column of X.
     return replace(based, M=based.M[:, chosen], offset=based.offset[chosen], names=names)
+
+
+def keep_effects(based: BasedMoments, chosen: Sequence[np.ndarray]) -> BasedMoments:
+    """Without columns of random terms that are 0 in all rows; `chosen`: by term."""
+    if all(keep.all() for keep in chosen):
+        return based
+    moments, levels = based.moments, range(len(based.moments.shape.q))
+    own = [
+        np.concatenate([np.empty(0, dtype=bool), *(
+            np.tile(keep, term.copies)
+            for term, keep in zip(based.terms, chosen, strict=True) if term.level == level
+        )])
+        for level in levels
+    ]  # fmt: skip
+    fixed = np.ones(moments.shape.m, dtype=bool)
+    columns = [np.concatenate([*own[level + 1 :], fixed]) for level in levels]
+    rows = [np.zeros((moments.shape.units[0], int(own[0].sum()), 0))]
+    for level in levels[1:]:
+        wide = np.concatenate([own[level], columns[level]])
+        rows.append(moments.rest.rows[level][:, own[level]][..., wide])
+    kept = RowMoments(
+        replace(moments.shape, q=tuple(int(keep.sum()) for keep in own)), moments.n,
+        moments.SS[:, own[0]][..., own[0]], moments.gamma[:, own[0]][..., columns[0]],
+        moments.SU[:, own[0]][..., columns[0]], Arrow(rows, moments.rest.root),
+    )  # fmt: skip
+    terms = tuple(
+        replace(
+            term,
+            names=tuple(n for n, k in zip(term.names, keep, strict=True) if k),
+            R=term.R[np.ix_(keep, keep)],
+        )
+        for term, keep in zip(based.terms, chosen, strict=True)
+    )
+    return replace(based, moments=kept, terms=terms)
 
 
 def condition_rows(based: BasedMoments) -> tuple[RowBottom, FixedBasis]:

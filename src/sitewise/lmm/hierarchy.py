@@ -1,6 +1,6 @@
 """Where each random term lives: the chain of groupings above the row, read from the data."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import Column, model_columns
-from sitewise.lmm.formula import Formula, RandomSpec
+from sitewise.lmm.formula import Formula, RandomSpec, fixed_columns
 from sitewise.lmm.rows import Rows
 
 MOST_ACROSS = 60  # each joint label is a column of every unit: beyond, the terms are crossed
@@ -61,8 +61,14 @@ class _Grouping:
         return ":".join(self.group)
 
 
-def build_hierarchy(formula: Formula, rows: Rows) -> tuple[Level, ...]:
+def build_hierarchy(
+    formula: Formula, rows: Rows, *, batch: bool = False, slots: Collection[str] = ()
+) -> tuple[Level, ...]:
     """The levels of `formula`, innermost first; the group of its residual covariance is one.
+
+    batch: these are not all rows. A visit that seems to lie within a patient, as SITEID:AVISIT does
+    where each site has one, is taken to go across the patients of other batches. slots: columns
+    known to be visits.
 
     Nesting is read from the data: a grouping is within another if each of its levels lies in one
     of the other's. Of two groupings that cross inside a unit of a third, the one with fewer levels
@@ -75,6 +81,8 @@ def build_hierarchy(formula: Formula, rows: Rows) -> tuple[Level, ...]:
         chain.add(formula.residual.group)
     for spec in formula.random:
         chain.add(spec.group)
+    if batch:
+        chain.send_visits({*visits_of(formula), *slots}, slots)
     chain.settle()
     levels = _renumbered(chain.ordered())
     _check_patients(formula, levels, chain)
@@ -101,6 +109,12 @@ def random_columns(spec: RandomSpec, rows: Rows) -> tuple[Column, ...]:
                      allowed="e.g. (1 | SITEID)")],
         )  # fmt: skip
     return columns
+
+
+def visits_of(formula: Formula) -> frozenset[str]:
+    """Columns that may be visits: of the fixed part, and the slot of a residual covariance."""
+    slot = () if formula.residual is None else (formula.residual.slot,)
+    return frozenset((*fixed_columns(formula), *slot))
 
 
 class _Chain:
@@ -153,6 +167,32 @@ class _Chain:
             self._chain = [own for own in self._chain if own.group != group]
             self._across[group] = (level, across)
             self.add(level)
+
+    def send_visits(self, visits: Collection[str], sure: Collection[str]) -> None:
+        """Send across what would nest within a grouping only because that is one a unit here."""
+        groups = list(self._same)
+        sent = {}
+        for own in map(self.grouping, groups):
+            across = tuple(name for name in own.group if name in visits)
+            level = tuple(name for name in own.group if name not in visits)
+            if not across or not level or own.group == self.held:
+                continue
+            if len(self.grouping(across).labels) > MOST_ACROSS:
+                continue
+            above, known = self.grouping(level), set(across) <= set(sure)
+            if any(
+                not set(other.group) <= set(own.group) and within(other, above)
+                and (other.group == self.held or known or len(other.labels) < len(own.labels))
+                and within(own, other)
+                for other in map(self.grouping, groups)
+            ):  # fmt: skip
+                sent[own.group] = (level, across)
+        if sent:
+            self._chain, self._same = [], {}
+            for group in groups:
+                self.add(sent[group][0] if group in sent else group)
+            self._same |= {group: group for group in sent}
+            self._across |= sent
 
     def ordered(self) -> list[_Grouping]:
         """The chain, innermost first."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.columns import Column, model_columns
-from sitewise.lmm.factored import Factored, Term, factor
+from sitewise.lmm.factored import Factored, Term
+from sitewise.lmm.nesting import is_alone, settled, written
 from sitewise.lmm.recode import recoded, recoding
 from sitewise.lmm.schedule import MOST_SLOTS, slot_labels
 from sitewise.lmm.unite import UnitedLevel, agree, unite_levels, unite_units
@@ -24,6 +24,7 @@ def merge(*parts: Wide) -> Wide:
     """
     if len(parts) == 1:
         return parts[0]
+    parts = tuple(settled(parts))
     agree(parts)
     patients = _patients(parts)
     levels, numbers = unite_units(parts)
@@ -31,7 +32,7 @@ def merge(*parts: Wide) -> Wide:
     patterns, pattern_of = _patterns(parts, whole.slots)
     cells = [_moved(part, factored, numbers[i], pattern_of[i]) for i, part in enumerate(parts)]
     added = _added(cells, len(patterns))
-    return replace(
+    found = replace(
         whole,
         basis=factored.basis,
         patterns=patterns,
@@ -52,6 +53,15 @@ def merge(*parts: Wide) -> Wide:
             for name in dict.fromkeys(name for part in parts for name in part.dropped)
         },
     )  # fmt: skip
+    return replace(found, patients=_by_unit(patients, numbers)) if is_alone(found) else found
+
+
+def _by_unit(patients: Patients, numbers: Sequence[np.ndarray]) -> Patients:
+    """Patients in the order of the units above, each of which holds one."""
+    order = np.argsort(np.concatenate(numbers), kind="stable")
+    own = patients.labels
+    labels = None if own is None else tuple(own[i] for i in order.tolist())
+    return Patients(labels, patients.hashes[order])
 
 
 def _patients(parts: Sequence[Wide]) -> Patients:
@@ -114,23 +124,6 @@ def _united(parts: Sequence[Wide], united: Sequence[UnitedLevel]) -> tuple[Wide,
     whole = replace(first, slots=slots, slot_values=values, factors=factors, notes=notes)
     patient = [Term(effect.spec, ()) for effect in first.patient_effects]
     return whole, written(whole, levels, patient)
-
-
-def written(whole: Wide, levels: Sequence[Sequence[Term]], patient: Sequence[Term]) -> Factored:
-    """The columns of X and of the random terms, on the levels and slots of `whole`.
-
-    The columns left of the bar are made here; those of `levels` and `patient` are not read.
-    """
-
-    def columns(terms: str) -> tuple[Column, ...]:
-        return model_columns(terms, whole.factors, whole.numbers)
-
-    return factor(
-        columns(whole.formula.fixed),
-        [[replace(term, columns=columns(term.spec.terms)) for term in level] for level in levels],
-        [replace(term, columns=columns(term.spec.terms)) for term in patient],
-        roles=whole.roles, slots=whole.slots, slot_values=whole.slot_values,
-    )  # fmt: skip
 
 
 def _term(

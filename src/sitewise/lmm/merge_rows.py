@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.arrow import RowMoments
+from sitewise.lmm.arrow import RowMoments, swapped_innermost
 from sitewise.lmm.conditioned_rows import BasedMoments
+from sitewise.lmm.hashed import clear, hidden, is_hidden, names_of
 from sitewise.lmm.recursion import Arrow, Shape
 
 
@@ -31,9 +32,9 @@ def merge_rows(a: LabelledMoments, b: LabelledMoments) -> LabelledMoments:
     Raises ModelError where a unit of the innermost grouping is in both, where a unit has two
     parents, or where the columns differ because levels of a factor were not declared.
     """
-    _check(a, b)
     order = _common_order(a, b)
-    a, b = _ordered(a, order), _ordered(b, order)
+    a, b = _named(_ordered(a, order), _ordered(b, order))
+    _check(a, b)
     across = tuple(
         tuple(dict.fromkeys([*own, *sorted(set(other) - set(own))]))
         for own, other in zip(a.across, b.across, strict=True)
@@ -70,34 +71,41 @@ def _check(a: LabelledMoments, b: LabelledMoments) -> None:
 
 
 def _common_order(a: LabelledMoments, b: LabelledMoments) -> list[tuple[str, ...]]:
-    """Groupings from the finest to the coarsest, by the units of both batches."""
-    units = {
-        group: set(a.labels[k]) | set(b.labels[b.groups.index(group)])
-        for k, group in enumerate(a.groups)
-    }
-    order = sorted(a.groups, key=lambda group: (-len(units[group]), a.groups.index(group)))
-    if order[0] != a.groups[0] or a.groups[0] != b.groups[0]:
-        names = ", ".join(
-            sorted({":".join(own.groups[0]) for own in (a, b)} | {":".join(order[0])})
-        )
-        raise ModelError(
-            "These moments can't be added.",
-            [Problem(f"it is not clear which of {names} is innermost: a batch has the same units of"
-                     " both", allowed="batches that show how groupings nest",
-                     fix="make the moments of more patients at a time")],
-        )  # fmt: skip
-    return order
+    """Groupings from the finest to the coarsest, by the units of both batches.
+
+    Of those with as many units in both, the one that is finer in a batch, then as they stand.
+    """
+    units = {}
+    for k, group in enumerate(a.groups):
+        own, other = a.labels[k], b.labels[b.groups.index(group)]
+        if is_hidden(own) != is_hidden(other):
+            own, other = hidden(own), hidden(other)
+        units[group] = {*own, *other}
+    return sorted(a.groups, key=lambda group: (-len(units[group]), a.groups.index(group)))
 
 
 def _ordered(own: LabelledMoments, order: Sequence[tuple[str, ...]]) -> LabelledMoments:
     """Levels in this order; two change places where their units are the same in this batch."""
     for place in range(len(order)):
         while (at := own.groups.index(order[place])) > place:
-            own = _exchanged(own, at - 1)
+            own = exchanged(own, at - 1)
     return own
 
 
-def _exchanged(own: LabelledMoments, k: int) -> LabelledMoments:
+def _named(a: LabelledMoments, b: LabelledMoments) -> tuple[LabelledMoments, LabelledMoments]:
+    """Innermost units of both by hash where one has them so; others by the names that are known."""
+    names = [list(a.labels), list(b.labels)]
+    if any(is_hidden(own[0]) for own in names):
+        names = [[hidden(own[0]), *own[1:]] for own in names]
+    for k in range(1, len(a.labels)):
+        if any(is_hidden(own[k]) for own in names):
+            known = names_of([own[k] for own in names])
+            for own in names:
+                own[k] = clear(own[k], known)
+    return replace(a, labels=tuple(names[0])), replace(b, labels=tuple(names[1]))
+
+
+def exchanged(own: LabelledMoments, k: int) -> LabelledMoments:
     """Levels k and k + 1 exchanged; raises ModelError where their units differ."""
     based, moments = own.based, own.based.moments
     shape = moments.shape
@@ -111,29 +119,36 @@ def _exchanged(own: LabelledMoments, k: int) -> LabelledMoments:
     # Units are the same and in the same order: parents never decrease.
     swap = list(range(len(shape.q)))
     swap[k], swap[k + 1] = k + 1, k
-    q = shape.q
-    rows = [_columns_exchanged(row, q, i, k) for i, row in enumerate(moments.rest.rows)]
-    inner, outer = moments.rest.rows[k], moments.rest.rows[k + 1]
-    a, c = q[k], q[k + 1]
-    cross = np.swapaxes(inner[..., a : a + c], -1, -2)
-    rows[k] = np.concatenate([outer[..., :c], cross, outer[..., c:]], axis=-1)
-    rows[k + 1] = np.concatenate([inner[..., :a], inner[..., a + c :]], axis=-1)
-    new = RowMoments(
-        replace(shape, q=tuple(q[i] for i in swap)), moments.n, moments.SS,
-        _columns_exchanged(moments.gamma, q, 0, k, own_first=False),
-        _columns_exchanged(moments.SU, q, 0, k, own_first=False),
-        Arrow(rows, moments.rest.root),
-    )  # fmt: skip
     places = {k: k + 1, k + 1: k}
     moved = [(places.get(t.level, t.level), i) for i, t in enumerate(based.terms)]
     order = [i for _, i in sorted(moved)]
     terms = tuple(replace(based.terms[i], level=moved[i][0]) for i in order)
+    new = swapped_innermost(moments) if k == 0 else _swapped(moments, k)
     return LabelledMoments(
         replace(based, moments=new, terms=terms),
         tuple(own.groups[i] for i in swap),
         tuple(own.labels[i] for i in swap),
         tuple(own.across[i] for i in order),
     )
+
+
+def _swapped(moments: RowMoments, k: int) -> RowMoments:
+    """Levels k and k + 1, neither innermost, with the same units."""
+    shape, q = moments.shape, moments.shape.q
+    swap = list(range(len(q)))
+    swap[k], swap[k + 1] = k + 1, k
+    rows = [_columns_exchanged(row, q, i, k) for i, row in enumerate(moments.rest.rows)]
+    inner, outer = moments.rest.rows[k], moments.rest.rows[k + 1]
+    a, c = q[k], q[k + 1]
+    cross = np.swapaxes(inner[..., a : a + c], -1, -2)
+    rows[k] = np.concatenate([outer[..., :c], cross, outer[..., c:]], axis=-1)
+    rows[k + 1] = np.concatenate([inner[..., :a], inner[..., a + c :]], axis=-1)
+    return RowMoments(
+        replace(shape, q=tuple(q[i] for i in swap)), moments.n, moments.SS,
+        _columns_exchanged(moments.gamma, q, 0, k, own_first=False),
+        _columns_exchanged(moments.SU, q, 0, k, own_first=False),
+        Arrow(rows, moments.rest.root),
+    )  # fmt: skip
 
 
 def _columns_exchanged(

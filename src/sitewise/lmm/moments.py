@@ -1,6 +1,6 @@
 """Moments of several formulas from frames or Parquet files: made once, added, saved, fitted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.encode import level_text
 from sitewise.lmm.formula import Formula, formula_columns, parse_formula
-from sitewise.lmm.hierarchy import build_hierarchy
+from sitewise.lmm.hierarchy import Level, build_hierarchy
 from sitewise.lmm.merge import merge
-from sitewise.lmm.reading import read_rows
+from sitewise.lmm.nesting import unfolded
+from sitewise.lmm.parquet import ParquetBatches
+from sitewise.lmm.reading import NoRowsError, read_rows
 from sitewise.lmm.row_part import RowPart, build_row_part, merge_parts
-from sitewise.lmm.schedule import find_schedule
+from sitewise.lmm.rows import Rows
+from sitewise.lmm.schedule import Schedule, find_schedule
 from sitewise.lmm.tally import build_wide
 from sitewise.lmm.threads import one_thread
 from sitewise.lmm.wide import Wide
@@ -77,7 +80,11 @@ class Moments:
         )  # fmt: skip
 
     def save(self, path: str | Path) -> None:
-        """Write to one .npz file without patients' names; the same moments give the same bytes."""
+        """Write to one .npz file without patients' names; the same moments give the same bytes.
+
+        Where a batch has one patient a site and the formula does not say which of the two is the
+        patient, both are written as hashes; `(1 | SITEID/USUBJID)` says it.
+        """
         from sitewise.lmm.npz import save_parts
 
         save_parts(self.parts, Path(path))
@@ -98,7 +105,8 @@ def _sum(a: Wide | RowPart, b: Wide | RowPart) -> Wide | RowPart:
     raise ModelError(
         "These moments can't be added.",
         [Problem("one batch has a schedule of visits and the other has none",
-                 where=a.formula.text, fix="make both by moments(..., scheduled=False)")],
+                 where=a.formula.text, fix="where each patient of a batch has one visit say so:"
+                 ' moments(..., roles={"AVISIT": "slot"}); or make both with scheduled=False')],
     )  # fmt: skip
 
 
@@ -134,7 +142,7 @@ def moments(
         return _streamed(parsed, [data], declared, roles or {}, scheduled)
     paths = [data] if isinstance(data, str | Path) else list(data)
     check_sources(texts, paths)
-    source = _Parquet([Path(path) for path in paths], parsed, declared, batch_rows)
+    source = ParquetBatches([Path(path) for path in paths], parsed, declared, batch_rows)
     return _streamed(parsed, source, declared, roles or {}, scheduled)
 
 
@@ -179,19 +187,26 @@ class _Adding:
         self._learned = False
         self._reasons: list[str] = []
         self._batches = 0
+        self._empty: list[NoRowsError] = []
 
     def add(self, frame: "pd.DataFrame") -> None:
         """Take a batch in, unless another pass is needed anyway."""
+        try:
+            rows = read_rows(self._formula, frame, self._declared, batch=True)
+        except NoRowsError as empty:
+            self._empty.append(empty)
+            return
         self._batches += 1
-        rows = read_rows(self._formula, frame, self._declared, batch=True)
-        hierarchy = build_hierarchy(self._formula, rows)
+        slots = [name for name, role in self._used.items() if role == "slot"]
+        hierarchy = build_hierarchy(self._formula, rows, batch=True, slots=slots)
         if self._by_rows:
             self._parts.append(build_row_part(self._formula, rows, hierarchy, self._declared))
             return
-        schedule = find_schedule(self._formula, rows, hierarchy, roles=self._used)
-        if isinstance(schedule, str):
-            self._reasons.append(schedule)
+        found = self._schedule(rows, hierarchy)
+        if isinstance(found, str):
+            self._reasons.append(found)
             return
+        hierarchy, schedule = found
         for v, role in schedule.roles.items():
             before = self._roles.setdefault(v, role)
             if _RANK[role] > _RANK[before]:
@@ -204,6 +219,18 @@ class _Adding:
         )
         if len(self._parts) >= _AT_ONCE:
             self._parts = [merge(*(p for p in self._parts if isinstance(p, Wide)))]
+
+    def _schedule(
+        self, rows: Rows, hierarchy: tuple[Level, ...]
+    ) -> tuple[tuple[Level, ...], Schedule] | str:
+        """The schedule, and the hierarchy that has one; or why there is none."""
+        reason = ""
+        for levels in unfolded(self._formula, rows, hierarchy):
+            found = find_schedule(self._formula, rows, levels, roles=self._used)
+            if not isinstance(found, str):
+                return levels, found
+            reason = reason or found
+        return reason
 
     def again(self) -> bool:
         """Whether another pass with the roles learned is needed; then forget this one."""
@@ -219,7 +246,18 @@ class _Adding:
         return False
 
     def result(self) -> Wide | RowPart:
-        """The sum of all batches."""
+        """The sum of all batches; those without a row that can be used count in what is dropped."""
+        if self._empty and not self._batches:
+            raise self._empty[0]
+        found = self._sum()
+        dropped = dict(found.dropped)
+        for empty in self._empty:
+            for name, count in empty.dropped.items():
+                dropped[name] = dropped.get(name, 0) + count
+        nframe = found.nframe + sum(empty.nframe for empty in self._empty)
+        return replace(found, nframe=nframe, dropped=dropped)
+
+    def _sum(self) -> Wide | RowPart:
         if self._by_rows:
             return reduce(merge_parts, (p for p in self._parts if isinstance(p, RowPart)))
         if self._reasons:
@@ -229,84 +267,3 @@ class _Adding:
                          allowed="a visit a row, at most 15 of them, each once a patient")],
             )  # fmt: skip
         return merge(*(p for p in self._parts if isinstance(p, Wide)))
-
-
-class _Parquet:
-    """Batches of whole patients from Parquet files, read by row groups."""
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        formulas: Sequence[Formula],
-        declared: Mapping[str, tuple[str, ...]],
-        batch_rows: int,
-    ) -> None:
-        self._paths, self._batch_rows = paths, batch_rows
-        self._formulas, self._declared = formulas, declared
-        self._columns = list(dict.fromkeys(n for f in formulas for n in formula_columns(f)))
-        self._patients: list[tuple[str, ...]] | None = None
-
-    def __iter__(self) -> "Iterator[pd.DataFrame]":
-        """Frames of whole patients: the rows of the last one of a frame wait for the next."""
-        import pandas as pd
-        import pyarrow.parquet as pq
-
-        for path in self._paths:
-            with pq.ParquetFile(path) as file:
-                self._check(path, file.schema_arrow.names)
-                rest: pd.DataFrame | None = None
-                runs = list(_runs(file, self._batch_rows))
-                for groups in runs:
-                    frame = file.read_row_groups(groups, columns=self._columns).to_pandas()
-                    if rest is not None and len(rest):
-                        frame = pd.concat([rest, frame], ignore_index=True)
-                    if groups is runs[-1]:
-                        yield frame.reset_index(drop=True)
-                        break
-                    cut = self._last_patient(frame)
-                    # A copy: a view would hold the whole batch.
-                    rest = frame.iloc[cut:].copy()
-                    if cut:
-                        yield frame.iloc[:cut]
-                    del frame
-
-    def _check(self, path: Path, present: Sequence[str]) -> None:
-        from sitewise.lmm.arguments import check_levels
-
-        check_levels(self._declared, present)
-        lacking = [name for name in self._columns if name not in present]
-        if lacking:
-            raise ModelError(
-                "A batch lacks columns of the formulas.",
-                [Problem(f"unknown column {name!r}", where=path.name,
-                         allowed=", ".join(present)) for name in lacking],
-            )  # fmt: skip
-
-    def _last_patient(self, frame: "pd.DataFrame") -> int:
-        """First row of the last patient of any formula."""
-        if self._patients is None:
-            self._patients = [
-                build_hierarchy(f, read_rows(f, frame, self._declared))[0].group
-                for f in self._formulas
-            ]
-        cut = len(frame)
-        for group in self._patients:
-            other = frame[group[0]] != frame[group[0]].iloc[-1]
-            for name in group[1:]:
-                other |= frame[name] != frame[name].iloc[-1]
-            at = other.to_numpy(dtype=bool, na_value=True).nonzero()[0]
-            cut = min(cut, int(at[-1]) + 1 if len(at) else 0)
-        return cut
-
-
-def _runs(file: "object", batch_rows: int) -> Iterator[list[int]]:
-    """Row groups to be read together, of about `batch_rows` rows, evenly."""
-    sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]  # type: ignore[attr-defined]
-    total = max(1, sum(sizes))
-    batches = max(1, -(-total // batch_rows))
-    found: list[list[int]] = [[] for _ in range(batches)]
-    seen = 0
-    for i, size in enumerate(sizes):
-        found[min(batches - 1, (seen + size // 2) * batches // total)].append(i)
-        seen += size
-    yield from (groups for groups in found if groups)

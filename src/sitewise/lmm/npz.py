@@ -14,7 +14,7 @@ from sitewise.errors import ModelError, Problem
 from sitewise.lmm import npz_rows
 from sitewise.lmm.factored import Term
 from sitewise.lmm.formula import parse_formula
-from sitewise.lmm.merge import written
+from sitewise.lmm.nesting import hidden_names, is_alone, written
 from sitewise.lmm.row_part import RowPart
 from sitewise.lmm.wide import Patients, Wide, WideEffect, WideLevel
 
@@ -87,7 +87,8 @@ def _arrays(part: Wide) -> dict[str, np.ndarray]:
     found = {name: getattr(part, name) for name in _ARRAYS}
     upper = np.triu_indices(len(part.basis))
     found["products"] = part.products[:, upper[0], upper[1]]
-    found["patients"] = np.sort(part.patients.hashes)
+    hashes = part.patients.hashes
+    found["patients"] = hashes if is_alone(part) else np.sort(hashes)
     for k, level in enumerate(part.levels):
         found[f"parent{k}"] = level.parent
     return found
@@ -100,9 +101,10 @@ def _described(part: Wide) -> dict[str, Any]:
         "patient": part.patient,
         "patient_effects": [specs.index(e.spec) for e in part.patient_effects],
         "levels": [
-            {"group": level.group, "names": list(level.names.items()),
+            {"group": level.group,
+             "names": list((level.names if k else hidden_names(part)).items()),
              "effects": [[specs.index(e.spec), e.across, e.across_levels] for e in level.effects]}
-            for level in part.levels
+            for k, level in enumerate(part.levels)
         ],
         "roles": list(part.roles.items()),
         "slots": part.slots,

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 _UNBUILT = "A factor of the model can't be built."
 
 
+class NoRowsError(ModelError):
+    """No row of `nframe` is without a missing value; dropped: how many lack each column."""
+
+    def __init__(self, formula: Formula, nframe: int, dropped: Mapping[str, int]) -> None:
+        self.nframe, self.dropped = nframe, dropped
+        counts = ", ".join(f"{name} in {count}" for name, count in dropped.items())
+        what = f"all {nframe} rows have a missing value ({counts})" if nframe else "no rows at all"
+        super().__init__(
+            "No row is left to fit.",
+            [Problem(what, where=formula.text, fix="see which of these columns the data lack")],
+        )
+
+
 def read_rows(
     formula: Formula,
     frame: "pd.DataFrame",
@@ -36,6 +49,8 @@ def read_rows(
     """
     columns = formula_columns(formula)
     _check_known(formula, columns, frame)
+    if not len(frame):
+        raise NoRowsError(formula, 0, {})
     found = _Columns(formula, frame, levels)
     missing = {name: found.missing(name) for name in columns}
     dropped = {name: mask for name, mask in missing.items() if mask.any()}
@@ -43,12 +58,8 @@ def read_rows(
     for mask in dropped.values():
         used &= ~mask
     if not used.any():
-        counts = ", ".join(f"{name} in {int(mask.sum())}" for name, mask in dropped.items())
-        raise ModelError(
-            "No row is left to fit.",
-            [Problem(f"all {len(frame)} rows have a missing value ({counts or 'no rows at all'})",
-                     where=formula.text, fix="see which of these columns the data lack")],
-        )  # fmt: skip
+        counts = {name: int(mask.sum()) for name, mask in dropped.items()}
+        raise NoRowsError(formula, len(frame), counts)
     keep = used if dropped else slice(None)
     numbers = {name: values[keep] for name, values in found.numbers.items()}
     codes, labels, notes, problems = {}, {}, list[str](), list[Problem]()

@@ -7,11 +7,13 @@ import numpy as np
 
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import Column, model_columns
-from sitewise.lmm.digest import row_sums, text_hashes
+from sitewise.lmm.digest import row_sums
 from sitewise.lmm.engine import row_moments_of
 from sitewise.lmm.formula import Formula
+from sitewise.lmm.hashed import hidden
 from sitewise.lmm.hierarchy import Effect, Level
 from sitewise.lmm.merge_rows import LabelledMoments, merge_rows
+from sitewise.lmm.nesting import above_all, home, inside_out
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.wide import add_digests
 
@@ -53,14 +55,16 @@ class RowPart:
         """The innermost units by hash: what is saved."""
         if self.hashed:
             return self
-        own = hashed(self.moments.labels[0])
-        labels = (own, *self.moments.labels[1:])
-        return replace(self, moments=replace(self.moments, labels=labels), hashed=True)
-
-
-def hashed(labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels as 16 hexadecimal digits."""
-    return tuple(f"{value:016x}" for value in text_hashes(labels))
+        groups, labels = self.moments.groups, self.moments.labels
+        same = [k for k, own in enumerate(labels) if len(own) == len(labels[0])]
+        if above_all(self.formula, groups[0], [groups[k] for k in same]):
+            same = [0]
+        # Of levels with the same units any may be the patient, unless its columns are part of his.
+        own = tuple(
+            hidden(one) if k in same and not set(groups[k]) < set(groups[0]) else one
+            for k, one in enumerate(labels)
+        )
+        return replace(self, moments=replace(self.moments, labels=own), hashed=True)
 
 
 def build_row_part(
@@ -70,9 +74,16 @@ def build_row_part(
     declared: Mapping[str, Sequence[str]],
 ) -> RowPart:
     """Moments of rows; `declared`: levels of factors as the caller gave them."""
-    hierarchy = unshared(hierarchy, rows)
+    hierarchy = unshared(formula, hierarchy, rows)
     order = {name: tuple(declared.get(name, rows.labels[name])) for name in rows.factors}
     fixed = model_columns(formula.fixed, order, tuple(rows.numbers))
+    hierarchy = tuple(
+        replace(level, effects=tuple(
+            replace(e, columns=model_columns(e.spec.terms, order, tuple(rows.numbers)))
+            for e in level.effects
+        ))
+        for level in hierarchy
+    )  # fmt: skip
     based = row_moments_of(rows, hierarchy, fixed)
     across = [e.across_labels or ("",) for level in hierarchy for e in level.effects]
     moments = LabelledMoments(
@@ -95,7 +106,7 @@ def build_row_part(
     )  # fmt: skip
 
 
-def unshared(hierarchy: tuple[Level, ...], rows: Rows) -> tuple[Level, ...]:
+def unshared(formula: Formula, hierarchy: tuple[Level, ...], rows: Rows) -> tuple[Level, ...]:
     """A level for every grouping, also where two have the same units in these rows.
 
     In a batch of one hospital the hospital and its country are the same rows; in all batches they
@@ -105,17 +116,16 @@ def unshared(hierarchy: tuple[Level, ...], rows: Rows) -> tuple[Level, ...]:
     for level in hierarchy:
         homes: dict[tuple[str, ...], list[Effect]] = {}
         for effect in level.effects:
-            home = tuple(name for name in effect.spec.group if name not in effect.across)
-            homes.setdefault(home, []).append(effect)
+            homes.setdefault(home(effect), []).append(effect)
         units = np.arange(len(level.labels))
         first = np.empty(len(level.labels), dtype=np.int64)
         first[level.codes] = np.arange(len(level.codes))
-        order = sorted(homes, key=len, reverse=True)
-        for i, home in enumerate(order):
-            codes, names = rows.grouping(home)
+        order = inside_out(formula, list(homes))
+        for i, group in enumerate(order):
+            codes, names = rows.grouping(group)
             labels = tuple(names[k] for k in codes[first])
             parent = level.parent if i + 1 == len(order) else units
-            found.append(Level(home, level.codes, labels, parent, tuple(homes[home])))
+            found.append(Level(group, level.codes, labels, parent, tuple(homes[group])))
     return tuple(found)
 
 
@@ -130,6 +140,19 @@ def occurring(part: RowPart) -> np.ndarray:
         all(level is None or level in part.present.get(v, ()) for v, level in column.atoms)
         for column in symbolic(part)
     ])  # fmt: skip
+
+
+def occurring_effects(part: RowPart) -> list[np.ndarray]:
+    """The same for the columns left of the bar of each term, in the order of the moments."""
+    found = []
+    for i, _ in part.terms:
+        terms = part.formula.random[i].terms
+        columns = model_columns(terms, part.declared, part.numbers)
+        found.append(np.array([
+            all(level is None or level in part.present.get(v, ()) for v, level in column.atoms)
+            for column in columns
+        ]))  # fmt: skip
+    return found
 
 
 def merge_parts(a: RowPart, b: RowPart) -> RowPart:

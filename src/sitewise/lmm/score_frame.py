@@ -11,9 +11,9 @@ import numpy as np
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.basis import FittedTerm
 from sitewise.lmm.columns import Column, model_columns
+from sitewise.lmm.hashed import hidden
 from sitewise.lmm.hierarchy import Effect, Level, random_columns
 from sitewise.lmm.reading import read_rows
-from sitewise.lmm.row_part import hashed
 from sitewise.lmm.rows import Rows, compact
 from sitewise.lmm.schedule import Schedule, slot_labels
 from sitewise.lmm.score import Places, Scored, score
@@ -142,8 +142,8 @@ def _find_places(fit: "LmmFit", levels: Sequence[Level]) -> Places:
 
     def places(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> np.ndarray:
         at = {label: i for i, label in enumerate(known)}
-        if any(label not in at for label in wanted):  # saved moments know patients by hash
-            pairs = zip(wanted, hashed(wanted), strict=True)
+        if any(label not in at for label in wanted):  # saved moments know some units by hash
+            pairs = zip(wanted, hidden(wanted), strict=True)
             at |= {label: at[own] for label, own in pairs if label not in at and own in at}
         lost = [label for label in wanted if label not in at]
         if lost:

@@ -146,7 +146,7 @@ def test_fixed_effects_against_dense_matrices(
     n = len(group)
     # By rows both vary freely; in a schedule x is a visit's and k a patient's.
     x = np.tile(np.arange(6.0), 14) if kind == "wide" else rng.normal(size=n)
-    k = 4 + (rng.normal(size=14)[group] if kind == "wide" else rng.normal(size=n))
+    k = 40 + (rng.normal(size=14)[group] if kind == "wide" else rng.normal(size=n))
     y = 90 + x + 2 * k + rng.normal(size=14)[group] + rng.normal(size=n)
     frame = pd.DataFrame({"y": y, "x": x, "k": k, "g": [f"g{i:02d}" for i in group]})
     texts = [f"y ~ {fixed} + (1 | g)" for fixed in (small, large)]

@@ -176,3 +176,31 @@ def test_import_is_light() -> None:
     code = f"import sys, sitewise; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("centre", [40.0, 4e4, 1e6])
+@pytest.mark.parametrize("reml", [True, False])
+def test_columns_that_nearly_span_a_constant(centre: float, reml: bool) -> None:
+    """Without an intercept, k far from 0 takes most of the mean of y; by rows and by visits."""
+    rng = np.random.default_rng(9)
+    group = np.repeat(np.arange(14), 6)
+    x, k = np.tile(np.arange(6.0), 14), centre + rng.normal(size=14)[group]
+    y = 90 + x + 2 * k + rng.normal(size=14)[group] + rng.normal(size=84)
+    frame = pd.DataFrame({"y": y, "x": x, "k": k, "g": [f"g{i:02d}" for i in group]})
+    text = "y ~ 0 + x*k + (1 | g)"
+    fit = sitewise.lmm(text, frame, reml=reml)
+    rows = sitewise.lmm(text, sitewise.moments(text, frame, scheduled=False), reml=reml)
+    assert fit.converged and rows.converged
+    X = np.column_stack([x, k, x * k]) / [1.0, centre, centre]
+    same = np.equal.outer(group, group).astype(float)
+    variance = fit.varcorr["variance"].to_numpy()
+    V = variance[0] * same + variance[1] * np.eye(84)
+    Vi = np.linalg.inv(V)
+    A = X.T @ Vi @ X
+    r = y - X @ np.linalg.solve(A, X.T @ Vi @ y)
+    degrees = 84 - 3 * reml
+    expected = np.linalg.slogdet(V)[1] + r @ Vi @ r + degrees * np.log(2 * np.pi)
+    expected += reml * (np.linalg.slogdet(A)[1] + 4 * np.log(centre))
+    # The dense check cancels what k takes of y: its own rounding is eps * centre.
+    assert -2 * fit.loglik == pytest.approx(expected, abs=1e-8 + 1e-11 * centre)
+    assert fit.loglik == pytest.approx(rows.loglik, abs=1e-8)
