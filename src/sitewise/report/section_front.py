@@ -121,7 +121,7 @@ def _contrasts(e: Evidence) -> Table:
         fit = e.primary_fit(name)
         label = f"{section.label} ({section.unit})"
         if words.no_answer(e, name):
-            label = f"{label}: not converged"
+            label = f"{label}: no answer"
         rows.append(row(label, section.role, *estimate_cells(e, fit, fit.answer.result)))
     primary = e.primary_fit(next(iter(e.plan.endpoints))).answer
     return table(

@@ -1,5 +1,6 @@
 """An endpoint's place in the order of testing, and the words that its p-values carry."""
 
+import math
 from dataclasses import dataclass
 
 from sitewise.report.evidence import Evidence
@@ -67,6 +68,8 @@ def why_not(evidence: Evidence, endpoint: str) -> str:
     p = evidence.p_phrase(fit.answer.result.p)
     if not fit.fit.converged:
         return "has no answer (the primary model did not converge)"
+    if math.isnan(fit.answer.result.se):
+        return "has no answer (the primary model gives it no standard error)"
     if significant(evidence, endpoint):
         return f"was significant in favour of {evidence.plan.arms.reference} ({p})"
     return f"was not significant ({p})"

@@ -3,6 +3,8 @@
 Every sentence is a function of results. "Not significant" never becomes a claim of equality.
 """
 
+import math
+
 from sitewise.inference.planned_fit import ArmContrast
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import (
@@ -44,15 +46,21 @@ def numbers_phrase(evidence: Evidence, endpoint: str, contrast: ArmContrast) -> 
 
 
 def no_answer(evidence: Evidence, endpoint: str) -> str:
-    """Why there is no answer: the primary fit did not converge. Empty where it did."""
+    """Why there is no answer: the primary fit did not converge, or does not say how sure it is."""
     fit = evidence.primary_fit(endpoint)
-    if fit.fit.converged:
-        return ""
-    return (
-        f"There is no answer to be reported for {lowered(evidence.endpoint(endpoint).label)}: the"
-        f" search for the best fit of the primary model {fit.model} did not converge"
-        f" ({fit.fit.optimum.message}), so that its numbers are not final."
-    )
+    none = f"There is no answer to be reported for {lowered(evidence.endpoint(endpoint).label)}:"
+    if not fit.fit.converged:
+        return (
+            f"{none} the search for the best fit of the primary model {fit.model} did not converge"
+            f" ({fit.fit.optimum.message}), so that its numbers are not final."
+        )
+    if math.isnan(fit.answer.result.se):
+        return (
+            f"{none} in the primary model {fit.model} its standard error hangs on a variance on"
+            " which the data say nothing beside the fixed effects, so that nobody can say how sure"
+            " the estimate is."
+        )
+    return ""
 
 
 def answer(evidence: Evidence, endpoint: str) -> str:

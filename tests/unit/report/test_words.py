@@ -1,6 +1,7 @@
 """Sentences from results: each says what the numbers allow and no more."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -272,9 +273,21 @@ def test_front_table_holds_no_number_of_a_fit_that_did_not_converge(evidence_of)
     e = changed(evidence_of(), "SYSBP", converged=False)
     made = front(e, {"SYSBP-profiles.svg": "data:,"})
     cells = [c.text.strip() for c in made.table.rows[0].cells]
-    assert "not converged" in cells[0]
+    assert "no answer" in cells[0]
     assert set(cells[2:]) == {"\u2013"}
     assert made.verdict == made.levels == ""
+
+
+def test_an_estimate_without_a_standard_error_is_no_answer(evidence_of) -> None:
+    from sitewise.report.section_front import front
+
+    lost = dict.fromkeys(("se", "df", "p", "lower", "upper"), math.nan)
+    e = changed(evidence_of(), "SYSBP", **lost)
+    made = front(e, {"SYSBP-profiles.svg": "data:,"})
+    assert "no answer" in made.table.rows[0].cells[0].text
+    assert made.verdict == ""
+    assert "nobody can say how sure" in words.answer(e, "SYSBP")
+    assert "has no answer" in standing(e, "DIABP").note
 
 
 def test_no_section_shows_an_estimate_of_a_fit_that_did_not_converge(evidence_of) -> None:
