@@ -53,7 +53,8 @@ def batch_moments(
         if rows is not None:
             kept = moments(
                 spec.formula, selection.candidates, own,
-                roles=_roles(plan), scheduled=_scheduled(plan, formula),
+                roles={n: r for n, r in _roles(plan).items() if n in formula_columns(formula)},
+                scheduled=_scheduled(plan, formula),
             )  # fmt: skip
         found[model] = ModelBatch(tally_batch(endpoint, model, formula, selection, rows), kept)
     return found

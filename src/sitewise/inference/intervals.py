@@ -1,6 +1,7 @@
 """Intervals for everything that a fit estimates: `confint(fit, method=...)`."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from sitewise.inference.quantities import (
     Quantity,
     quantities,
 )
+from sitewise.lmm.arguments import check_seed, is_whole
 from sitewise.lmm.certificate import free_directions
 from sitewise.lmm.lmmfit import LmmFit
 
@@ -44,9 +46,14 @@ def confint(
     problems = []
     if method not in METHODS:
         problems.append(Problem(f"found {method!r}", where="method", allowed=", ".join(METHODS)))
-    if not 0 < level < 1:
+    if not isinstance(fit, LmmFit):
+        problems.append(
+            Problem(f"found a {type(fit).__name__}", where="fit", allowed="a fit of sitewise.lmm")
+        )
+    if not isinstance(level, Real) or not 0 < level < 1:
         problems.append(Problem(f"found {level!r}", where="level", allowed="0 < level < 1"))
-    if method == "bootstrap" and draws < 2:
+    check_seed(seed, problems)
+    if not is_whole(draws, 2):
         problems.append(Problem(f"found {draws!r}", where="draws", allowed="2 or more"))
     if problems:
         raise ModelError("The intervals can't be made as asked.", problems)

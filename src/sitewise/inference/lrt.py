@@ -6,11 +6,12 @@ from html import escape
 
 import numpy as np
 
-from sitewise.errors import ModelError
+from sitewise.errors import ComparisonError, ModelError, Problem
 from sitewise.inference.mixture import likelihood_ratio, mixture_p, mixture_words, naive_p
 from sitewise.inference.placed import Pair, place
 from sitewise.inference.smaller import NotEmbeddedError
 from sitewise.inference.tangent import ChiBar
+from sitewise.lmm.arguments import check_seed, is_whole
 from sitewise.lmm.lmmfit import LmmFit
 
 FEW_UNITS = 20
@@ -110,10 +111,34 @@ def lrt(
     else none; 0: never. seed: of everything drawn.
     Raises ComparisonError, with every reason, where the test would be invalid.
     """
+    _check(fit0, fit1, bootstrap, seed)
     pair = place(fit0, fit1)
     few = pair.units is not None and pair.units < FEW_UNITS
     draws = (BOOTSTRAP if few else 0) if bootstrap is None else bootstrap
     return test_of(pair, bootstrap=draws, seed=seed)
+
+
+def _check(fit0: object, fit1: object, bootstrap: object, seed: object) -> None:
+    """Raise ComparisonError, with every problem, for what is no fit, number of draws or seed."""
+    problems: list[Problem] = []
+    if not isinstance(fit0, LmmFit | str):
+        problems.append(
+            Problem(f"found a {type(fit0).__name__}", where="fit0",
+                    allowed="a fit of sitewise.lmm, or a formula without random terms")
+        )  # fmt: skip
+    if not isinstance(fit1, LmmFit):
+        problems.append(
+            Problem(f"found a {type(fit1).__name__}", where="fit1", allowed="a fit of sitewise.lmm",
+                    fix="give the smaller model first, then the larger one")
+        )  # fmt: skip
+    if bootstrap is not None and not is_whole(bootstrap, 0):
+        problems.append(
+            Problem(f"found {bootstrap!r}", where="bootstrap",
+                    allowed="None, or a whole number of draws, 0 for none")
+        )  # fmt: skip
+    check_seed(seed, problems)
+    if problems:
+        raise ComparisonError("The models can't be compared as asked.", problems)
 
 
 def test_of(pair: Pair, *, bootstrap: int, seed: int) -> LrtResult:

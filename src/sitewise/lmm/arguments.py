@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence, Set
 from difflib import get_close_matches
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.formula import Formula
+from sitewise.lmm.formula import Formula, formula_columns, parse_formula
 from sitewise.lmm.moments import Moments
 
+ROLES = ("patient", "slot", "varying")
 LATER = {"weights": "weights of rows", "offset": "an offset"}
 
 
@@ -87,17 +90,95 @@ def check_levels(levels: object, columns: Sequence[Any] | None) -> None:
         raise ModelError("The levels can't be used as given.", problems)
 
 
+def check_frame(data: object, where: str) -> None:
+    """Raise ModelError where rows were asked for and `data` is no frame."""
+    if not _is_frame(data):
+        raise ModelError(
+            "This needs rows.",
+            [Problem(f"the data are a {type(data).__name__}", where=where,
+                     allowed="a pandas frame with one row an observation")],
+        )  # fmt: skip
+
+
+def check_seed(seed: object, problems: list[Problem]) -> None:
+    """Add a problem where a seed is no whole number from 0."""
+    if not is_whole(seed, 0):
+        problems.append(
+            Problem(f"found {seed!r}", where="seed", allowed="a whole number, 0 or more")
+        )
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether a value is a whole number of at least `least`; true and false are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def check_moments(
+    formulas: Any, data: object, roles: object, scheduled: object, batch_rows: object
+) -> None:
+    """Raise ModelError, with every problem, for arguments of `sitewise.moments` of no use."""
+    problems = []
+    listed = [formulas] if isinstance(formulas, str) else formulas
+    if not isinstance(listed, Sequence) or not all(isinstance(text, str) for text in listed):
+        problems.append(
+            Problem(f"found {formulas!r}"[:200], where="formulas",
+                    allowed="a text such as 'y ~ arm + (1 | site)', or a list of such texts",
+                    fix="give the formulas first, then the data")
+        )  # fmt: skip
+    elif not listed:
+        problems.append(Problem("no formula was given", where="formulas", allowed="one or more"))
+    if not _is_frame(data) and not isinstance(data, str | Path | Sequence):
+        problems.append(
+            Problem(f"the data are a {type(data).__name__}", where="data",
+                    allowed="a pandas frame, or path(s) of Parquet files")
+        )  # fmt: skip
+    elif not _is_frame(data):
+        problems += _source_problems([data] if isinstance(data, str | Path) else list(data))  # type: ignore[call-overload]
+    if scheduled is not None and type(scheduled).__name__ not in ("bool", "bool_"):
+        problems.append(
+            Problem(f"found {scheduled!r}", where="scheduled", allowed="None, True or False")
+        )
+    if not is_whole(batch_rows, 1):
+        problems.append(
+            Problem(f"found {batch_rows!r}", where="batch_rows",
+                    allowed="a whole number of rows, 1 or more")
+        )  # fmt: skip
+    if problems or roles is None:
+        _refuse(problems)
+        return
+    if not isinstance(roles, Mapping):
+        problems.append(
+            Problem(f"roles is a {type(roles).__name__}", where="roles",
+                    allowed='a mapping from column to role: {"AVISIT": "slot"}')
+        )  # fmt: skip
+        _refuse(problems)
+        return
+    known = list(dict.fromkeys(n for text in listed for n in formula_columns(parse_formula(text))))
+    for name, role in roles.items():
+        if name not in known:
+            problems.append(
+                Problem(f"no formula has a column {name!r}", where="roles",
+                        allowed=", ".join(known), fix=_near(str(name), known))
+            )  # fmt: skip
+        if role not in ROLES:
+            problems.append(
+                Problem(f"{name} is to be {role!r}", where="roles", allowed=", ".join(ROLES))
+            )
+    _refuse(problems)
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ModelError("The moments can't be made as asked.", problems)
+
+
 def _is_frame(data: object) -> bool:
     return hasattr(data, "columns") and hasattr(data, "dtypes")
 
 
-def check_sources(formulas: Sequence[object], paths: Sequence[object]) -> None:
-    """Raise ModelError where moments are asked of no formula, or of what is no file."""
-    from pathlib import Path
-
+def _source_problems(paths: Sequence[object]) -> list[Problem]:
+    """What is no Parquet file among the paths."""
     problems = []
-    if not formulas:
-        problems.append(Problem("no formula was given", where="formulas", allowed="one or more"))
     if not paths:
         problems.append(
             Problem("no data were given", where="data", allowed="a frame, or Parquet file(s)")
@@ -111,5 +192,15 @@ def check_sources(formulas: Sequence[object], paths: Sequence[object]) -> None:
             )  # fmt: skip
         elif not Path(path).is_file():
             problems.append(Problem("there is no such file", where=str(path), fix="mend the path"))
-    if problems:
-        raise ModelError("The moments can't be made as asked.", problems)
+        elif not _is_parquet(Path(path)):
+            problems.append(
+                Problem("the file is no Parquet file", where=str(path), allowed="Parquet files",
+                        fix="read other files yourself: moments(formula, frame)")
+            )  # fmt: skip
+    return problems
+
+
+def _is_parquet(path: Path) -> bool:
+    """By the four bytes at both ends of a Parquet file."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sitewise.errors import Problem
+from sitewise.errors import ModelError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST, SMALLEST = 1e100, 1e-100  # of numbers whose products are far from over- and underflow
 _LONG = 10_000  # below, nothing is worth a short cut
 
 
@@ -66,7 +67,16 @@ def _factorized(values: "pd.Series") -> tuple[np.ndarray, Any]:
                 codes, uniques = pd.factorize(array[starts])
                 lengths = np.diff(np.append(starts, len(array)))
                 return np.repeat(codes.astype(np.int32), lengths), uniques
-    codes, uniques = pd.factorize(values)
+    try:
+        codes, uniques = pd.factorize(values)
+    except TypeError as error:
+        held = next(value for value in values if isinstance(value, list | dict | set))
+        raise ModelError(
+            "The data do not fit the formula.",
+            [Problem(f"{values.name} holds a {type(held).__name__} in a row: {held!r}"[:120],
+                     where=str(values.name), allowed="text or whole numbers",
+                     fix="give each row one label")],
+        ) from error  # fmt: skip
     return codes.astype(np.int32), uniques
 
 
@@ -118,6 +128,14 @@ def number(name: str, values: "pd.Series", problems: list[Problem]) -> np.ndarra
         problems.append(
             Problem(f"{name} is infinite in {len(infinite)} row(s): {rows}", where=name,
                     allowed="finite numbers; missing where unknown")
+        )  # fmt: skip
+        return typed
+    size = float(np.nanmax(np.abs(typed), initial=0.0))
+    if size > LARGEST or 0 < size < SMALLEST:
+        problems.append(
+            Problem(f"the largest value of {name} is {size:.3g}: its squares are no numbers",
+                    where=name, allowed=f"a largest value from {SMALLEST:g} to {LARGEST:g}",
+                    fix=f"take another unit of {name}")
         )  # fmt: skip
     return typed
 

@@ -10,6 +10,7 @@ from sitewise.lmm.model import Model
 from sitewise.lmm.newton import Path
 
 SINGULAR = 1e-6  # smallest eigenvalue of the residual correlations from which it is degenerate
+FLAT = 1e-6  # residual variance, relative to the largest, from which a visit does not vary
 SHOWN = 5  # pairs named
 FIX = (
     "leave out or join visits that few patients have, or take a covariance of fewer parameters:"
@@ -41,8 +42,18 @@ def refuse_unseen_pairs(model: Model, where: str) -> None:
         )  # fmt: skip
 
 
+def flat_slots(model: Model, path: Path) -> list[str]:
+    """Slots whose residual variance a search has driven to 0."""
+    if model.residual is None or path.converged:
+        return []
+    variances = np.diag(model.parameters.residual_matrix(path.end))
+    return [model.slots[t] for t in np.flatnonzero(variances < FLAT * variances.max())]
+
+
 def is_singular(model: Model, path: Path) -> bool:
     """Whether a search ran to a singular unstructured residual covariance instead of an end."""
+    if flat_slots(model, path):
+        return True
     if model.residual != "us" or path.converged:
         return False
     return bool(_correlations(model, path)[0][0] < SINGULAR)
@@ -50,6 +61,14 @@ def is_singular(model: Model, path: Path) -> bool:
 
 def singular_words(model: Model, path: Path) -> list[str]:
     """A sentence that names the visits, where `is_singular`."""
+    flat = flat_slots(model, path)
+    if flat:
+        return [
+            f"The residual variance at {', '.join(flat)} ran to 0, where the likelihood grows"
+            " without bound and no estimate exists: the fixed effects reproduce the readings there"
+            " exactly. To do: see whether these readings were copied or rounded to one value; else"
+            " leave the visit out."
+        ]
     joint = joint_patients(model)
     if joint is None or not is_singular(model, path):
         return []

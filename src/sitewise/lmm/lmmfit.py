@@ -243,9 +243,8 @@ class LmmFit(LinearFunctions):
         """
         from sitewise.lmm.predictions import ranef
 
-        same = [
-            t for t in self.basis.terms if sorted(t.group.split(":")) == sorted(group.split(":"))
-        ]
+        wanted = sorted(str(group).split(":"))
+        same = [t for t in self.basis.terms if sorted(t.group.split(":")) == wanted]
         found = ranef(self, same[0].group if same else group, data)
         # Labels across others keep the order of those, as of the visits.
         return found if any(t.across_labels for t in same) else found.sort_index()

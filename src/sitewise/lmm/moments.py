@@ -46,13 +46,15 @@ class Moments:
 
     def __radd__(self, other: object) -> "Moments":
         """`sum(...)` begins with 0."""
-        return self if other == 0 else NotImplemented
+        if not isinstance(other, int) or other != 0:
+            raise _no_moments(other)
+        return self
 
     @one_thread
     def __add__(self, other: "Moments") -> "Moments":
         """Moments of the patients of both; raises ModelError where they can't be added."""
         if not isinstance(other, Moments):
-            return NotImplemented
+            raise _no_moments(other)
         odd = sorted(set(self.parts) ^ set(other.parts))
         if odd:
             raise ModelError(
@@ -94,7 +96,20 @@ class Moments:
         """Read what `save` wrote. Raises ModelError where the file is something else."""
         from sitewise.lmm.npz import load_parts
 
+        if not isinstance(path, str | Path) or not Path(path).is_file():
+            raise ModelError(
+                "The moments can't be read.",
+                [Problem("there is no such file", where=str(path), fix="mend the path")],
+            )
         return Moments(load_parts(Path(path)))
+
+
+def _no_moments(other: object) -> ModelError:
+    return ModelError(
+        "These moments can't be added.",
+        [Problem(f"the other is a {type(other).__name__}", where="+",
+                 allowed="moments of the same formulas", fix="make moments of it first")],
+    )  # fmt: skip
 
 
 def _sum(a: Wide | RowPart, b: Wide | RowPart) -> Wide | RowPart:
@@ -125,23 +140,23 @@ def moments(
     data: a frame, or Parquet file(s), read by row groups of together about `batch_rows` rows, so
     that memory is bounded; the rows of a patient must stand together there, in one file.
     levels: of factors, in order, the first the reference; declare them where a batch may lack some.
-    roles: "slot" (a function of the visit) or "varying", of variables of which a batch of few
-    patients may not tell. scheduled: None lets the data say whether rows are visits of a schedule;
-    False takes them as they are.
+    roles: "slot" (a function of the visit), "varying" or "patient", of variables of which a batch
+    of few patients may not tell. scheduled: None lets the data say whether rows are visits of a
+    schedule; False takes them as they are.
     Raises ModelError: a column that is not there, a patient in two batches.
     """
-    texts = [formulas] if isinstance(formulas, str) else list(formulas)
-    parsed = [parse_formula(text) for text in texts]
     import pandas as pd
 
-    from sitewise.lmm.arguments import check_levels, check_sources
+    from sitewise.lmm.arguments import check_levels, check_moments
 
+    check_moments(formulas, data, roles, scheduled, batch_rows)
+    texts = [formulas] if isinstance(formulas, str) else list(formulas)
+    parsed = [parse_formula(text) for text in texts]
     check_levels(levels, list(data.columns) if isinstance(data, pd.DataFrame) else None)
     declared = {name: tuple(map(level_text, own)) for name, own in (levels or {}).items()}
     if isinstance(data, pd.DataFrame):
         return _streamed(parsed, [data], declared, roles or {}, scheduled)
     paths = [data] if isinstance(data, str | Path) else list(data)
-    check_sources(texts, paths)
     source = ParquetBatches([Path(path) for path in paths], parsed, declared, batch_rows)
     return _streamed(parsed, source, declared, roles or {}, scheduled)
 

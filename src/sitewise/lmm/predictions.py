@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
+from sitewise.lmm.arguments import check_frame
 from sitewise.lmm.encode import plain, text_codes
 from sitewise.lmm.estimates import posteriors_of
 from sitewise.lmm.structures import INSIDE
@@ -142,4 +143,17 @@ def _given(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "pd.DataFra
             [Problem(f"the moments hold no patient's readings, and {what} need them",
                      where=fit.formula, fix="give the rows that were fitted: data=frame")],
         )  # fmt: skip
-    return data
+    check_frame(data, what)
+    y = fit.basis.formula.response
+    if what != "fitted" or y in data.columns:
+        return data
+    inside = [term.label for term in fit.basis.terms if term.level == INSIDE]
+    if inside:
+        raise ModelError(
+            "This needs the outcome.",
+            [Problem(f"the data lack {y}, and the effects of ({'), ('.join(inside)}) are told by"
+                     " each patient's readings", where=fit.formula,
+                     fix="give rows with the outcome; or see fit.emmeans for what the fixed"
+                     " effects say")],
+        )  # fmt: skip
+    return data.assign(**{y: 0.0})  # nothing of it is in what is fitted: units are known already
