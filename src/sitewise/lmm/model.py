@@ -86,11 +86,14 @@ class Model:
         return found if np.isfinite(found) else np.inf
 
     def point(self, phi: np.ndarray) -> Point:
-        """Everything, in v and conditioned units; the last one asked for is kept."""
+        """Everything, in v and conditioned units; the last one and the lowest one are kept."""
         key = phi.tobytes()
         if key not in self._last:
             found = self.likelihood.point(self.parameters.natural(phi), self.covariances(phi))
-            self._last.clear()
+            # The end of the first search is asked for again after the others.
+            lowest = min(self._last, key=lambda k: self._last[k].deviance, default=key)
+            for other in set(self._last) - {lowest}:
+                del self._last[other]
             self._last[key] = found
         return self._last[key]
 

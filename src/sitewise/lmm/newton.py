@@ -15,6 +15,7 @@ import numpy as np
 ROUNDING = 1e-13  # of |deviance|: a rise by less is no rise
 VALUELESS = 1e-9  # of |deviance|: a fall by less is told by slopes, not by values
 DECREMENT = 1e-12  # predicted fall of the deviance below which the end is reached
+NOTHING = 1e-22  # the same, whose step is rounding: 1e-11 of a standard error
 NEGATIVE = 1e-7  # negative curvature beyond this share of a direction's own scale is a way down
 FLAT = 1e-10  # curvature below this share of a direction's own scale is rounding
 NOISE = (1e-12, 1e-14)  # the same two, as shares of the largest eigenvalue: what eigh itself leaves
@@ -144,6 +145,9 @@ def search(
         stalled = stalled + 1 if model.decrement < allowance and model.decrement > before / 4 else 0
         ended = ended or (stalled > 1 and model.is_minimum())
         before = model.decrement
+        if ended and model.decrement < NOTHING:  # a last step would move nothing
+            converged, reason = True, "the gradient is 0"
+            break
         step = model.step(_furthest(phi) if ended else radius)
         promise = model.fall(step)
         trial = _evaluate(objective, phi + step, wary)

@@ -8,6 +8,7 @@ from sitewise.errors import ModelError, Problem
 from sitewise.lmm.arguments import check_frame
 from sitewise.lmm.encode import plain, text_codes
 from sitewise.lmm.estimates import posteriors_of
+from sitewise.lmm.hashed import clear, is_hidden, names_of
 from sitewise.lmm.structures import INSIDE
 
 if TYPE_CHECKING:
@@ -42,15 +43,31 @@ def ranef(fit: "LmmFit", group: str, data: "pd.DataFrame | None" = None) -> "pd.
         ]
     else:
         tables = [_level_table(fit, t) for t in found]
+    named = {} if data is None else _names(found[0], data)
     frames = []
     for labels, columns, blup, se in tables:
-        own_frame = pd.DataFrame(blup, index=list(labels), columns=list(columns))
+        own_frame = pd.DataFrame(blup, index=list(clear(labels, named)), columns=list(columns))
         for j, name in enumerate(columns):
             own_frame[f"se({name})"] = se[:, j]
         frames.append(own_frame)
     joined = pd.concat(frames, axis=1)
     joined.index.name = group
     return joined
+
+
+def _names(term: "FittedTerm", data: "pd.DataFrame") -> dict[str, str]:
+    """Names in `data` of units that the moments know by hash."""
+    if not is_hidden(term.labels) or term.across_labels:
+        return {}
+    check_frame(data, "ranef")
+    if not set(term.place) <= set(data.columns):
+        return {}
+    texts = []
+    for name in term.place:
+        codes, labels = text_codes(plain(data[name]))
+        texts.append(np.array([*labels, ""], dtype=object)[codes])
+    joined = sorted({":".join(own) for own in zip(*texts, strict=True)})
+    return names_of([joined])
 
 
 def _level_table(

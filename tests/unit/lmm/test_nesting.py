@@ -137,3 +137,14 @@ def test_a_level_that_no_row_has_is_no_random_effect() -> None:
     frame = trial()
     found = moments(text, frame, {"ARM": ["A", "B", "C"]}, scheduled=False)
     agree(text, found, frame)
+
+
+def test_units_known_by_hash_are_named_by_the_rows(tmp_path: Path) -> None:
+    text, frame = NESTED[2], trial()
+    moments(text, frame, LEVELS, scheduled=False).save(tmp_path / "m.npz")
+    fit = sitewise.lmm(text, Moments.load(tmp_path / "m.npz"))
+    assert fit.ranef("SITE:PATIENT").index.str.startswith("#").all()
+    found = fit.ranef("SITE:PATIENT", data=frame)
+    wanted = sitewise.lmm(text, frame, levels=LEVELS).ranef("SITE:PATIENT", data=frame)
+    assert list(found.index) == list(wanted.index)
+    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-10)
