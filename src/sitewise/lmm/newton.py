@@ -127,12 +127,10 @@ def search(
     terms that the value is the sum of; in some unit of the outcome they cancel, their rounding
     stays.
     """
-    phi, radius = start, RADIUS
-    value, gradient, hessian = _evaluate(objective, phi, wary=False)
-    first, evaluations, steps, wary, stalled = value, 1, 0, False, 0
-    before = np.inf
+    value, gradient, hessian = _evaluate(objective, start, wary=False)
+    first, evaluations, steps, wary, stalled, before = value, 1, 0, False, 0, np.inf
     reason = f"{max_steps} steps were not enough" if np.isfinite(value) else "no finite start"
-    converged = False
+    phi, radius, converged = start, RADIUS, False
     while np.isfinite(value) and steps < max_steps:
         model = Quadratic(gradient, hessian)
         allowance = ROUNDING * (abs(value) + size) + np.finfo(float).tiny
