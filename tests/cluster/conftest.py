@@ -1,6 +1,6 @@
 """Runs through a real Slurm of one node, which is started for them; skipped where it can't be.
 
-`make test-cluster` runs all of them, `.ci/run` those marked `cluster_short`.
+`make test-cluster` runs all of them, `make test-cluster-short` the one marked `cluster_short`.
 """
 
 import subprocess

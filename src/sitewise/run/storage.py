@@ -9,7 +9,6 @@ It is a process of its own because the plugins know no time limit: who started i
 nothing comes any more.
 """
 
-import importlib
 import json
 import logging
 import os
@@ -33,7 +32,7 @@ def make_provider(plugin: str, folder: Path) -> Any:
     """The plugin with its settings from the environment, as the workflow engine names them:
     SNAKEMAKE_STORAGE_SFTP_USERNAME and so on.
     """
-    module = importlib.import_module(MODULE + plugin)
+    module = _module(plugin)
     settings = module.StorageProviderSettings()
     settings.max_requests_per_second = _REQUESTS
     for field in fields(settings):
@@ -71,6 +70,17 @@ def bring(provider: Any, source: str, draft: Path, sha256: str) -> None:
         )
     if size != before[0]:
         raise NotWholeError(f"{size} of {before[0]} bytes came")
+
+
+def _module(plugin: str) -> Any:
+    """What every plugin's package has: StorageProvider and StorageProviderSettings."""
+    if plugin == "sftp":
+        import snakemake_storage_plugin_sftp as module
+    elif plugin == "s3":
+        import snakemake_storage_plugin_s3 as module
+    else:
+        import snakemake_storage_plugin_http as module
+    return module
 
 
 def _parser(kind: Any) -> Any:
