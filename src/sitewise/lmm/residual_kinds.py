@@ -3,8 +3,8 @@
 Marginal: y - X b, of covariance V; conditional: y - X b - Z u, measured by the residual covariance
 R alone. Pearson: over the square root of the diagonal. Scaled: C^-1 r with C the lower Cholesky
 factor of a block, V of a unit of the outermost grouping (a site: its patients, one after the other,
-each by visit, or as the rows stand) or R of a patient: what each reading has beyond those before it, in its own SD
-(marginal: as VCIRY of SAS PROC MIXED; conditional: as "normalized" of R's nlme).
+each by visit, or as the rows stand) or R of a patient: what each reading has beyond those before
+it, in its own SD (marginal: as VCIRY of SAS PROC MIXED; conditional: as "normalized" of R's nlme).
 """
 
 from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ def fit_states(evidence: Evidence) -> tuple[str, ...]:
     found = (
         *_stopped(evidence),
         *_passed_over(evidence),
-        *(text for name in evidence.endpoints for text in _relatives(evidence, name)),
+        *_relatives(evidence),
         *_singular(evidence),
     )
     return tuple(typeset(text) for text in found)
@@ -58,8 +58,18 @@ def _passed_over(evidence: Evidence) -> Iterator[str]:
         yield f"{listed(names)}, deviation from the plan: {text[0].lower()}{text[1:]}"
 
 
-def _relatives(evidence: Evidence, name: str) -> Iterator[str]:
-    """Analyses beside the plan's models, by state; those that are a model of the plan are not."""
+def _relatives(evidence: Evidence) -> Iterator[str]:
+    """Analyses beside the plan's models, the same words of several endpoints once."""
+    told: dict[str, list[str]] = {}
+    for name in evidence.endpoints:
+        for text in _relatives_of(evidence, name):
+            told.setdefault(text, []).append(name)
+    for text, names in sorted(told.items()):
+        yield f"{listed(names)}, {text}"
+
+
+def _relatives_of(evidence: Evidence, name: str) -> Iterator[str]:
+    """Of one endpoint, by state; those that are a model of the plan are told elsewhere."""
     states: dict[str, list[str]] = {STOPPED: [], SINGULAR: []}
     for label, formula, state in _beside(evidence, name):
         if state in states and not _planned(evidence, name, formula):
@@ -71,12 +81,12 @@ def _relatives(evidence: Evidence, name: str) -> Iterator[str]:
             own.append(f"the primary model without site {names_cell(sites)}")
     if states[STOPPED]:
         yield (
-            f"{name}, analyses beside the primary one that did not converge, so that nothing of"
+            f"analyses beside the primary one that did not converge, so that nothing of"
             f" them is shown: {'; '.join(dict.fromkeys(states[STOPPED]))}."
         )
     if states[SINGULAR]:
         yield (
-            f"{name}, analyses beside the primary one that are singular (a variance at 0 or a"
+            f"analyses beside the primary one that are singular (a variance at 0 or a"
             f" correlation of 1): {'; '.join(dict.fromkeys(states[SINGULAR]))}."
         )
 
