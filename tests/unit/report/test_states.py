@@ -102,7 +102,9 @@ def test_nothing_of_a_primary_fit_that_stopped_is_compared(evidence_of) -> None:
     table = components(e, e.primary_fit(NAME))
     assert [c.text for r in table.rows for c in r.cells] == ["not converged", "\u2013"]
     drawn = {
-        f"{n}-{k}.svg": "data:," for n in e.endpoints for k in ("residuals", "models", "ladder")
+        f"{n}-{k}.svg": "data:,"
+        for n in e.endpoints
+        for k in ("residuals", "scaled", "models", "ladder")
     }
     for shown in models(e, drawn)[0].all_models:
         column = [c.title for c in shown.columns].index(e.plan.primary.model)
