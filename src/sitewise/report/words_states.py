@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from sitewise.classical.mixed_rungs import terms_key
 from sitewise.lmm.formula import parse_formula
 from sitewise.report.cells import names_cell
 from sitewise.report.evidence import Evidence
@@ -122,8 +121,10 @@ def _planned(evidence: Evidence, name: str, formula: str) -> bool:
 
 
 def _key(formula: str) -> tuple[object, ...]:
+    """What makes two formulas one model: response, fixed part, random terms, residual."""
     parsed = parse_formula(formula)
-    return (parsed.response, *terms_key(parsed))
+    random = frozenset("".join(str(spec).split()) for spec in parsed.random)
+    return parsed.response, "".join(parsed.fixed.split()), random, str(parsed.residual)
 
 
 def _lowered(label: str) -> str:
