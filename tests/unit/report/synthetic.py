@@ -147,6 +147,8 @@ class Trial:
                     ("nested", "Patients nested in sites", model.format("")),
                     ("site_by_visit", "Nested, with site by visit", by_visit),
                     ("slope", "Random patient slope", slope))},
+            "treatment_by_site": {"random": "correlated", "fixed": True,
+                                  "missing_arm": "leave out", "most_sites": 50},
             "comparisons": [{"question": "Do visits differ between sites?", "smaller": "nested",
                              "larger": "site_by_visit"}],
             "primary": {"model": "site_by_visit", "visit": last, "arm": "Active",
