@@ -16,6 +16,7 @@ from sitewise.inference.comparison import (
     CriterionRow,
     ModelComparison,
 )
+from sitewise.inference.fixed_beside import f_beside
 from sitewise.inference.lrt import CHI2, FEW_UNITS, LrtResult, test_of
 from sitewise.inference.placed import AddedEffect, Pair, place
 from sitewise.inference.planned_fit import PlannedFit
@@ -63,6 +64,7 @@ def compare_models(
             missed=_missed_by_both(fits[one.smaller], fits[one.larger]),
             draws=plan.bootstrap.draws,
             seed=plan.seeds.comparisons,
+            df=fits[one.larger].fit.df_method,
         )
         for one in plan.comparisons
     )
@@ -80,16 +82,19 @@ def compare_pair(
     missed: Sequence[str] = (),
     draws: int = 0,
     seed: int = 1,
+    df: str = "satterthwaite",
 ) -> ModelComparison:
     """One likelihood-ratio test of `null` within `full`, or the reason why there is none.
 
     missed: visits whose mean both models, linear in WEEK, miss. draws: of the parametric bootstrap,
-    made where a tested grouping has fewer than 20 levels. seed: of all that is drawn.
+    made where a tested grouping has fewer than 20 levels. seed: of all that is drawn. df: of the F
+    test that stands beside where fixed effects are tested.
     """
     method = "REML" if null.reml and full.reml else "ML" if not (null.reml or full.reml) else ""
     names = {null.formula: null_name, full.formula: full_name}
     try:
         pair = place(null, full)
+        beside = f_beside(null, full, df)
     except ComparisonError as error:
         nan = math.nan
         refused = "; ".join(_refusal(problem, names) for problem in error.problems)
@@ -123,6 +128,11 @@ def compare_pair(
         bootstrap_error=None if own is None else own.error,
         bootstrap_draws=None if own is None else own.draws,
         bootstrap_seed=None if own is None else own.seed,
+        df_fixed=len(pair.fixed),
+        f=None if beside is None else beside.F,
+        f_df1=None if beside is None else beside.df1,
+        f_df2=None if beside is None else beside.df2,
+        f_p=None if beside is None else beside.p,
     )
 
 

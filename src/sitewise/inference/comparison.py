@@ -17,6 +17,8 @@ class ModelComparison:
     p_bootstrap: by the parametric bootstrap with its Monte Carlo standard error, draws and seed;
     None where there is none.
     cautions: sentences (few levels of the tested group, singular null).
+    f, f_df1, f_df2, f_p: where fixed effects are tested, the F test of them in the larger model by
+    its own degrees of freedom; None elsewhere. df_fixed: how many of df are fixed effects.
     """
 
     question: str
@@ -37,6 +39,11 @@ class ModelComparison:
     bootstrap_error: float | None = None
     bootstrap_draws: int | None = None
     bootstrap_seed: int | None = None
+    df_fixed: int = 0
+    f: float | None = None
+    f_df1: int | None = None
+    f_df2: float | None = None
+    f_p: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from sitewise.lmm.lmmfit import LmmFit
 
 FEW_UNITS = 20
 BOOTSTRAP = 999  # draws where units are few and none are asked for
+FIXED = (
+    "Fixed effects are tested: the chi-square takes the variances for known. F with its degrees of"
+    " freedom: fit.contrast(rows, joint=True)."
+)
 CHI2, MIXTURE, CHI_BAR = "chi2", "mixture", "chi-bar"
 
 
@@ -155,7 +159,11 @@ def test_of(pair: Pair, *, bootstrap: int, seed: int) -> LrtResult:
             none = f"No bootstrap: {reason}."
         except ModelError as reason:
             none = f"No bootstrap: {'; '.join(problem.what for problem in reason.problems)}."
-    cautions = (*_cautions(pair, kind, own is not None), *([none] if none else []))
+    cautions = (
+        *_cautions(pair, kind, own is not None),
+        *([none] if none else []),
+        *([FIXED] if pair.fixed else []),
+    )
     return LrtResult(
         pair.small.text, full.formula, "REML" if full.reml else "ML", -pair.small.deviance / 2,
         full.loglik, statistic, df, len(pair.fixed), kind, rule, p, error, naive_p(statistic, df),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise.errors import ModelError
 from sitewise.inference.cautions import uneven_spread
 from sitewise.inference.planned_fit import PlannedFit, PlannedScore, UseCount
 from sitewise.inference.planned_rows import table_uses
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sitewise.lmm.lmmfit import LmmFit
     from sitewise.lmm.moments import Moments
     from sitewise.lmm.score import Predicted
+    from sitewise.trial.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class ScoredRows:
     """A score with its tables.
 
     use: one row an analysis row of the endpoint: SRCFILE, SRCROW, USUBJID, AVISIT, USE, REASON,
-    FITTED, RESIDUAL (conditional on the random effects; null unless used as outcome).
+    FITTED, RESIDUAL (conditional on the random effects), SCALED (marginal, of the primary model
+    alone, null where a site has too many rows); null unless used as outcome.
     ranef: GROUP, LEVEL, TERM, BLUP, SE.
     """
 
@@ -53,7 +56,7 @@ def score_batches(
 
 def _withheld(scored: ScoredRows) -> ScoredRows:
     """While the trial is blinded: no predictions, which tell of a hospital, and so of its arm."""
-    use = scored.use.assign(FITTED=np.nan, RESIDUAL=np.nan)
+    use = scored.use.assign(FITTED=np.nan, RESIDUAL=np.nan, SCALED=np.nan)
     return replace(scored, use=use, ranef=scored.ranef.iloc[:0])
 
 
@@ -67,11 +70,25 @@ def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmF
     scored = score_frame(fit, rows)
     lacking = {name: rows[name].isna().to_numpy() for name in formula_columns(fit.basis.formula)}
     use = table_uses(selection, scored, {n: mask for n, mask in lacking.items() if mask.any()})
+    use["SCALED"] = _scaled(plan, planned, fit, selection)
     visit = rows[AVISIT].to_numpy(dtype=object)[scored.used]
     visits = [v.name for v in plan.visits if (visit == v.name).any()]
     uneven = uneven_spread(planned.fit, {v: scored.residuals[visit == v] for v in visits})
     score = PlannedScore(planned.endpoint, planned.model, _count_uses(use), tuple(uneven))
     return ScoredRows(score, use, _ranef_table(fit.basis.formula, scored.ranef))
+
+
+def _scaled(plan: Plan, planned: PlannedFit, fit: "LmmFit", selection: "Selection") -> np.ndarray:
+    """Scaled marginal residuals of all rows of the endpoint, NaN where there is none."""
+    found = np.full(len(selection.rows), np.nan)
+    if planned.model != plan.primary.model or not planned.fit.converged:
+        return found
+    try:
+        own = fit.residuals(selection.candidates, kind="scaled", level="marginal")
+    except ModelError:  # a site beyond residual_kinds.MOST_ROWS; the figure's caption says so
+        return found
+    found[np.flatnonzero(selection.candidate)] = own.to_numpy()
+    return found
 
 
 def _count_uses(use: "pd.DataFrame") -> tuple[UseCount, ...]:

@@ -267,11 +267,21 @@ class LmmFit(LinearFunctions):
 
         return by_row(self, data, "fitted")
 
-    def residuals(self, data: "pd.DataFrame | None" = None, kind: str = "response") -> "pd.Series":
-        """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
+    def residuals(
+        self,
+        data: "pd.DataFrame | None" = None,
+        kind: str = "response",
+        level: str = "conditional",
+    ) -> "pd.Series":
+        """Residuals of the rows of `data`, NaN for rows not used.
+
+        level: "conditional", y less fitted, or "marginal", y - Xb. kind: "raw" (or "response");
+        "pearson", over their SD; "scaled", by the Cholesky factor of their covariance, so that they
+        are uncorrelated: see `residual_kinds`.
+        """
         from sitewise.lmm.predictions import residuals
 
-        return residuals(self, data, kind)
+        return residuals(self, data, kind, level)
 
     # -- state --------------------------------------------------------------------------------
 

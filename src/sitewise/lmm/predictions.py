@@ -107,33 +107,19 @@ def occurring(fit: "LmmFit", term: "FittedTerm") -> np.ndarray:
     return found
 
 
-def residuals(fit: "LmmFit", data: "pd.DataFrame | None", kind: str = "response") -> "pd.Series":
-    """Residuals of the rows of `data`: "response" (y less fitted) or "pearson" (over SD)."""
-    if kind not in ("response", "pearson"):
-        raise ModelError(
-            "There are no such residuals.",
-            [Problem(f"kind is {kind!r}", where="residuals", allowed="response, pearson")],
-        )
+def residuals(
+    fit: "LmmFit", data: "pd.DataFrame | None", kind: str = "response", level: str = "conditional"
+) -> "pd.Series":
+    """Residuals of the rows of `data`, NaN if not used; see `residual_kinds`."""
+    import pandas as pd
+
+    from sitewise.lmm.residual_kinds import residual_values
+
     data = _given(fit, data, "residuals")
-    found = by_row(fit, data, "residuals")
-    return found if kind == "response" else found / _residual_sds(fit, data)
-
-
-def _residual_sds(fit: "LmmFit", data: "pd.DataFrame") -> "float | np.ndarray":
-    if fit.sigma is not None:
-        return fit.sigma
-    slot = fit.basis.formula.residual.slot  # type: ignore[union-attr]
-    sds = dict(
-        zip(
-            fit.solution.model.slots,
-            np.sqrt(np.diag(np.asarray(fit.estimates.residual))),
-            strict=True,
-        )
-    )
-    codes, labels = text_codes(plain(data[slot]))
-    found = np.array([*(sds.get(label, np.nan) for label in labels), np.nan])  # the last: missing
-    by_rows: np.ndarray = found[codes]
-    return by_rows
+    used, found = residual_values(fit, data, kind, level)
+    values = np.full(len(data), np.nan)
+    values[used] = found
+    return pd.Series(values, index=data.index, name="residuals")
 
 
 def by_row(fit: "LmmFit", data: "pd.DataFrame | None", what: str) -> "pd.Series":

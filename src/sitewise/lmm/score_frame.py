@@ -4,6 +4,7 @@ One patient, one visit or one arm is enough: nothing is read from these rows tha
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,18 +26,38 @@ if TYPE_CHECKING:
     from sitewise.lmm.lmmfit import LmmFit
 
 
+@dataclass(frozen=True)
+class PlacedRows:
+    """Rows of a frame with the levels of a fit; schedule.code: the model's slot of each row.
+
+    columns: of X, those estimated. hierarchy: levels, innermost first. schedule: None by rows.
+    """
+
+    rows: Rows
+    columns: tuple[Column, ...]
+    hierarchy: tuple[Level, ...]
+    schedule: Schedule | None
+
+
+def placed_rows(fit: "LmmFit", frame: "pd.DataFrame") -> PlacedRows:
+    """The rows of a frame that a fit uses; raises ModelError as `score_frame`."""
+    rows, columns = _rows_as_fitted(fit, frame)
+    hierarchy = _hierarchy_as_fitted(fit, rows)
+    schedule = _schedule_as_fitted(fit, rows, hierarchy) if fit.solution.model.slots else None
+    return PlacedRows(rows, columns, hierarchy, schedule)
+
+
 def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
     """Score the rows of a frame: patients by their readings in it, other groupings as fitted.
 
     Raises ModelError for a unit, a visit or a level that the model does not know.
     """
-    rows, columns = _rows_as_fitted(fit, frame)
-    hierarchy = _hierarchy_as_fitted(fit, rows)
-    schedule = _schedule_as_fitted(fit, rows, hierarchy) if fit.solution.model.slots else None
+    placed = placed_rows(fit, frame)
+    hierarchy, schedule = placed.hierarchy, placed.schedule
     places = _find_places(fit, hierarchy[0 if schedule is None else 1 :])
     return score(
-        fit.solution, fit.estimates, rows, hierarchy, fixed=columns, schedule=schedule,
-        places=places,
+        fit.solution, fit.estimates, placed.rows, hierarchy, fixed=placed.columns,
+        schedule=schedule, places=places,
     )  # fmt: skip
 
 

@@ -122,14 +122,14 @@ def _fixed(e: Evidence, x: FixedForm) -> str:
 
 def _missing(e: Evidence, x: FixedForm) -> str:
     """What became of sites that miss an arm, by name."""
-    what = f"no patient of {e.plan.primary.arm} or none of {e.plan.arms.reference}"
+    what = f"they have no patient of {e.plan.primary.arm} or none of {e.plan.arms.reference}"
     text = ""
     if x.pooled:
-        text += f" Pooled by the plan as one site, for {what}: {listed(x.pooled)}."
+        text += f" Pooled by the plan as one site, since {what}: {listed(x.pooled)}."
     if x.left_out:
         rule = e.plan.treatment_by_site.missing_arm
         why = "by the plan" if rule == "leave out" else "the pool would miss an arm too"
-        text += f" Left out of this form ({why}), for {what}: {listed(x.left_out)}."
+        text += f" Left out of this form ({why}), since {what}: {listed(x.left_out)}."
     if x.inestimable:
         text += f" Their readings do not determine the contrast of: {listed(x.inestimable)}."
     return text

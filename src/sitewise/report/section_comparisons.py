@@ -1,11 +1,12 @@
 """Section 5: likelihood-ratio tests, information criteria, the use of rows."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from sitewise.inference.comparison import CriterionGroup, ModelComparison
 from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, number
+from sitewise.report.formatting import NONE, degrees, number, plural
 from sitewise.report.layout import Table, row, table
 from sitewise.terms import Use
 
@@ -46,8 +47,11 @@ def tests_table(e: Evidence, name: str) -> Table:
                 if t.mixture and not t.refused
             ),
             *_drawn(tests),
+            *(_beside(e, t) for t in tests if t.f is not None),
             "These p-values are about the covariance, not about treatment, and are no part of the"
-            " order of testing of the endpoints.",
+            " order of testing of the endpoints."
+            if not any(t.df_fixed for t in tests)
+            else "These p-values are no part of the order of testing of the endpoints.",
         ],
         file="comparisons.csv",
     )
@@ -58,6 +62,17 @@ def _with_error(e: Evidence, p: float | None, error: float) -> str:
     if p is None:
         return NONE
     return f"{e.p(p)} (\u00b1{number(error, 3)})" if error else e.p(p)
+
+
+def _beside(e: Evidence, t: ModelComparison) -> str:
+    """The F test of the fixed effects that a likelihood-ratio test is about."""
+    df2 = degrees(t.f_df2) if t.f_df2 is not None else NONE
+    return (
+        f"{t.null} \u2192 {t.full}: {plural(t.df_fixed, 'fixed effect')}:"
+        f" F {number(t.f, 2)} on {t.f_df1} and {df2} degrees of freedom,"
+        f" {e.p_phrase(t.f_p if t.f_p is not None else math.nan)}. The statistic in the table is"
+        " the chi-square of a likelihood ratio, which takes the variances for known: F is the test."
+    )
 
 
 def _drawn(tests: Sequence[ModelComparison]) -> Iterator[str]:

@@ -51,6 +51,7 @@ class ModelsOf:
     slopes: str
     cautions: tuple[str, ...]
     residuals: Figure
+    scaled: Figure
     compared: Figure
     ladder: Figure | None
 
@@ -97,6 +98,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         slopes=words.growing_variance(e, name),
         cautions=fit_cautions(fits),
         residuals=picture(e, figures, "residuals", name),
+        scaled=picture(e, figures, "scaled", name),
         compared=picture(e, figures, "models", name),
         ladder=picture(e, figures, "ladder", name) if tests else None,
     )

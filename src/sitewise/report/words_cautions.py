@@ -9,7 +9,7 @@ from sitewise.report.section_by_site import differs
 from sitewise.report.words_models import is_linear, linear_misfit
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
-from sitewise.report.words_states import fit_states
+from sitewise.report.words_states import singular_states, stopped_states
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
 
@@ -27,11 +27,12 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         lost_patients(evidence),
         *_errors(evidence),
         *_primary_cautions(evidence),
-        *fit_states(evidence),
+        *stopped_states(evidence),
         *_lines(evidence),
         *(differs(evidence, name) for name in evidence.endpoints),
         *(missing_sentence(evidence, name) for name in evidence.endpoints),
         *_disagreements(evidence),
+        *singular_states(evidence),
     )
     return tuple(typeset(text) for text in found if text)
 

@@ -120,3 +120,25 @@ def residuals_alt(evidence: Evidence, endpoint: str) -> str:
         f"Four panels: residuals of {fit.fit.nobs} readings; the residual standard deviation is"
         f" {number(fit.fit.sigma, evidence.decimals(endpoint))} {evidence.endpoint(endpoint).unit}."
     )
+
+
+def scaled_caption(evidence: Evidence, endpoint: str) -> str:
+    """Caption of the scaled residuals."""
+    return (
+        f"{endpoint}: scaled marginal residuals of the primary model {evidence.plan.primary.model}:"
+        " each reading less what fixed effects and the readings before it in the same site let"
+        " expect, in units of its own standard deviation. If fixed effects, variances and"
+        " correlations are right they are independent with variance 1. a: against normal quantiles;"
+        " the line is the standard normal distribution. b: root mean square by visit; the line is"
+        " 1, the grey bar holds 95 of 100 where the model is right. They are not computed for sites"
+        " with more readings than one matrix bears (docs/methods.md)."
+    )
+
+
+def scaled_alt(evidence: Evidence, endpoint: str) -> str:
+    """What is drawn, not a verdict."""
+    fit = evidence.primary_fit(endpoint)
+    return (
+        f"Two panels: scaled residuals of {fit.fit.nobs} readings against normal quantiles, and"
+        " their root mean square by visit beside 1."
+    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from sitewise.classical.mixed_rungs import terms_key
 from sitewise.lmm.formula import parse_formula
 from sitewise.report.cells import names_cell
 from sitewise.report.evidence import Evidence
@@ -14,13 +13,18 @@ SINGULAR, STOPPED = "singular", "not converged"
 
 def fit_states(evidence: Evidence) -> tuple[str, ...]:
     """All of them, the gravest first; that of the primary models is told before."""
-    found = (
-        *_stopped(evidence),
-        *_passed_over(evidence),
-        *(text for name in evidence.endpoints for text in _relatives(evidence, name)),
-        *_singular(evidence),
-    )
+    return (*stopped_states(evidence), *singular_states(evidence))
+
+
+def stopped_states(evidence: Evidence) -> tuple[str, ...]:
+    """What did not converge, and what was passed over for that."""
+    found = (*_stopped(evidence), *_passed_over(evidence), *_relatives(evidence, STOPPED))
     return tuple(typeset(text) for text in found)
+
+
+def singular_states(evidence: Evidence) -> tuple[str, ...]:
+    """Singular fits: models of the plan, then analyses beside them."""
+    return tuple(typeset(text) for text in (*_singular(evidence), *_relatives(evidence, SINGULAR)))
 
 
 def _stopped(evidence: Evidence) -> Iterator[str]:
@@ -58,27 +62,33 @@ def _passed_over(evidence: Evidence) -> Iterator[str]:
         yield f"{listed(names)}, deviation from the plan: {text[0].lower()}{text[1:]}"
 
 
-def _relatives(evidence: Evidence, name: str) -> Iterator[str]:
-    """Analyses beside the plan's models, by state; those that are a model of the plan are not."""
-    states: dict[str, list[str]] = {STOPPED: [], SINGULAR: []}
-    for label, formula, state in _beside(evidence, name):
-        if state in states and not _planned(evidence, name, formula):
-            states[state].append(label)
+def _relatives(evidence: Evidence, state: str) -> Iterator[str]:
+    """Analyses beside the plan's models in a state, the same words of several endpoints once."""
+    told: dict[str, list[str]] = {}
+    for name in evidence.endpoints:
+        for text in _relatives_of(evidence, name, state):
+            told.setdefault(text, []).append(name)
+    for text, names in sorted(told.items()):
+        yield f"{listed(names)}, {text}"
+
+
+def _relatives_of(evidence: Evidence, name: str, wanted: str) -> Iterator[str]:
+    """Of one endpoint; those that are a model of the plan are told elsewhere."""
+    own = [
+        label
+        for label, formula, state in _beside(evidence, name)
+        if state == wanted and not _planned(evidence, name, formula)
+    ]
     left = evidence.endpoints[name].ladder.left_out
-    for state, own in states.items():
-        sites = tuple(x.site for x in left if x.state == state)
-        if sites:
-            own.append(f"the primary model without site {names_cell(sites)}")
-    if states[STOPPED]:
-        yield (
-            f"{name}, analyses beside the primary one that did not converge, so that nothing of"
-            f" them is shown: {'; '.join(dict.fromkeys(states[STOPPED]))}."
-        )
-    if states[SINGULAR]:
-        yield (
-            f"{name}, analyses beside the primary one that are singular (a variance at 0 or a"
-            f" correlation of 1): {'; '.join(dict.fromkeys(states[SINGULAR]))}."
-        )
+    sites = tuple(x.site for x in left if x.state == wanted)
+    if sites:
+        own.append(f"the primary model without site {names_cell(sites)}")
+    if own:
+        what = {
+            STOPPED: "that did not converge, so that nothing of them is shown",
+            SINGULAR: "that are singular (a variance at 0 or a correlation of 1)",
+        }[wanted]
+        yield f"analyses beside the primary one {what}: {'; '.join(dict.fromkeys(own))}."
 
 
 def _beside(evidence: Evidence, name: str) -> Iterator[tuple[str, str, str]]:
@@ -111,8 +121,10 @@ def _planned(evidence: Evidence, name: str, formula: str) -> bool:
 
 
 def _key(formula: str) -> tuple[object, ...]:
+    """What makes two formulas one model: response, fixed part, random terms, residual."""
     parsed = parse_formula(formula)
-    return (parsed.response, *terms_key(parsed))
+    random = frozenset("".join(str(spec).split()) for spec in parsed.random)
+    return parsed.response, "".join(parsed.fixed.split()), random, str(parsed.residual)
 
 
 def _lowered(label: str) -> str:

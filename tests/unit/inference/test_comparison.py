@@ -258,3 +258,14 @@ def test_rebuilt_from_batches_in_the_order_of_the_plan(data: pd.DataFrame) -> No
     direct = lrt(models["patient"], models["nested"], bootstrap=19, seed=3)
     assert found.tests[1].p_bootstrap == direct.p_bootstrap
     assert found.tests[1].bootstrap_seed == 3
+
+
+def test_a_chi_square_of_fixed_effects_stands_beside_f(fits: dict[str, LmmFit]) -> None:
+    test = pair(fits, "add", "nested_ml")
+    own = fits["nested_ml"].tests(df="satterthwaite").loc["week:armB"]
+    assert (test.df, test.df_fixed, test.f_df1) == (1, 1, 1)
+    assert test.f == pytest.approx(float(own["estimate"] / own["se"]) ** 2, rel=1e-9)
+    assert test.f_df2 == pytest.approx(float(own["df"]), rel=1e-9)
+    assert test.f_p == pytest.approx(stats.f.sf(test.f, 1, test.f_df2), rel=1e-9)
+    variance = pair(fits, "nested", "slope")
+    assert (variance.f, variance.f_p, variance.df_fixed) == (None, None, 0)

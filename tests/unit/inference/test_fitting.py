@@ -93,6 +93,10 @@ def test_every_row_has_one_use(data: dict[str, Any]) -> None:
     np.testing.assert_allclose(
         (use["FITTED"] + use["RESIDUAL"]).dropna(), frame["AVAL"][use["FITTED"].notna()]
     )
+    scaled = use["SCALED"].dropna()
+    n, p = result.planned.fit.nobs, len(result.planned.fit.fixef)
+    # REML: r'V^-1 r = n - p at the optimum.
+    assert len(scaled) == n and float(scaled @ scaled) == pytest.approx(n - p, rel=1e-6)
     assert sum(u.rows for u in result.planned.uses) == len(frame)
     assert list(result.ranef.columns) == ["GROUP", "LEVEL", "TERM", "BLUP", "SE"]
 

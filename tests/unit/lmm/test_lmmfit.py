@@ -141,7 +141,7 @@ def test_units_that_the_fit_does_not_know(fit: LmmFit, frame: pd.DataFrame) -> N
     other = frame.assign(SITEID=frame["SITEID"].replace("S1", "S9"))
     with pytest.raises(ModelError, match="S9 was not in the fit"):
         fit.fitted(other)
-    with pytest.raises(ModelError, match="response, pearson"):
+    with pytest.raises(ModelError, match="raw, pearson, scaled"):
         fit.residuals(frame, kind="deviance")
 
 

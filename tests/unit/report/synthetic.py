@@ -147,6 +147,8 @@ class Trial:
                     ("nested", "Patients nested in sites", model.format("")),
                     ("site_by_visit", "Nested, with site by visit", by_visit),
                     ("slope", "Random patient slope", slope))},
+            "treatment_by_site": {"random": "correlated", "fixed": True,
+                                  "missing_arm": "leave out", "most_sites": 50},
             "comparisons": [{"question": "Do visits differ between sites?", "smaller": "nested",
                              "larger": "site_by_visit"}],
             "primary": {"model": "site_by_visit", "visit": last, "arm": "Active",
@@ -441,10 +443,10 @@ def residuals(trial: Trial, rng: random.Random, level: float) -> Any:
     """The rows of use.parquet that a figure reads."""
     import pandas as pd
 
-    rows = [(visit, level + rng.gauss(0, 8), rng.gauss(0, 13))
+    rows = [(visit, level + rng.gauss(0, 8), rng.gauss(0, 13), rng.gauss(0, 1))
             for visit, _ in trial.visit_list for _ in range(12 * trial.sites)]  # fmt: skip
-    rows.append((trial.visit_list[0][0], NAN, NAN))
-    return pd.DataFrame(rows, columns=["AVISIT", "FITTED", "RESIDUAL"])
+    rows.append((trial.visit_list[0][0], NAN, NAN, NAN))
+    return pd.DataFrame(rows, columns=["AVISIT", "FITTED", "RESIDUAL", "SCALED"])
 
 
 def readings(trial: Trial, rng: random.Random, name: str, level: float) -> list[dict[str, Any]]:

@@ -102,10 +102,28 @@ def test_nothing_of_a_primary_fit_that_stopped_is_compared(evidence_of) -> None:
     table = components(e, e.primary_fit(NAME))
     assert [c.text for r in table.rows for c in r.cells] == ["not converged", "\u2013"]
     drawn = {
-        f"{n}-{k}.svg": "data:," for n in e.endpoints for k in ("residuals", "models", "ladder")
+        f"{n}-{k}.svg": "data:,"
+        for n in e.endpoints
+        for k in ("residuals", "scaled", "models", "ladder")
     }
     for shown in models(e, drawn)[0].all_models:
         column = [c.title for c in shown.columns].index(e.plan.primary.model)
         effects = [r.cells[column].text.strip() for r in shown.rows if len(r.cells) > column]
         assert "(" not in "".join(effects[: len(effects) - 5])
         assert any("did not converge" in note for note in shown.notes)
+
+
+def test_fixed_effects_show_f_beside_the_chi_square(evidence_of) -> None:
+    from sitewise.report.section_comparisons import tests_table
+
+    e = evidence_of()
+    found = e.endpoints[NAME].comparisons
+    plain = tests_table(e, NAME)
+    assert any("about the covariance" in note for note in plain.notes)
+    first = dataclasses.replace(
+        found.tests[0], df_fixed=2, f=3.004, f_df1=2, f_df2=59.4, f_p=0.0571
+    )
+    e = with_own(e, comparisons=dataclasses.replace(found, tests=(first, *found.tests[1:])))
+    notes = " ".join(tests_table(e, NAME).notes)
+    assert "2 fixed effects: F 3.00 on 2 and 59.4 degrees of freedom, p = 0.057" in notes
+    assert "F is the test" in notes and "about the covariance" not in notes

@@ -115,7 +115,17 @@ def rules_of(found: dict[str, set[str]]) -> set[str]:
         (
             "primary",
             {"model": "slope"},
-            {"icc", "fit", "crosscheck", "sites", "trial_figures", "figures", "page", "report"},
+            {
+                "icc",
+                "fit",
+                "score",
+                "crosscheck",
+                "sites",
+                "trial_figures",
+                "figures",
+                "page",
+                "report",
+            },
         ),
     ],
 )
