@@ -101,7 +101,8 @@ def load_sheet(path: Path) -> SiteSheet:
             reader.fieldnames = header
             lines = [(reader.line_num, line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        what = "no such file" if isinstance(error, FileNotFoundError) else str(error)
+        known = {FileNotFoundError: "no such file", IsADirectoryError: "it is a folder"}
+        what = known.get(type(error), str(error))
         raise PlanError(
             "The site sheet can't be read.",
             [
