@@ -264,6 +264,20 @@ def test_hospitals_and_model_in_words(evidence_of) -> None:
     assert "site by visit counts that as chance" in words_front.model_sentence(e)
 
 
+def test_a_verdict_that_hangs_on_the_model_is_told(evidence_of) -> None:
+    e = evidence_of(p={"SYSBP": 0.01, "DIABP": 0.01})
+    assert words_cautions.other_verdict(e) == ""
+    first, other, *_ = e.ordered_fits("SYSBP")
+    result = dataclasses.replace(other.primary.result, p=0.079)
+    primary = dataclasses.replace(other.primary, result=result)
+    e.endpoints["SYSBP"].fits[other.model] = dataclasses.replace(other, primary=primary)
+    said = words_cautions.other_verdict(e)
+    assert "is significant under the primary model and is not under" in said
+    assert f"{other.model} (p = 0.079)" in said
+    assert first.model not in said
+    assert said in words_cautions.cautions(e)
+
+
 def test_two_p_values_either_side_of_alpha_are_a_border() -> None:
     said = words_front.hospitals_verdict
     assert "on the border" in said(0.058, 0.040, 0.05)
