@@ -73,12 +73,12 @@ def verify(results: Path) -> list[Difference]:
     try:
         manifest = read_sealed(path)
         sealed: dict[str, dict[str, Any]] = manifest["files"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise IntegrityError(
             f"{results} is not sealed.",
             [
                 Problem(
-                    "no manifest.json",
+                    "it is a file" if results.is_file() else "no manifest.json",
                     where=str(results),
                     fix="name the folder of a finished run, e.g. sitewise verify results/ghana",
                 )

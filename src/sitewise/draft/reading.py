@@ -39,7 +39,13 @@ def read_folder(folder: Path) -> Folder:
     if not folder.is_dir():
         raise DataError(
             "The hospital files can't be read.",
-            [Problem("no such folder", where=str(folder), fix="name the folder with the files")],
+            [
+                Problem(
+                    "it is a file" if folder.exists() else "no such folder",
+                    where=str(folder),
+                    fix="name the folder with the files",
+                )
+            ],
         )
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
     tables: list[tuple[Site, RawTable]] = []

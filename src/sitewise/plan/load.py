@@ -1,6 +1,6 @@
 """Read a plan from YAML; every problem at once, by its path in the file."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -24,8 +24,8 @@ _TYPES = {
     "float_type": "a number, without quotes",
     "int_type": "a whole number, without quotes",
     "bool_type": "true or false, without quotes",
-    "date_type": "a date as YYYY-MM-DD, without quotes",
-    "date_from_datetime_parsing": "a date as YYYY-MM-DD, without quotes",
+    "date_type": "a day of the calendar as YYYY-MM-DD, without quotes",
+    "date_from_datetime_parsing": "a day of the calendar as YYYY-MM-DD, without quotes",
     "model_type": "keys and values, indented below the key",
     "dict_type": "keys and values, indented below the key",
     "tuple_type": "a list: [a, b], or one `- item` a line",
@@ -73,12 +73,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from error
     try:
         data = yaml.load(text, Loader=_unique_key_loader())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
         raise PlanError(
             "The plan is not valid YAML.",
             [
                 Problem(
-                    " ".join(str(error).split()),
+                    "it is nested too deeply" if deep else " ".join(str(error).split()),
                     where=path.name,
                     fix="mind the indentation, and quote text that holds ': ' or '#'",
                 )
@@ -86,8 +87,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(data, dict):
         raise PlanError(
-            "The plan is empty or not a mapping.",
-            [Problem(f"found {type(data).__name__}", where=path.name, allowed="keys and values")],
+            "The plan is empty or no plan.",
+            [
+                Problem(
+                    "nothing stands in it" if data is None else f"found {_shown(data)}",
+                    where=path.name,
+                    allowed="keys and values, as in config/demo.yaml",
+                    fix="name the plan's YAML file, not the site sheet or a hospital file",
+                )
+            ],
         )
     return data
 
@@ -194,7 +202,11 @@ def _description_at(loc: tuple[Any, ...]) -> str:
 
 
 def _unique_key_loader() -> type:
-    """A safe YAML loader that refuses a key that stands twice in one mapping."""
+    """A safe YAML loader that refuses a key that stands twice in one mapping.
+
+    What looks like a date and is none (2026-13-01) stays text, for the plan's types to refuse it by
+    its key.
+    """
     import yaml
 
     class UniqueKeyLoader(yaml.SafeLoader):
@@ -202,6 +214,10 @@ def _unique_key_loader() -> type:
             seen: set[Any] = set()
             for key_node, _ in node.value:
                 key = self.construct_object(key_node, deep=deep)
+                if not isinstance(key, Hashable):
+                    raise yaml.constructor.ConstructorError(
+                        None, None, "a key is one word, not a list or keys", key_node.start_mark
+                    )
                 if key in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"the key {key!r} stands twice", key_node.start_mark
@@ -209,4 +225,11 @@ def _unique_key_loader() -> type:
                 seen.add(key)
             return super().construct_mapping(node, deep)
 
+        def construct_date(self, node: Any) -> Any:
+            try:
+                return self.construct_yaml_timestamp(node)
+            except ValueError:
+                return node.value
+
+    UniqueKeyLoader.add_constructor("tag:yaml.org,2002:timestamp", UniqueKeyLoader.construct_date)
     return UniqueKeyLoader

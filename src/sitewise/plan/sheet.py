@@ -101,7 +101,11 @@ def load_sheet(path: Path) -> SiteSheet:
             reader.fieldnames = header
             lines = [(reader.line_num, line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        what = "no such file" if isinstance(error, FileNotFoundError) else str(error)
+        what = str(error)
+        if isinstance(error, FileNotFoundError):
+            what = "no such file"
+        elif isinstance(error, IsADirectoryError):
+            what = "it is a folder"
         raise PlanError(
             "The site sheet can't be read.",
             [

@@ -31,6 +31,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_lines(evidence),
         *(differs(evidence, name) for name in evidence.endpoints),
         *(missing_sentence(evidence, name) for name in evidence.endpoints),
+        other_verdict(evidence),
         *_disagreements(evidence),
         *singular_states(evidence),
     )
@@ -151,6 +152,30 @@ def _lines(evidence: Evidence) -> list[str]:
         for name in evidence.endpoints
         if (text := linear_misfit(evidence, name))
     ]
+
+
+def other_verdict(evidence: Evidence) -> str:
+    """That other models of the plan lie on the other side of alpha for the primary contrast."""
+    name, plan = next(iter(evidence.endpoints)), evidence.plan
+    first, *others = evidence.ordered_fits(name)
+    if not first.fit.converged or first.primary is None:
+        return ""
+    significant = first.primary.result.p < plan.alpha
+    apart_from_it = [
+        f"{fit.model} ({evidence.p_phrase(fit.primary.result.p)})"
+        for fit in others
+        if fit.fit.converged
+        and fit.primary is not None
+        and (fit.primary.result.p < plan.alpha) != significant
+    ]
+    if not apart_from_it:
+        return ""
+    is_, are_ = ("is", "is not") if significant else ("is not", "is")
+    return (
+        f"{name}: the verdict hangs on the model. The contrast {is_} significant under the primary"
+        f" model and {are_} under {listed(apart_from_it)}. The plan named the primary one; section"
+        " 5 puts them side by side and says what each leaves out."
+    )
 
 
 def _disagreements(evidence: Evidence) -> list[str]:

@@ -61,6 +61,20 @@ def site_test(evidence: Evidence, endpoint: str) -> ModelComparison | None:
     return None
 
 
+def hospitals_verdict(p: float, simulated: float | None, alpha: float) -> str:
+    """What the test says of hospitals; two p-values either side of alpha say neither."""
+    if simulated is not None and (p < alpha) != (simulated < alpha):
+        return (
+            "Whether hospitals differ in level is on the border: the two p-values lie on either"
+            f" side of {alpha:g}, and neither shows that hospitals are alike"
+        )
+    if p < alpha:
+        return "Hospitals differ in level more than chance between patients would make them differ"
+    return (
+        "The data do not show that hospitals differ in level, and do not show that they are alike"
+    )
+
+
 def hospitals_sentence(evidence: Evidence, endpoint: str) -> str:
     """Whether hospitals differ: the headline ICC with its interval, and the test of the plan."""
     model = headline_model(evidence, endpoint)
@@ -76,12 +90,7 @@ def hospitals_sentence(evidence: Evidence, endpoint: str) -> str:
     if test is None:
         return f"Do hospitals differ in level? By this estimate {value}; the plan tests none of it."
     p = test.p_naive if test.p_mixture is None else test.p_mixture
-    said = (
-        "Hospitals differ in level more than chance between patients would make them differ"
-        if p < evidence.plan.alpha
-        else "The data do not show that hospitals differ in level, and do not show that they are"
-        " alike"
-    )
+    said = hospitals_verdict(p, test.p_bootstrap, evidence.plan.alpha)
     kind = "" if test.p_mixture is None else ", boundary mixture"
     phrase = evidence.p_phrase(p)
     beside = ""

@@ -76,6 +76,7 @@ def _who(where: str) -> str:
 def growing_variance(evidence: Evidence, endpoint: str) -> str:
     """The reading of random slopes whose correlation with the intercept is at the boundary."""
     found: dict[str, list[str]] = {}
+    of_patients = False
     for fit in evidence.ordered_fits(endpoint):
         if fit.fit.singularity.kind != "correlation":
             continue
@@ -86,6 +87,7 @@ def growing_variance(evidence: Evidence, endpoint: str) -> str:
             if abs(r) > _PERFECT:
                 key = f"{group_name(term.group)}s has correlation {number(r, 2)}"
                 found.setdefault(key, []).append(fit.model)
+                of_patients |= term.group == USUBJID
     if not found:
         return ""
     where = "; ".join(
@@ -93,12 +95,18 @@ def growing_variance(evidence: Evidence, endpoint: str) -> str:
         f" of {key} with the random intercept"
         for key, models in found.items()
     )
+    # The observed spread is that between patients: of a slope of hospitals alone it says nothing.
+    spread = (
+        f": the observed standard deviations are {'; '.join(_spread(evidence, endpoint))}, and a"
+        " random slope is such a model's only means to let the scatter between patients differ from"
+        " visit to visit"
+        if of_patients
+        else ""
+    )
     return (
         f"{where[0].upper()}{where[1:]}. Read it as variance that changes over time, growing where"
-        " the correlation is 1, and not as a law that those who start higher change otherwise: the"
-        f" observed standard deviations are {'; '.join(_spread(evidence, endpoint))}, and a random"
-        " slope is such a model's only means to let the scatter between patients differ from visit"
-        " to visit."
+        " the correlation is 1 and shrinking first where it is \u22121, and not as a law that those"
+        f" who start higher change otherwise{spread}."
     )
 
 

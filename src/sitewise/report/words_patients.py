@@ -30,7 +30,7 @@ def reasons(evidence: Evidence, endpoint: str) -> str:
     """Why patients are not in the primary model: reasons of dropped rows, with their patients."""
     left = everybody(evidence) - evidence.primary_fit(endpoint).patients
     found = [
-        (use.reason, use.patients)
+        (told(evidence, use.reason), use.patients)
         for use in evidence.primary_fit(endpoint).uses
         if use.use == Use.DROPPED and use.patients
     ]
@@ -41,6 +41,14 @@ def reasons(evidence: Evidence, endpoint: str) -> str:
     if found and sum(n for _, n in found) != left:
         text += "; patients with such rows, of whom some have several reasons or other rows in use"
     return text
+
+
+def told(evidence: Evidence, reason: str) -> str:
+    """A reason of a dropped row; a set's name is nothing to a reader without what it means."""
+    for name, planned in evidence.plan.analysis_sets.items():
+        if reason.endswith(f"analysis set {name}"):
+            return f"{reason}, {planned.label[:1].lower()}{planned.label[1:]}"
+    return reason
 
 
 def analysed_sentence(evidence: Evidence, endpoint: str) -> str:

@@ -170,6 +170,15 @@ def test_verify_of_what_was_never_sealed(tmp_path: Path) -> None:
     assert "not sealed" in found.output
 
 
+def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text("trial: a\n")
+    for command in (["verify"], ["init", "--trial", "x"], ["simulate"]):
+        found = runner.invoke(app, [*command, str(tmp_path / "plan.yaml")])
+        assert isinstance(found.exception, SystemExit), command
+        assert found.exit_code in {3, 5, 6}, command
+        assert "file" in found.stderr.lower(), command
+
+
 def test_simulate_then_init_then_check(tmp_path: Path) -> None:
     """The first minutes of somebody new: files, a first plan of them, what is in them."""
     data, config = tmp_path / "mine", tmp_path / "config"

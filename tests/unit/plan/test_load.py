@@ -150,9 +150,28 @@ def test_key_twice(tmp_path: Path) -> None:
         load_plan(path)
 
 
-@pytest.mark.parametrize(("text", "words"), [("", "empty"), ("a: [", "not valid YAML")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "nothing stands in it"),
+        ("- 1", "keys and values"),
+        ("a: [", "not valid YAML"),
+        ("? [a]\n: 1", "a key is one word"),
+        ("a: " + "[" * 3000, "nested too deeply"),
+    ],
+)
 def test_not_a_plan(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(PlanError, match=words):
         load_plan(path)
+
+
+def test_a_day_that_is_none_is_told_by_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "day.yaml"
+    path.write_text("data_cut: 2026-13-41\n")
+    with pytest.raises(PlanError, match="'2026-13-41'") as caught:
+        load_plan(path)
+    assert next(p for p in caught.value.problems if p.where == "data_cut").allowed.startswith(
+        "a day"
+    )

@@ -250,6 +250,9 @@ def test_patients_left_out_are_on_the_first_page(evidence_of) -> None:
     line = words_patients.analysed_sentence(e, "SYSBP")
     assert line.startswith("SYSBP: 72 patients, 60 analysed, 12 left out (")
     assert "no later reading: 9; no baseline: 3" in line
+    assert words_patients.told(e, "not in the analysis set FAS").startswith(
+        "not in the analysis set FAS, "
+    )
     caution = next(c for c in words_cautions.cautions(e) if c.startswith("SYSBP: of 72"))
     assert "12 are left out of the primary model" in caution
     assert "have no reading at Month 4" in caution
@@ -259,6 +262,28 @@ def test_hospitals_and_model_in_words(evidence_of) -> None:
     e = evidence_of(design="cluster")
     assert "3.0% of the variance of SYSBP" in words_front.hospitals_sentence(e, "SYSBP")
     assert "site by visit counts that as chance" in words_front.model_sentence(e)
+
+
+def test_a_verdict_that_hangs_on_the_model_is_told(evidence_of) -> None:
+    e = evidence_of(p={"SYSBP": 0.01, "DIABP": 0.01})
+    assert words_cautions.other_verdict(e) == ""
+    first, other, *_ = e.ordered_fits("SYSBP")
+    result = dataclasses.replace(other.primary.result, p=0.079)
+    primary = dataclasses.replace(other.primary, result=result)
+    e.endpoints["SYSBP"].fits[other.model] = dataclasses.replace(other, primary=primary)
+    said = words_cautions.other_verdict(e)
+    assert "is significant under the primary model and is not under" in said
+    assert f"{other.model} (p = 0.079)" in said
+    assert first.model not in said
+    assert said in words_cautions.cautions(e)
+
+
+def test_two_p_values_either_side_of_alpha_are_a_border() -> None:
+    said = words_front.hospitals_verdict
+    assert "on the border" in said(0.058, 0.040, 0.05)
+    assert "on the border" in said(0.04, 0.06, 0.05)
+    assert said(0.058, 0.06, 0.05) == said(0.058, None, 0.05)
+    assert said(0.01, 0.02, 0.05).startswith("Hospitals differ")
 
 
 def test_singular_words_follow_the_group() -> None:
