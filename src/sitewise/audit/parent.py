@@ -22,7 +22,12 @@ def announce_engine(*, by_door: bool) -> None:
     """
     if by_door:
         end_with_parent()
-    os.environ[ENGINE] = f"{socket.gethostname()} {os.getpid()}"
+    os.environ[ENGINE] = this_process()
+
+
+def this_process() -> str:
+    """Host and process, as `ENGINE` names them."""
+    return f"{socket.gethostname()} {os.getpid()}"
 
 
 def end_with_parent() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sitewise.errors import PlanError, Problem
-from sitewise.plan.agreement import disagreements
+from sitewise.plan.agreement import disagreements, names_unknown
 from sitewise.plan.model import Plan
 from sitewise.plan.parts import valid_part
 
@@ -119,12 +119,20 @@ def read_sections(data: dict[str, Any]) -> tuple[Plan, list[Problem]]:
         return Plan.model_validate(data), []
     except ValidationError as error:
         items = error.errors()
-    problems = [p for item in items for p in _problems(dict(item))]
+    misspelt = {meant for item in items if (meant := _meant(dict(item)))}
+    asked = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
+    problems = [p for item in asked for p in _problems(dict(item))]
     wrong = {item["loc"][0] for item in items if item["loc"]}
     part = valid_part(data, [n for n in Plan.model_fields if n in data and n not in wrong])
     if wrong:  # otherwise the disagreements are the problems
-        problems += [Problem(what, where=where) for where, what in disagreements(part)]
+        problems += [
+            _disagreement(*found) for found in (*disagreements(part), *names_unknown(data))
+        ]
     return part, list(dict.fromkeys(problems))
+
+
+def _disagreement(where: str, what: str, allowed: str = "", fix: str = "") -> Problem:
+    return Problem(what, where=where, allowed=allowed, fix=fix)
 
 
 def _problems(item: dict[str, Any]) -> Iterator[Problem]:
@@ -134,18 +142,18 @@ def _problems(item: dict[str, Any]) -> Iterator[Problem]:
     if kind == "value_error":
         message = str(item["ctx"]["error"])
         for line in message.split("\n"):
-            where, tab, what = line.partition("\t")
-            yield Problem(what, where=where) if tab else Problem(message, where=path)
-            if not tab:
+            if "\t" not in line:
+                yield Problem(message, where=path)
                 return
+            yield _disagreement(*line.split("\t"))
     elif kind == "extra_forbidden":
         known = sorted(_keys_at(item["loc"][:-1]))
-        near = get_close_matches(str(item["loc"][-1]), known, n=1)
+        meant = _meant(item)
         yield Problem(
             "unknown key",
             where=path,
             allowed=", ".join(known),
-            fix=f"did you mean `{near[0]}`?" if near else "remove it",
+            fix=f"did you mean `{meant[-1]}`?" if meant else "remove it",
         )
     elif kind == "missing":
         description = _description_at(item["loc"])
@@ -166,6 +174,15 @@ def _problems(item: dict[str, Any]) -> Iterator[Problem]:
             allowed=allowed or _TYPES.get(kind, ""),
             fix=f"mend the value; the key means: {meaning}" if meaning else "mend the value",
         )
+
+
+def _meant(item: dict[str, Any]) -> tuple[Any, ...]:
+    """Of an unknown key, the place of the known one that looks like it; else nothing."""
+    if item["type"] != "extra_forbidden":
+        return ()
+    *before, last = item["loc"]
+    near = get_close_matches(str(last), sorted(_keys_at(tuple(before))), n=1)
+    return (*before, near[0]) if near else ()
 
 
 def _shown(value: Any) -> str:

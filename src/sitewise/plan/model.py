@@ -137,7 +137,7 @@ class Plan(Section):
         found = disagreements(self)
         if found:
             # pydantic carries one message; `load_plan` takes them apart again.
-            raise ValueError("\n".join(f"{path}\t{what}" for path, what in found))
+            raise ValueError("\n".join("\t".join(each) for each in found))
         return self
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sitewise.audit.parent import ENGINE, this_process
 from sitewise.errors import RunError
 from sitewise.run import slurm
 from sitewise.run.environment import variables
@@ -22,6 +23,8 @@ from sitewise.run.submissions import refusal
 _MESSAGE = re.compile(r"^\s*Job \d+: (.+)$")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$")
+# The engine looks through the locks of all trials; one that goes meanwhile is no fault of this one.
+_RACED = re.compile(r"^FileNotFoundError: .*\.snakemake/locks/")
 _PATIENCE = 20.0
 _RESTARTS = 5
 
@@ -66,8 +69,10 @@ def run_engine(
     exception goes on.
     """
     for _ in range(_RESTARTS):
-        stalled = threading.Event()
-        code = _run_once(call, follow, tell, watch, stalled)
+        stalled, raced = threading.Event(), threading.Event()
+        code = _run_once(call, follow, tell, watch, (stalled, raced))
+        if raced.is_set() and code:
+            continue
         if not stalled.is_set():
             if code < 0:
                 end_processes(call.run_id)  # one of them may be about to give Slurm a job
@@ -98,8 +103,9 @@ def _run_once(
     follow: Callable[[Progress], None],
     tell: Callable[[str], None],
     watch: slurm.Watch | None,
-    stalled: threading.Event,
+    happened: tuple[threading.Event, threading.Event],
 ) -> int:
+    stalled, raced = happened
     with call.log.open("a", encoding="utf-8") as log:
         child = _start(call, subprocess.PIPE)
 
@@ -110,7 +116,7 @@ def _run_once(
         if watch is not None:
             watch.on_stall = wake
         try:
-            for progress in _progress(child, log, tell):
+            for progress in _progress(child, log, tell, raced):
                 follow(progress)
             return child.wait()
         except BaseException:
@@ -197,18 +203,22 @@ def _start(call: Call, stdout: int | IO[str]) -> "subprocess.Popen[str]":
 def _environment(outer: Mapping[str, str], run_id: str) -> dict[str, str]:
     """What the child sees: settings of the engine that a user keeps elsewhere don't count here."""
     kept = {name: value for name, value in outer.items() if not name.startswith("SNAKEMAKE_")}
-    return {**kept, **variables(), VARIABLE: run_id, "PYTHONUNBUFFERED": "1"}
+    own = {VARIABLE: run_id, ENGINE: this_process(), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **variables(), **own}
 
 
 def _progress(
-    child: "subprocess.Popen[str]", log: IO[str], tell: Callable[[str], None]
-) -> Iterator[Progress]:
+    child: "subprocess.Popen[str]", log: IO[str], tell: Callable[[str], None],
+    raced: threading.Event,
+) -> Iterator[Progress]:  # fmt: skip
     """Read the engine's words; what is not understood only lacks in the progress."""
     done, total = 0, 0
     assert child.stdout is not None
     for line in child.stdout:
         log.write(line)
         log.flush()
+        if _RACED.match(line):
+            raced.set()
         if trouble := refusal(line):
             tell(f"{trouble}.")
         if match := _TOTAL.match(line):

@@ -88,7 +88,8 @@ def test_sections_must_agree(
     data: dict[str, Any], change: dict[str, Any], where: str, words: str
 ) -> None:
     data.update(change)
-    assert words in problems(data)[where].what
+    found = problems(data)[where]
+    assert words in f"{found.what} {found.fix}"
 
 
 def test_disagreements_come_with_wrong_fields(data: dict[str, Any]) -> None:
@@ -101,6 +102,21 @@ def test_disagreements_come_with_wrong_fields(data: dict[str, Any]) -> None:
     assert set(found) == {
         "alpha", "sites.batches", "stratification.0", "randomised_unit", "primary.arm",
     }  # fmt: skip
+
+
+def test_names_are_looked_up_in_sections_that_are_wrong_themselves(data: dict[str, Any]) -> None:
+    data["visits"][1]["week"] = "soon"
+    data["primary"]["visit"] = "Month 13"
+    data["alhpa"] = data.pop("alpha")
+    with pytest.raises(PlanError) as caught:
+        validate_plan(data, "x.yaml")
+    told = {problem.where: problem for problem in caught.value.problems}
+    assert set(told) == {"visits.1.week", "primary.visit", "alhpa"}, (
+        "the misspelt key is one problem"
+    )
+    assert "Month 12" in told["primary.visit"].allowed
+    assert told["primary.visit"].fix == "did you mean 'Month 12'?"
+    assert told["alhpa"].fix == "did you mean `alpha`?"
 
 
 def test_disagreements_are_said_once(data: dict[str, Any]) -> None:
@@ -118,8 +134,8 @@ def test_sites_may_be_what_was_stratified_by(data: dict[str, Any]) -> None:
 def test_primary_must_exist(data: dict[str, Any]) -> None:
     data["primary"] = {"model": "nest", "visit": "month 12", "arm": "HIC", "contrast": "change"}
     found = problems(data)
-    assert "did you mean 'nested'?" in found["primary.model"].what
-    assert "did you mean 'Month 12'?" in found["primary.visit"].what
+    assert "did you mean 'nested'?" in found["primary.model"].fix
+    assert "did you mean 'Month 12'?" in found["primary.visit"].fix
     assert "reference arm itself" in found["primary.arm"].what
 
 

@@ -2,12 +2,16 @@
 
 import io
 import json
+import os
+import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sitewise.audit.parent import ENGINE
 from sitewise.errors import DataError
 from sitewise.run import engine
 from sitewise.run.engine import Progress, _environment, _progress
@@ -36,7 +40,9 @@ Finished jobid: 3 (Rule: fit)
 def test_progress_is_read_and_everything_is_logged() -> None:
     log = io.StringIO()
     child: Any = SimpleNamespace(stdout=io.StringIO(SAID))
-    found = list(_progress(child, log, print))
+    raced = threading.Event()
+    found = list(_progress(child, log, print, raced))
+    assert not raced.is_set()
     assert found == [
         Progress(0, 2),
         Progress(0, 2, "Fitting the models to SYSBP"),
@@ -44,6 +50,34 @@ def test_progress_is_read_and_everything_is_logged() -> None:
         Progress(2, 2),
     ]
     assert log.getvalue() == SAID
+
+
+RACED = """  File "snakemake/persistence.py", line 1, in locked
+FileNotFoundError: [Errno 2] No such file or directory: '/a/.snakemake/locks/0.input.lock'
+"""
+
+
+def test_an_engine_that_fell_over_another_trials_lock_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [RACED, SAID]
+    starts: list[int] = []
+
+    def start(call: Any, stdout: Any) -> Any:
+        code = 1 if said[0] is RACED else 0
+        starts.append(code)
+        return SimpleNamespace(stdout=io.StringIO(said.pop(0)), wait=lambda: code)
+
+    monkeypatch.setattr(engine, "_start", start)
+    call: Any = SimpleNamespace(log=tmp_path / "log", run_id="run-1")
+    seen: list[Progress] = []
+    assert engine.run_engine(call, seen.append, print) == 0
+    assert starts == [1, 0]
+    assert seen[-1] == Progress(2, 2)
+
+
+def test_the_engine_knows_who_started_it() -> None:
+    assert _environment({}, "run-1")[ENGINE] == f"{socket.gethostname()} {os.getpid()}"
 
 
 def test_settings_of_the_engine_that_a_user_keeps_do_not_count() -> None:
