@@ -34,7 +34,10 @@ def guard_of(question: Question, rungs: Sequence[Rung]) -> Guard | None:
     visits = int(rows[AVISIT].nunique())
     between = units - arms
     most = between * max(visits - 1, 1)
-    beyond = tuple(r.key for r in rungs if r.answer is not None and r.answer.df > most)
+    beyond = tuple(
+        r.key for r in rungs
+        if r.answer is not None and r.answer.df > most and not _mixed_strata(question, r)
+    )  # fmt: skip
     planned = next((r for r in rungs if r.planned), None)
     spec = plan.models[plan.primary.model]
     formula = parse_formula(spec.formula)
@@ -48,6 +51,18 @@ def guard_of(question: Question, rungs: Sequence[Rung]) -> Guard | None:
     df = planned.answer.df if planned is not None and planned.answer is not None else math.nan
     return Guard(units, arms, between, most, df, beyond, missing, without, with_term, statistic, p,
                  refused)  # fmt: skip
+
+
+def _mixed_strata(question: Question, rung: Rung) -> bool:
+    """Whether the bound is not one of this rung's contrast.
+
+    With arms equal at baseline the contrast is no change of site means alone: it draws on levels,
+    changes and readings within patients, and its degrees of freedom are those of the mixture, also
+    where the model has all terms of sites.
+    """
+    if question.plan.baseline.handling != "constrained" or not rung.formula:
+        return False
+    return has_site_course(parse_formula(rung.formula))
 
 
 def _pair(

@@ -13,7 +13,7 @@ from sitewise.lmm.design import build_design
 from sitewise.lmm.record import fixed_part_of_design
 from sitewise.plan.model import Plan
 from sitewise.terms import AVAL, SITEID, TRT01P, USUBJID
-from sitewise.trial.selection import factor_levels, outcome_visits, select_rows
+from sitewise.trial.selection import as_modelled, factor_levels, outcome_visits, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,11 +89,17 @@ class Question:
         """The primary model's fixed part with these random terms."""
         return f"{AVAL} ~ {self.design.formula.fixed} + {random}"
 
-    def fit(self, formula: str, rows: "pd.DataFrame | None" = None) -> "LmmFit":
-        """Fit a formula to the rows of the question, or to others; raises ModelError."""
+    def fit(
+        self, formula: str, rows: "pd.DataFrame | None" = None, *, free: bool = False
+    ) -> "LmmFit":
+        """Fit a formula to the rows of the question, or to others; raises ModelError.
+
+        Where the plan holds the arms equal up to baseline, the fit does, unless `free`.
+        """
         from sitewise.lmm.api import fit_frame
 
         data = self.rows if rows is None else rows
+        data = data if free else as_modelled(self.plan, data)
         return fit_frame(build_design(formula, data, factor_levels(self.plan)), self.reml)
 
 
@@ -107,7 +113,9 @@ def pose(plan: Plan, frame: "pd.DataFrame", endpoint: str, ask: Ask) -> Question
     name = plan.primary.model
     selected = select_rows(plan, frame, endpoint, name)
     candidates = selected.candidates
-    design = build_design(plan.models[name].formula, candidates, factor_levels(plan))
+    design = build_design(
+        plan.models[name].formula, as_modelled(plan, candidates), factor_levels(plan)
+    )
     rows = candidates[design.used].reset_index(drop=True)
     primary, base = ask(plan, fixed_part_of_design(design), rows)
     reference = plan.arms.reference

@@ -25,7 +25,7 @@ from sitewise.errors import ModelError
 from sitewise.lmm.design import build_design
 from sitewise.lmm.formula import fixed_columns
 from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, WEEK
-from sitewise.trial.selection import factor_levels
+from sitewise.trial.selection import as_modelled, factor_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def reconcile(
     if not why:
         complete = _complete(question, kept, arms, visits)
         try:
-            fit = question.fit(PATIENT, kept)
+            fit = question.fit(PATIENT, kept, free=True)
         except ModelError as error:
             why = " ".join(str(error).split())
         else:
@@ -118,7 +118,7 @@ def _complete(
         row = primary_row(question.plan, cells, arms, visits)
         return _Complete(kept, design, cells, row)
     formula = question.plan.models[question.plan.primary.model].formula
-    planned = build_design(formula, kept, factor_levels(question.plan))
+    planned = build_design(formula, as_modelled(question.plan, kept), factor_levels(question.plan))
     if planned.names != question.design.names:
         return _Complete(kept, design, cells, None)
     Q, R = np.linalg.qr(planned.X)

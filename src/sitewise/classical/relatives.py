@@ -35,7 +35,7 @@ def relatives(
     ladder = climb(question, endpoint, primary, check.anova)
     planned = next(rung.answer for rung in ladder.rungs if rung.planned)
     ladder = replace(ladder, left_out=leave_sites_out(question, planned))
-    if plan.baseline.side_by_side:
+    if plan.baseline.side_by_side or plan.baseline.handling == "constrained":
         ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
     return check, ladder, reconcile(question, endpoint, primary, check.anova)
 

@@ -10,7 +10,7 @@ from sitewise.classical.result import ReplicatedNumber, Replication, Replication
 from sitewise.classical.second_fit import NotExpressibleError, SecondFit, Term, terms_of
 from sitewise.errors import ModelError
 from sitewise.plan.model import Plan
-from sitewise.trial.selection import factor_levels, select_rows
+from sitewise.trial.selection import as_modelled, factor_levels, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def _replicate(plan: Plan, frame: "pd.DataFrame", endpoint: str, facts: Facts) -
     reason = _skipped(plan, int(first["nobs"]))
     if reason:
         return replace(empty, status="skipped", reason=reason)
-    subset = select_rows(plan, frame, endpoint, model).candidates
+    subset = as_modelled(plan, select_rows(plan, frame, endpoint, model).candidates)
     design = build_design(str(first["formula"]), subset, factor_levels(plan))
     if len(design.y) != int(first["nobs"]):
         reason = f"the first engine used {first['nobs']} rows, here are {len(design.y)}"

@@ -14,8 +14,8 @@ from sitewise.lmm.formula import (
 )
 from sitewise.lmm.moments import Moments, moments
 from sitewise.plan.model import Plan
-from sitewise.terms import AVISIT, USUBJID, WEEK
-from sitewise.trial.selection import factor_levels, judge_rows
+from sitewise.terms import AVISIT, TRT01P, USUBJID, WEEK
+from sitewise.trial.selection import as_modelled, factor_levels, judge_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,13 +48,12 @@ def batch_moments(
         formula = parse_formula(spec.formula)
         selection = judge_rows(plan, frame, endpoint, model)
         own = {name: levels[name] for name in formula_columns(formula) if name in levels}
-        rows = _typed(formula, selection, own)
+        rows = _typed(plan, formula, selection, own)
         kept = Moments({})
         if rows is not None:
             kept = moments(
-                spec.formula, selection.candidates, own,
-                roles={n: r for n, r in _roles(plan).items() if n in formula_columns(formula)},
-                scheduled=_scheduled(plan, formula),
+                spec.formula, as_modelled(plan, selection.candidates), own,
+                roles=_roles(plan, formula), scheduled=_scheduled(plan, formula),
             )  # fmt: skip
         found[model] = ModelBatch(tally_batch(endpoint, model, formula, selection, rows), kept)
     return found
@@ -72,20 +71,31 @@ def add_moments(parts: Sequence[Moments]) -> Moments:
 
 
 def _typed(
-    formula: Formula, selection: "Selection", levels: Mapping[str, tuple[str, ...]]
+    plan: Plan, formula: Formula, selection: "Selection", levels: Mapping[str, tuple[str, ...]]
 ) -> "Rows | None":
     from sitewise.lmm.reading import read_rows
 
-    candidates = selection.candidates
+    candidates = as_modelled(plan, selection.candidates)
     known = [name for name in formula_columns(formula) if name in candidates]
     if not candidates[known].notna().all(axis=1).any():
         return None
     return read_rows(formula, candidates, levels, batch=True)
 
 
-def _roles(plan: Plan) -> dict[str, str]:
-    """What a batch of few patients may not tell: the visit, and planned weeks, are of the visit."""
-    return {AVISIT: "slot", **({WEEK: "slot"} if plan.time == "nominal" else {})}
+def _roles(plan: Plan, formula: Formula) -> dict[str, str]:
+    """What a batch of few patients may not tell: the visit, and planned weeks, are of the visit.
+
+    Where arms are held equal up to baseline, the arm as modelled changes within patients.
+    """
+    found = {AVISIT: "slot", **({WEEK: "slot"} if plan.time == "nominal" else {})}
+    if _arm_varies(plan, formula) and formula.residual is not None:
+        found[TRT01P] = "varying"
+    named = formula_columns(formula)
+    return {name: role for name, role in found.items() if name in named}
+
+
+def _arm_varies(plan: Plan, formula: Formula) -> bool:
+    return plan.baseline.handling == "constrained" and TRT01P in formula_columns(formula)
 
 
 def _scheduled(plan: Plan, formula: Formula) -> bool | None:
@@ -96,7 +106,9 @@ def _scheduled(plan: Plan, formula: Formula) -> bool | None:
     """
     if formula.residual is not None:
         return None
-    slots = _roles(plan)
+    if _arm_varies(plan, formula):
+        return False
+    slots = _roles(plan, formula)
     names = set(fixed_columns(formula))
     own = []
     for spec in formula.random:

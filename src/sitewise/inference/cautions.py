@@ -11,7 +11,7 @@ from sitewise.lmm.formula import Formula, parse_formula
 from sitewise.lmm.result import Fit, RandomTerm
 from sitewise.plan.factors import left_out
 from sitewise.plan.model import Plan
-from sitewise.terms import AVISIT, SITEID, USUBJID, WEEK
+from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, WEEK
 
 CERTAIN = 0.9999  # absolute correlation from which it is called perfect
 MISFIT = 3.0  # standard errors from which a straight line is said to miss a visit's mean
@@ -55,6 +55,22 @@ def fit_cautions(
     found += stratification(plan, formula)
     found += notes
     return tuple(dict.fromkeys(found))
+
+
+def constraint_note(plan: Plan, fit: Fit) -> str:
+    """What a fit notes of the columns that go because arms are held equal at baseline, and no more.
+
+    One column an arm: its effects at the later visits add up to that of the arm. "" where others
+    went too, or none.
+    """
+    pairs = [{part.startswith((TRT01P, AVISIT)) for part in name.split(":")}
+             for name in fit.aliased if name.count(":") == 1]  # fmt: skip
+    arms = len(fit.levels.get(TRT01P, ())) - 1
+    if plan.baseline.handling != "constrained" or pairs != [{True}] * len(fit.aliased):
+        return ""
+    if len(pairs) != arms:
+        return ""
+    return f"Dropped because they are combinations of other columns: {', '.join(fit.aliased)}."
 
 
 def singular_terms(fit: Fit) -> Iterator[str]:

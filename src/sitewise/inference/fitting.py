@@ -88,7 +88,7 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
 def _fitted(
     plan: Plan, endpoint: str, model: str, tally: "Tally", moments: "Moments"
 ) -> "tuple[PlannedFit, LmmFit]":
-    from sitewise.inference.cautions import fit_cautions, missed_visits
+    from sitewise.inference.cautions import constraint_note, fit_cautions, missed_visits
     from sitewise.inference.planned_contrasts import ask_all, joint_tests
     from sitewise.lmm.api import fit_moments
     from sitewise.lmm.linear.wald import wald_of
@@ -110,10 +110,11 @@ def _fitted(
     record = record_of(fit, alpha=plan.alpha, df=df, hypotheses=hypotheses)
     record = replace(record, rows=tally.identity)
     missed = missed_visits(plan, record, tally)
+    by_constraint = constraint_note(plan, record)
     contrasts, means = _answers(plan, asked, record.hypotheses)
     said = fit_cautions(
         plan, model, fit.basis.formula, record, visits=len(tally.visits), missed=missed,
-        notes=fit.basis.notes,
+        notes=[note for note in fit.basis.notes if note != by_constraint],
     )  # fmt: skip
     planned = PlannedFit(
         endpoint=endpoint,

@@ -13,7 +13,7 @@ from sitewise.inference.icc_week import has_slopes, iccs_at_weeks, variance_shar
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.model import Plan
 from sitewise.terms import AVAL, AVISIT, SITEID, USUBJID
-from sitewise.trial.selection import factor_levels, select_rows
+from sitewise.trial.selection import as_modelled, factor_levels, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +35,10 @@ def compute_iccs(
     from sitewise.lmm.design import build_design
 
     selection = select_rows(plan, frame, endpoint, plan.primary.model)
-    candidates = selection.candidates
+    candidates = as_modelled(plan, selection.candidates)
     primary = build_design(plan.models[plan.primary.model].formula, candidates, factor_levels(plan))
-    rows = candidates[primary.used]
+    modelled = candidates[primary.used]
+    rows = selection.candidates[primary.used]
     present = set(rows[AVISIT].astype(str))
     visits = [visit.name for visit in plan.visits if visit.name in present]
     fixed_parts = {
@@ -45,7 +46,7 @@ def compute_iccs(
         "visit": AVISIT if len(visits) > 1 else "1",
         "primary": primary.formula.fixed,
     }
-    models = tuple(_icc_model(plan, rows, fixed, text) for fixed, text in fixed_parts.items())
+    models = tuple(_icc_model(plan, modelled, fixed, text) for fixed, text in fixed_parts.items())
     headline = next(model for model in models if model.headline)
     by_visit = iccs_by_visit(rows, visits, plan.alpha)
     at_primary = next((v.icc for v in by_visit if v.visit == plan.primary.visit), math.nan)

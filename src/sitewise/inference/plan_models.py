@@ -153,6 +153,35 @@ def _columns(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
             yield Problem(f"{column} is on the right: {why}", where=where, fix="take it out")
 
 
+def _constrained(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """Arms that are equal up to a visit need the visits as categories."""
+    if plan.baseline.handling != "constrained" or TRT01P not in fixed_columns(formula):
+        return
+    if not any({TRT01P, AVISIT} <= term for term in expand_terms(formula.fixed)):
+        yield Problem(
+            "baseline.handling is constrained, which holds the arms equal at the baseline visit and"
+            f" lets them differ at each later one: there is no {AVISIT}:{TRT01P}",
+            where=where,
+            allowed=f"{AVISIT}*{TRT01P}",
+            fix=f"write {AVISIT}*{TRT01P}, or set baseline.handling to outcome",
+        )
+
+
+def _variances_by_visit(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """Enrolment limits cut the variance at baseline: equal variances would pull the estimate."""
+    if plan.baseline.handling != "constrained":
+        return
+    if formula.residual is None or formula.residual.structure != "us":
+        yield Problem(
+            "baseline.handling is constrained, and the primary model has no unstructured covariance"
+            " over the visits: how far a difference at baseline counts later then hangs on"
+            " variances and correlations that are taken for equal",
+            where=where,
+            allowed=f"us({AVISIT} | {USUBJID}) within patients, terms of sites beside it",
+            fix=f"write us({AVISIT} | {USUBJID}) in place of the patient's random terms",
+        )
+
+
 def _groupings(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
     """Grouping factors must be categories."""
     numbers = [AVAL, BASE, CHG, WEEK]
@@ -229,10 +258,12 @@ def _counted(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
 SINGLE: tuple[Check, ...] = (
     (("covariates",), _known_columns),
     (("baseline",), _columns),
+    (("baseline",), _constrained),
     (("covariates",), _groupings),
     (("df",), _counted),
 )
 PRIMARY: tuple[Check, ...] = (
     ((), _contrast),
+    (("baseline",), _variances_by_visit),
     (("design", "visits", "baseline"), _site_time),
 )

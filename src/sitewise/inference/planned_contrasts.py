@@ -17,6 +17,7 @@ from sitewise.lmm.formula import Formula, fixed_columns
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Visit
 from sitewise.terms import AVISIT, TRT01P, WEEK
+from sitewise.trial.selection import arm_modelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,18 +96,23 @@ def ask_all(plan: Plan, part: "FixedPart", seen: Seen) -> tuple[list[Asked], lis
     arms = [arm for arm in plan.arms.levels if arm in seen.arms]
     cells: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     for arm, visit in product(arms, visits):
-        rows, broken = part.rows(grid_of(part, seen, arm, visit))
+        rows, broken = part.rows(grid_of(part, seen, arm_modelled(plan, arm, visit), visit))
         cells[arm, visit.name] = rows.mean(axis=0), broken.mean(axis=0)
     asked = [
         _asked("mean", arm, visit, cells[arm, visit.name]) for arm, visit in product(arms, visits)
     ]
     reference, base = plan.arms.reference, plan.baseline_visit
-    with_change = plan.baseline.handling == "outcome" and (reference, base.name) in cells
+    with_change = (reference, base.name) in cells and (
+        plan.baseline.handling == "outcome"
+        # Arms are equal at baseline there: a difference in change is one in level, and stands once.
+        or (plan.baseline.handling == "constrained" and plan.primary.contrast == "change")
+    )
     for arm, visit in product(arms, visits):
         if arm == reference or reference not in arms:
             continue
         level = _minus(cells[arm, visit.name], cells[reference, visit.name])
-        asked.append(_asked("level", arm, visit, level))
+        if visit == base or not (with_change and plan.baseline.handling == "constrained"):
+            asked.append(_asked("level", arm, visit, level))
         if with_change and visit != base:
             at_base = _minus(cells[arm, base.name], cells[reference, base.name])
             asked.append(_asked("change", arm, visit, _minus(level, at_base)))

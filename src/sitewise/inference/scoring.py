@@ -12,7 +12,7 @@ from sitewise.inference.planned_fit import PlannedFit, PlannedScore, UseCount
 from sitewise.inference.planned_rows import table_uses
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, USUBJID, Use
-from sitewise.trial.selection import select_rows
+from sitewise.trial.selection import as_modelled, select_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmF
 
     selection = select_rows(plan, frame, planned.endpoint, planned.model)
     rows = selection.candidates
-    scored = score_frame(fit, rows)
+    scored = score_frame(fit, as_modelled(plan, rows))
     lacking = {name: rows[name].isna().to_numpy() for name in formula_columns(fit.basis.formula)}
     use = table_uses(selection, scored, {n: mask for n, mask in lacking.items() if mask.any()})
     use["SCALED"] = _scaled(plan, planned, fit, selection)

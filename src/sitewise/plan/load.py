@@ -12,7 +12,6 @@ from sitewise.plan.parts import valid_part
 
 # Values that the design foresees and the code does not have yet: refused by name.
 NOT_YET = {
-    ("baseline.handling", "constrained"): "constrained longitudinal analysis",
     ("sites.small", "pool"): "pooling of small sites",
     ("sides", "1"): "one-sided tests",
     ("arms.direction", "reference minus arm"): "contrasts of reference minus arm",

@@ -255,21 +255,21 @@ class AnalysisSet(Section):
 class Baseline(Section):
     """How the baseline reading enters the models."""
 
-    handling: Literal["outcome", "covariate"] = Field(
-        description="`outcome`: a row like the other visits; `covariate`: BASE on the right-hand"
-        " side, rows after baseline only; `constrained` is not implemented yet"
+    handling: Literal["outcome", "covariate", "constrained"] = Field(
+        description="`outcome`: a row like the other visits; `covariate`: BASE on the right, rows"
+        " after baseline only; `constrained` (cLDA): as `outcome`, with arms equal at baseline and"
+        " us(AVISIT | USUBJID) in the primary model"
     )
     side_by_side: bool = Field(default=False, description="whether the report compares handlings")
     missing: Literal["keep", "drop"] = Field(
-        description="a patient without baseline: `keep` (handling `outcome` only) or `drop`"
+        description="a patient without baseline: `keep` (not with `covariate`) or `drop`"
     )
 
     @model_validator(mode="after")
     def _covariate_needs_a_value(self) -> "Baseline":
         if self.handling == "covariate" and self.missing == "keep":
-            raise ValueError(
-                "handling `covariate` can't keep a patient without baseline: use missing `drop`"
-            )
+            why = "handling `covariate` can't keep a patient without baseline: use missing `drop`"
+            raise ValueError(why)
         return self
 
 

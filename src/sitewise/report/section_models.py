@@ -31,6 +31,11 @@ DESCRIPTIVE = (
     "p-values of treatment terms other than the primary contrast are descriptive: they are not part"
     " of the order of testing."
 )
+CONSTRAINED = (
+    "The arms are equal at baseline, so an arm has as many effects as there are visits after it:"
+    " its coefficient is the effect at the last of them, a product with a visit the effect there"
+    " less that."
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ def _fixed(e: Evidence, fit: PlannedFit) -> Table:
             f"Columns dropped as combinations of others: {', '.join(fit.fit.aliased)}."
             if fit.fit.aliased
             else "",
+            CONSTRAINED if e.plan.baseline.handling == "constrained" else "",
             DESCRIPTIVE,
             place_note(e, fit.endpoint),
             withheld_note(fit, "tables/fixed_effects.csv"),

@@ -105,6 +105,17 @@ def references(found: tuple[Method, ...]) -> tuple[str, ...]:
     return tuple(REFERENCES[key] for key in sorted(keys))
 
 
+BASELINES = {
+    "outcome": "The baseline reading is an outcome like the others, so that patients without it or"
+    " with it alone still contribute.",
+    "covariate": "The baseline reading is a covariate; the outcomes are the visits after it.",
+    "constrained": "The baseline reading is an outcome like the others, and the arms have one mean"
+    " there, since nothing was given before it (constrained longitudinal data analysis, Liang and"
+    " Zeger 2000); a difference between arms at a visit is so the difference in change from"
+    " baseline too. Patients without a baseline reading, or with it alone, still contribute.",
+}
+
+
 def _data(e: Evidence) -> Iterator[Method]:
     plan = e.plan
     unit = "whole sites" if plan.design == "cluster" else "patients"
@@ -124,12 +135,12 @@ def _data(e: Evidence) -> Iterator[Method]:
         if plan.replicates == "refuse"
         else "Several readings of one patient at one visit were averaged into one record."
     )
-    baseline = (
-        "The baseline reading is an outcome like the others, so that patients without it or with"
-        " it alone still contribute."
-        if plan.baseline.handling == "outcome"
-        else "The baseline reading is a covariate; the outcomes are the visits after it."
-    )
+    baseline = BASELINES[plan.baseline.handling]
+    if plan.baseline.handling == "constrained" and plan.design == "cluster":
+        baseline += (
+            " Since sites were randomised, it is the expectation over sites that is equal: the"
+            " random effects of sites and of sites by visit let these sites differ."
+        )
     missing = {"keep": "kept", "drop": "dropped"}[plan.baseline.missing]
     yield Method(
         "Readings and time",

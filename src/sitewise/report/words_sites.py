@@ -123,7 +123,7 @@ def _reason(evidence: Evidence, row: OlsBeside, endpoint: str) -> str:
     if row.ratio < 1:
         return ""
     change = ", change" in row.contrast
-    if change and evidence.plan.baseline.handling == "outcome":
+    if change and evidence.plan.baseline.handling != "covariate":
         return ": least squares does not use that patients are their own controls"
     balanced = not evidence.endpoints[endpoint].sites.arm_constant_in_sites
     if evidence.plan.design == "individual" and balanced:

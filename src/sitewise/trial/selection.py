@@ -93,6 +93,27 @@ def judge_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> 
     return Selection(rows, reasons == "", reasons)
 
 
+def as_modelled(plan: Plan, rows: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows as a model of the plan sees them: of constrained arms the reference up to baseline.
+
+    TRT01P then tells which arm's mean a reading has: before treatment all arms have one, that of
+    the reference (Liang & Zeger 2000, Sankhya B 62:134-148). `AVISIT*TRT01P` so has no effect of
+    the arm at baseline, and one of its columns is a combination of the others.
+    """
+    if plan.baseline.handling != "constrained":
+        return rows
+    reference = plan.arms.reference
+    early = [v.name for v in plan.visits if arm_modelled(plan, "", v) == reference]
+    arms = rows[TRT01P].astype(object).mask(rows[AVISIT].isin(early), reference)
+    return rows.assign(**{TRT01P: arms.astype(str)})
+
+
+def arm_modelled(plan: Plan, arm: str, visit: Visit) -> str:
+    """The arm that a model of the plan sees in a reading of `arm` at `visit`."""
+    held = plan.baseline.handling == "constrained" and visit.week <= plan.baseline_visit.week
+    return plan.arms.reference if held else arm
+
+
 def outcome_visits(plan: Plan) -> tuple[Visit, ...]:
     """Visits whose readings are outcomes: those after baseline where it is a covariate."""
     late = plan.baseline.handling == "covariate"

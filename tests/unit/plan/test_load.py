@@ -58,7 +58,6 @@ def test_all_problems_at_once(data: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "name"),
     [
-        (("baseline", "handling"), "constrained", "constrained longitudinal analysis"),
         (("sides",), 1, "one-sided tests"),
         (("sites", "small"), "pool", "pooling of small sites"),
     ],
