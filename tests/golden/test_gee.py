@@ -51,12 +51,21 @@ def fev(shared: Path) -> Design:
     return X, rows["FEV1"].to_numpy(float), pd.factorize(rows["USUBJID"])[0]
 
 
+def dietox(shared: Path) -> Design:
+    rows = pd.read_csv(shared / "data" / "public" / "dietox.csv")
+    time = rows["Time"].to_numpy(float)
+    some, more = ((rows["Cu"] == dose).to_numpy(float) for dose in ("Cu035", "Cu175"))
+    X = np.column_stack([np.ones(len(rows)), time, some, more, time * some, time * more])
+    return X, rows["Weight"].to_numpy(float), pd.factorize(rows["Pig"])[0]
+
+
 CASES: dict[str, Callable[[Path], Design]] = {
     "cdisc_sbp_gee": lambda shared: cdisc(shared, "sbp"),
     "cdisc_dbp_gee": lambda shared: cdisc(shared, "dbp"),
     "Orthodont_gee": orthodont,
     "sleepstudy_gee": sleepstudy,
     "fev_gee": fev,
+    "dietox_gee": dietox,
 }
 
 

@@ -34,7 +34,6 @@ ELSEWHERE = {
                   " MixedModels.jl and books, to their last digit; what is not tried stands there"),
 }  # fmt: skip
 WITHOUT = {
-    "dietox_gee": "not compared: no test has it",
     "respiratory_gee": "not compared: binomial outcomes, the package's GEE are Gaussian",
 }
 LABELS = {

@@ -272,7 +272,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
         rows,
         notes=[
             "The site's cells are subtracted from the moments, and all variances estimated anew."
-            f" The {MOST_LEFT_OUT} that move the estimate most, of {len(found.left_out)}.",
+            f" The {len(rows)} that move the estimate most, of {len(found.left_out)}.",
             *(f"Not without {names_cell(tuple(sites))}: {why}." for why, sites in refused.items()),
             place_note(e, name),
         ],

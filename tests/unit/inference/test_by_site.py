@@ -122,6 +122,14 @@ def test_blinded_and_not_asked(root: Any) -> None:
     assert not nothing.asked and nothing.rows == ()
 
 
+def test_arms_held_equal_at_baseline_are_refused(root: Any) -> None:
+    plan = plan_with(root)
+    held = plan.baseline.model_copy(update={"handling": "constrained"})
+    found = asked_of(plan.model_copy(update={"baseline": held}), rows([0.0] * 3))
+    assert "holds the arms equal at baseline" in found.refused
+    assert found.random is None and found.fixed is None
+
+
 @pytest.mark.parametrize("rule", ["leave out", "pool"])
 def test_sites_that_miss_an_arm(root: Any, rule: str) -> None:
     frame = rows([-5.0] * 6)
