@@ -334,3 +334,13 @@ def test_weights_need_what_the_moments_hold() -> None:
         own.emmeans("arm", weights="proportional")
     shares = data[data["arm"] == "A"]
     assert len(shares)
+
+
+def test_kenward_roger_where_the_approximate_variance_has_a_zero_denominator() -> None:
+    """As in some balanced designs: rho grows without bound, and df go to 4 (1997, sec. 3)."""
+    from sitewise.lmm.linear.joint import _moments
+
+    for A1, A2 in ((0.8, 1.2), (0.8000000000000024, 1.1999999999999995)):
+        df, scale = _moments(2, A1, A2)
+        assert df == pytest.approx(4, rel=1e-9)
+        assert scale == pytest.approx(4 * (1 - A2 / 2) / 2, rel=1e-9)

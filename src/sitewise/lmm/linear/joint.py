@@ -119,7 +119,7 @@ def _moments(q: int, A1: float, A2: float) -> tuple[float, float]:
     V0 = 0.0 if abs(V0) < 1e-10 else V0
     expected = 1 - A2 / q  # the inverse of the mean of F
     ratio = 1.0 if abs(expected) < 1e-10 and abs(V1) < 1e-10 else expected / V1
-    rho = ratio**2 * V0 / V2 / q
+    rho = ratio**2 * V0 / V2 / q if V2 else np.inf  # of balanced designs V2 may be 0: df 4
     df2 = 4 + (q + 2) / (q * rho - 1)
     scale = 1.0 if abs(df2 - 2) < NEAR_TWO else df2 * expected / (df2 - 2)
     return df2, scale
