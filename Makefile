@@ -24,7 +24,7 @@ LINT_CONFIG := plan=config/demo.yaml
 
 export PYTHON REASON
 
-.PHONY: report test test-package test-runs test-records test-long test-kills test-cluster test-cluster-short setup limits lock clean
+.PHONY: report test test-package test-runs test-records test-storage test-long test-kills test-cluster test-cluster-short setup limits lock clean
 
 # Trials whose hospital files are simulated where they are not there yet.
 SIMULATED := data/demo data/demo_cluster data/three
@@ -39,7 +39,8 @@ test: setup
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory -j3 --output-sync=target test-package test-runs test-records
+	@$(MAKE) --no-print-directory -j4 --output-sync=target test-package test-runs test-records \
+	    test-storage
 
 # Three parts side by side: what needs no whole run, and whole runs, which leave a core idle at
 # times: what runs when and what goes wrong; what is recorded of it.
@@ -52,8 +53,13 @@ test-runs:
 	$(BIN)/pytest tests/workflow $(addprefix --ignore ,$(RECORDS))
 
 test-records:
-	@tools/validator.sh
+	@tools/beside.sh validator
 	$(BIN)/pytest $(RECORDS)
+
+# Servers on loopback; without the plugins, as in test-package, these tests are skipped.
+test-storage:
+	@tools/beside.sh storage
+	PYTHONPATH=.venv-storage $(BIN)/pytest tests/unit/run/test_fetching.py
 
 test-long: setup
 	$(BIN)/pytest -m long --ignore tests/cluster
@@ -87,9 +93,11 @@ limits: setup
 lock: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-header -p 3.11 --extra dev pyproject.toml -o requirements.lock
+	    --no-header -p 3.11 --extra dev -c tools/constraints.txt pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header -p 3.11 tools/validator.in -o tools/validator.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header -p 3.11 -c requirements.lock tools/storage.in -o tools/storage.lock
 
 clean:
 	rm -rf results logs

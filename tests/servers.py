@@ -7,8 +7,10 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,9 +99,7 @@ def sftp_server(folder: Path) -> Iterator[int]:
             check=True,
         )
     Path("/run/sshd").mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = _free_port()
     settings = folder / "sshd_config"
     settings.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host_key'}\n"
@@ -116,6 +116,37 @@ def sftp_server(folder: Path) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait()
+
+
+@contextlib.contextmanager
+def s3_server(log: Path) -> Iterator[int]:
+    """moto's server, which speaks S3 and holds its buckets in memory; gives its port."""
+    port = _free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as server:
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            server.terminate()
+
+
+def put_object(port: int, bucket: str, name: str = "", content: bytes = b"") -> None:
+    """Put a file into a bucket of `s3_server`; without a name, make the bucket."""
+    url = f"http://127.0.0.1:{port}/{bucket}/{name}"
+    # As a form, which is the default, moto would wait for what it has read already.
+    signed = "AWS4-HMAC-SHA256 Credential=of/20260101/us-east-1/s3/aws4_request, SignedHeaders=host"
+    headers = {"Content-Type": "application/octet-stream",
+               "Authorization": f"{signed}, Signature=0"}  # fmt: skip
+    request = urllib.request.Request(url, data=content, method="PUT", headers=headers)
+    with urllib.request.urlopen(request, timeout=30):
+        pass
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

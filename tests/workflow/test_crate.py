@@ -10,7 +10,7 @@ import pytest
 
 from tests.workflow.conftest import Trial
 
-VALIDATOR = ".venv-validator/bin/python"  # made by tools/validator.sh
+VALIDATOR = ".venv-validator/bin/python"  # made by tools/beside.sh validator
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_crate_holds_and_names_everything(trial: Trial, crate: Path) -> None
 def test_the_crate_keeps_the_profile(root: Path, crate: Path) -> None:
     python = root / VALIDATOR
     if not python.exists():
-        pytest.skip(f"{VALIDATOR} is not there: tools/validator.sh makes it")
+        pytest.skip(f"{VALIDATOR} is not there: tools/beside.sh validator makes it")
     context = files("rocrate") / "data" / "ro-crate.jsonld"
     script = Path(__file__).with_name("validate_crate.py")
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}

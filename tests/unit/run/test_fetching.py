@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from sitewise.errors import RunError
 from sitewise.plan.sheet import Site, SiteSheet
 from sitewise.run import fetching
 from sitewise.run.fetching import Fetched, fetch_files
-from tests.servers import Wire, can_serve_sftp, sftp_server, web_server
+from tests.servers import Wire, can_serve_sftp, put_object, s3_server, sftp_server, web_server
 
 LARGE = 2_000_000
+BUCKET = "trial-incoming"
 
 
 @dataclass
@@ -25,9 +27,19 @@ class Hospital:
     scheme: str
     offered: Path
     data: Path
+    port: int
+
+    def offer(self, name: str, content: bytes) -> None:
+        """Put a file on the server."""
+        (self.offered / name).write_bytes(content)
+        if self.scheme == "s3":
+            put_object(self.port, BUCKET, name, content)
+        else:
+            os.utime(self.offered / name, (0, 0))  # an old time stamp hides nothing
 
     def sheet(self, *names: str) -> SiteSheet:
-        base = f"{self.scheme}://127.0.0.1:{self.wire.port}"
+        server = BUCKET if self.scheme == "s3" else f"127.0.0.1:{self.wire.port}"
+        base = f"{self.scheme}://{server}"
         path = self.offered if self.scheme == "sftp" else Path("/")
         return SiteSheet(
             tuple(Site(name[0].upper(), name, source=f"{base}{path / name}") for name in names)
@@ -40,29 +52,42 @@ class Hospital:
         return {path.name: path.read_bytes() for path in self.data.rglob("*")}
 
 
-@pytest.fixture(params=["http", "sftp"])
+@pytest.fixture(params=["http", "sftp", "s3"])
 def hospital(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Hospital]:
     scheme = request.param
     if fetching.importlib.util.find_spec(f"snakemake_storage_plugin_{scheme}") is None:
-        pytest.skip("the extra `storage` is not installed")
+        pytest.skip("the extra `storage` is not on the path: `make test-storage`")
     if scheme == "sftp" and not can_serve_sftp():
         pytest.skip("no OpenSSH server that we may start")
     offered, home = tmp_path / "offered", tmp_path / "home" / ".ssh"
     offered.mkdir()
     home.mkdir(parents=True)
     rng = random.Random(1)
-    (offered / "a.csv").write_bytes(rng.randbytes(1000))
-    (offered / "b.csv").write_bytes(rng.randbytes(LARGE))
-    server = web_server(offered) if scheme == "http" else sftp_server(home)
-    with server as port, Wire(port) as wire:
+    with _server(scheme, offered, home) as port, Wire(port) as wire:
         if scheme == "sftp":
             key = (home / "host_key.pub").read_text()
             (home / "known_hosts").write_text(f"[127.0.0.1]:{wire.port} {key}")
             monkeypatch.setenv("HOME", str(home.parent))
             monkeypatch.setenv("SNAKEMAKE_STORAGE_SFTP_USERNAME", "root")
-        yield Hospital(wire, scheme, offered, tmp_path / "data")
+        if scheme == "s3":
+            put_object(port, BUCKET)
+            endpoint = f"http://127.0.0.1:{wire.port}"
+            monkeypatch.setenv("SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", endpoint)
+            monkeypatch.setenv("SNAKEMAKE_STORAGE_S3_RETRIES", "1")
+            for name in ("ACCESS_KEY", "SECRET_KEY"):
+                monkeypatch.setenv(f"SNAKEMAKE_STORAGE_S3_{name}", "of the test")
+        hospital = Hospital(wire, scheme, offered, tmp_path / "data", port)
+        hospital.offer("a.csv", rng.randbytes(1000))
+        hospital.offer("b.csv", rng.randbytes(LARGE))
+        yield hospital
+
+
+def _server(scheme: str, offered: Path, home: Path) -> AbstractContextManager[int]:
+    if scheme == "s3":
+        return s3_server(home / "s3.log")
+    return web_server(offered) if scheme == "http" else sftp_server(home)
 
 
 def test_whole_files_take_their_places(hospital: Hospital) -> None:
@@ -71,8 +96,7 @@ def test_whole_files_take_their_places(hospital: Hospital) -> None:
     first.require_all()
     offered = {path.name: path.read_bytes() for path in hospital.offered.iterdir()}
     assert hospital.files() == offered, "and nothing beside them"
-    (hospital.offered / "a.csv").write_bytes(b"another")
-    os.utime(hospital.offered / "a.csv", (0, 0))  # an old time stamp hides nothing
+    hospital.offer("a.csv", b"another")
     second = hospital.fetch("a.csv", "b.csv")
     assert (second.changed, second.same) == (("a.csv",), ("b.csv",))
     assert hospital.files()["a.csv"] == b"another"
