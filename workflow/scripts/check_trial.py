@@ -1,31 +1,32 @@
 """Check the whole trial and give every reading its fate (rule check_trial)."""
 
+from functools import partial
 from pathlib import Path
 
 from sitewise.audit.job import recorded
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame, write_csv, write_frame
+from sitewise.store.frames import FrameWriter, read_frame, write_csv
 from sitewise.store.results import read_result, write_result
 from sitewise.trial.account import FileRow
 from sitewise.trial.findings import read_findings
 from sitewise.trial.stopped import StoppedError
-from sitewise.trial.trial_checks import check_trial
+from sitewise.trial.trial_checks import judge_trial
 
 
 def main(*, plan, known, rows, files, found, readings, findings, account, stopped):
-    """plan: part data; known: left_out, unlisted, kept of `check_trial`; rows, files, found: of
+    """plan: part data; known: left_out, unlisted, kept of `judge_trial`; rows, files, found: of
     every batch; stopped: findings that stop the run."""
     Path(stopped).unlink(missing_ok=True)
     read_files = [row for path in files for row in read_result(path, tuple[FileRow, ...])]
     said = [read_findings(path) for path in found]
+    batches, part = [partial(read_frame, path) for path in rows], read_part(plan)
     try:
-        frames = [read_frame(path) for path in rows]
-        result = check_trial(read_part(plan), frames, read_files, said, **known)
+        with FrameWriter(readings) as kept:
+            result = judge_trial(part, batches, read_files, said, keep=kept.write, **known)
     except StoppedError as error:
         raise error.keep_findings(stopped) from None
-    write_frame(readings, result[0])
-    write_csv(findings, result[1])
-    write_result(account, result[2])
+    write_csv(findings, result[0])
+    write_result(account, result[1])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""Readings to analysis rows (rule derive)."""
+"""Readings to analysis rows, batch by batch (rule derive)."""
 
 from sitewise.audit.job import recorded
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame, write_frame
+from sitewise.store.frames import FrameWriter, read_groups
 from sitewise.trial.derive import derive_rows
 
 
 def main(*, plan, readings, rows):
     """plan: part data; readings: with their fates."""
-    write_frame(rows, derive_rows(read_part(plan), read_frame(readings)))
+    part = read_part(plan)
+    with FrameWriter(rows) as writer:
+        for batch in read_groups(readings):
+            writer.write(derive_rows(part, batch))
 
 
 if __name__ == "__main__":

@@ -6,22 +6,62 @@ from typing import TYPE_CHECKING
 from sitewise.terms import SITEID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
-
-
-ROW_GROUP = 1 << 18  # rows; a reader of some sites holds one such group at a time
-
-
-def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
-    """Write a frame as Parquet: no index, no pandas metadata of versions, fixed compression."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(table, path, compression="zstd", version="2.6", store_schema=False,
-                   row_group_size=ROW_GROUP)  # fmt: skip
+
+class FrameWriter:
+    """Frames one below the other in one Parquet file, each a row group of its own, as they come.
+
+    A context manager. No index, no pandas metadata of versions, fixed compression. Columns are
+    those of the first frame with rows, in its types; without any, of the first frame.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._empty: pa.Table | None = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> "FrameWriter":
+        """Nothing is opened before the first frame."""
+        return self
+
+    def write(self, frame: "pd.DataFrame") -> None:
+        """Write one frame; one without rows leaves no trace beside others."""
+        import pyarrow as pa
+
+        schema = None if self._writer is None else self._writer.schema
+        table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+        table = table.replace_schema_metadata(None)
+        if table.num_rows:
+            self._open(table.schema).write_table(table, row_group_size=table.num_rows)
+        elif self._empty is None:
+            self._empty = table
+
+    def __exit__(self, *error: object) -> None:
+        """Close the file; after an error it is not whole."""
+        if self._writer is None and self._empty is not None:
+            self._open(self._empty.schema).write_table(self._empty)
+        if self._writer is not None:
+            self._writer.close()
+
+    def _open(self, schema: "pa.Schema") -> "pq.ParquetWriter":
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self._path, schema, compression="zstd", version="2.6", store_schema=False
+            )
+        return self._writer
+
+
+def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
+    """Write one frame as Parquet, as `FrameWriter` does."""
+    with FrameWriter(path) as writer:
+        writer.write(frame)
 
 
 def write_apart(path: str | Path, frame: "pd.DataFrame") -> None:
@@ -43,6 +83,17 @@ def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
     return frame
 
 
+def read_groups(path: str | Path) -> "Iterator[pd.DataFrame]":
+    """The frames of a `FrameWriter`, one at a time; of a file without rows, one without rows."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for i in range(file.metadata.num_row_groups):
+            yield file.read_row_group(i, use_threads=False).to_pandas()
+        if not file.metadata.num_row_groups:
+            yield file.schema_arrow.empty_table().to_pandas()
+
+
 def read_sites(path: str | Path, sites: "Sequence[str]") -> "pd.DataFrame":
     """The rows of some sites (SITEID), in the file's order; others are not kept in memory."""
     import pyarrow as pa
@@ -53,8 +104,10 @@ def read_sites(path: str | Path, sites: "Sequence[str]") -> "pd.DataFrame":
     with pq.ParquetFile(path) as file:
         kept = [file.schema_arrow.empty_table()]
         for i in range(file.metadata.num_row_groups):
-            group = file.read_row_group(i, use_threads=False)
-            kept.append(group.filter(pc.is_in(group[SITEID].cast(pa.string()), value_set=wanted)))
+            here = file.read_row_group(i, [SITEID], use_threads=False)[SITEID].cast(pa.string())
+            mine = pc.is_in(here, value_set=wanted)
+            if pc.any(mine).as_py():
+                kept.append(file.read_row_group(i, use_threads=False).filter(mine))
     frame: pd.DataFrame = pa.concat_tables(kept).to_pandas()
     return frame
 

@@ -1,6 +1,7 @@
 """Make the account of readings; a sum that does not add up stops the run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sitewise.errors import DataError, Problem
@@ -13,39 +14,72 @@ if TYPE_CHECKING:
 
     from sitewise.plan.model import Plan
 
+NONE = ""  # in place of a fate where a reading has none, which is a fault
 FEW_MESSAGES = 5  # up to this many messages of one rule are told one by one
 
 
-def make_account(
-    plan: "Plan", readings: "pd.DataFrame", files: Sequence[FileRow], findings: "pd.DataFrame"
-) -> Account:
-    """Count the readings by endpoint, site, fate and reason.
+@dataclass(frozen=True)
+class Counts:
+    """What the account takes from the readings of whole hospitals; adds up over batches.
 
-    Readings in = readings with exactly one fate; raises DataError otherwise.
+    readings: how many there are. fates, patients: as in `Account`.
+    """
+
+    readings: int
+    fates: tuple[FateCount, ...]
+    patients: tuple[PatientCount, ...]
+
+
+def count_readings(plan: "Plan", readings: "pd.DataFrame") -> Counts:
+    """Count readings by endpoint, site, fate and reason, and their patients by arm."""
+    return Counts(len(readings), _fates(plan, readings), _patients(plan, readings))
+
+
+def add_counts(plan: "Plan", parts: Iterable[Counts]) -> Counts:
+    """The counts of all batches as one."""
+    total, fates = 0, list[FateCount]()
+    patients: dict[tuple[str, str], int] = {}
+    for part in parts:
+        total += part.readings
+        fates += part.fates
+        for one in part.patients:
+            key = (one.arm, one.reason)
+            patients[key] = patients.get(key, 0) + one.patients
+    people = (PatientCount(*key, number) for key, number in patients.items())
+    return Counts(total, _ordered(plan, fates), _by_arm(plan, people))
+
+
+def make_account(
+    plan: "Plan", counts: Counts, files: Sequence[FileRow], findings: "pd.DataFrame"
+) -> Account:
+    """The account of the readings by endpoint, site, fate and reason.
+
+    counts: of all batches. Readings in = readings with exactly one fate; raises DataError
+    otherwise.
     """
     account = Account(
         rows=sum(file.rows for file in files),
         readings=sum(file.readings for file in files),
         files=tuple(files),
-        counts=_fates(plan, readings),
+        counts=counts.fates,
         findings=_findings(findings),
-        patients=_patients(plan, readings),
+        patients=counts.patients,
     )
-    _assert_whole(account, readings)
+    _assert_whole(account, counts.readings)
     return account
 
 
-def _assert_whole(account: Account, readings: "pd.DataFrame") -> None:
+def _assert_whole(account: Account, readings: int) -> None:
     known = {fate.value for fate in Fate}
-    without = int((~readings[FATE].isin(known)).sum())
+    without = sum(count.readings for count in account.counts if count.fate not in known)
     counted = sum(count.readings for count in account.counts)
-    if without or not counted == account.readings == len(readings):
+    if without or not counted == account.readings == readings:
         raise DataError(
             "The account of readings does not add up: please report this fault.",
             [
                 Problem(
-                    f"{account.readings} readings came in, {len(readings)} were checked, {counted}"
-                    f" have a fate, {without} have none"
+                    f"{account.readings} readings came in, {readings} were checked,"
+                    f" {counted - without} have a fate, {without} have none"
                 )
             ],
         )
@@ -57,15 +91,19 @@ def _fates(plan: "Plan", readings: "pd.DataFrame") -> tuple[FateCount, ...]:
     cells = {
         "endpoint": readings[PARAMCD].fillna(""),
         "site": readings[SITEID],
-        "fate": readings[FATE],
+        "fate": readings[FATE].fillna(NONE),
         "reason": readings[REASON].fillna("").mask(averaged, "mean of the readings of one visit"),
     }
-    sizes = readings.assign(**cells).groupby(list(cells), sort=True, dropna=False).size()
-    endpoints, fates = [*plan.endpoints, ""], [fate.value for fate in Fate]
+    sizes = readings[[]].assign(**cells).groupby(list(cells), sort=True, dropna=False).size()
     counts = [
         FateCount(str(endpoint), str(site), str(fate), str(reason), int(n))
         for (endpoint, site, fate, reason), n in zip(sizes.index.tolist(), sizes, strict=True)
     ]
+    return _ordered(plan, counts)
+
+
+def _ordered(plan: "Plan", counts: Iterable[FateCount]) -> tuple[FateCount, ...]:
+    endpoints, fates = [*plan.endpoints, ""], [*(fate.value for fate in Fate), NONE]
     return tuple(
         sorted(
             counts,
@@ -94,12 +132,18 @@ def _patients(plan: "Plan", readings: "pd.DataFrame") -> tuple[PatientCount, ...
     arms = sizes[sizes["known"]].drop_duplicates(["site", "patient"])
     arm = first.merge(arms[["site", "patient", "arm"]], on=["site", "patient"], how="left")
     counts = first.assign(arm=arm["arm_y"].fillna("").to_numpy()).groupby(["arm", "reason"]).size()
+    return _by_arm(
+        plan,
+        (
+            PatientCount(str(a), str(reason), int(n))
+            for (a, reason), n in zip(counts.index.tolist(), counts, strict=True)
+        ),
+    )
+
+
+def _by_arm(plan: "Plan", counts: Iterable[PatientCount]) -> tuple[PatientCount, ...]:
     names = [*(a.name for a in plan.arms.order), ""]
-    found = [
-        PatientCount(str(a), str(reason), int(n))
-        for (a, reason), n in zip(counts.index.tolist(), counts, strict=True)
-    ]
-    return tuple(sorted(found, key=lambda c: (names.index(c.arm), c.reason)))
+    return tuple(sorted(counts, key=lambda c: (names.index(c.arm), c.reason)))
 
 
 def _findings(findings: "pd.DataFrame") -> tuple[FindingCount, ...]:

@@ -1,13 +1,14 @@
 """The declared design held against the data, and what the plan's models need to exist at all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.errors import Problem
-from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Severity
-from sitewise.trial.account import FileRow
+from sitewise.terms import AVISIT, SITEID, TRT01P, Severity
+from sitewise.trial.account import FateCount, FileRow
+from sitewise.trial.cells import PATIENTS
 from sitewise.trial.findings import Found, file_finding, records_frame
-from sitewise.trial.rows import FATE, PARAMCD, REASON
+from sitewise.trial.rows import PARAMCD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,16 +18,20 @@ if TYPE_CHECKING:
 FIRST = 5
 
 
-def check_design(plan: "Plan", analysed: "pd.DataFrame") -> tuple[list[Found], list[Problem]]:
+def check_design(
+    plan: "Plan", patients: "pd.DataFrame", cells: "pd.DataFrame"
+) -> tuple[list[Found], list[Problem]]:
     """Hold `design` against the arms of each site.
 
+    patients, cells: `count_patients` and `count_cells` of the analysed readings.
     cluster: one arm in each site. individual: several arms in at least one site; a site with one
     arm is a warning.
     """
-    patients = analysed[[SITEID, USUBJID, TRT01P]].drop_duplicates()
-    counts = patients.groupby([SITEID, TRT01P]).size().unstack(fill_value=0)
-    if counts.empty:
+    if patients.empty:
         return [], []
+    counts = patients.pivot_table(
+        index=SITEID, columns=TRT01P, values=PATIENTS, aggfunc="sum", fill_value=0
+    )
     arms = (counts > 0).sum(axis=1)
     if plan.design == "cluster":
         mixed = counts[arms > 1]
@@ -34,8 +39,8 @@ def check_design(plan: "Plan", analysed: "pd.DataFrame") -> tuple[list[Found], l
     if (arms == 1).all() and len(counts) > 1 and counts.shape[1] > 1:
         return [], [_constant_sites(counts)]
     single = counts.index[arms == 1] if counts.shape[1] > 1 else counts.index[:0]
-    rows = {site: analysed[analysed[SITEID] == site] for site in single}
-    return [_single_arm(rows[site], counts.loc[site]) for site in single], []
+    first = cells.drop_duplicates(SITEID)
+    return [_single_arm(first[first[SITEID] == site], counts.loc[site]) for site in single], []
 
 
 def _told(counts: "pd.DataFrame") -> str:
@@ -70,12 +75,12 @@ def _constant_sites(counts: "pd.DataFrame") -> Problem:
     )
 
 
-def _single_arm(rows: "pd.DataFrame", counts: "pd.Series[int]") -> Found:
+def _single_arm(first: "pd.DataFrame", counts: "pd.Series[int]") -> Found:
     arm = str(counts.idxmax())
     return Found(
         "site with one arm",
         Severity.WARNING,
-        rows.iloc[:1],
+        first,
         "",
         f"all {counts.sum()} patient(s) of this site are in the arm {arm!r}, though patients were"
         " randomised",
@@ -109,23 +114,23 @@ def check_factors(left_out: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
 
 
 def check_present(
-    plan: "Plan", readings: "pd.DataFrame", analysed: "pd.DataFrame", files: Sequence[FileRow]
+    plan: "Plan", fates: Iterable[FateCount], cells: "pd.DataFrame", files: Sequence[FileRow]
 ) -> Iterator[Problem]:
     """What must be there before any model of the plan can be built.
 
-    readings: all, with their fates; analysed: those that reach the analysis.
+    fates: of all readings; cells: `count_cells` of those that reach the analysis.
     """
     bad = [f"{file.site} ({file.reason})" for file in files if file.status != "used"]
     aside = f"; sites set aside: {_few(bad, '; ')}" if bad else ""
-    if analysed.empty:
+    if cells.empty:
         yield Problem(
-            "no reading is left to analyse" + _reasons(readings) + aside,
+            "no reading is left to analyse" + _reasons(fates) + aside,
             where=f"{len(files)} hospital file(s)",
             allowed="readings of two arms at two sites or more",
             fix="see the findings: every reading has its reason there",
         )
         return
-    sites = sorted(analysed[SITEID].unique())
+    sites = sorted(cells[SITEID].unique())
     if len(sites) == 1:
         yield Problem(
             f"only one site has readings to analyse: {sites[0]}{aside}",
@@ -133,7 +138,7 @@ def check_present(
             allowed="two sites or more: with one there is no variance between sites to estimate",
             fix="add the other hospitals to the site sheet, or see why they were set aside",
         )
-    here = set(analysed[TRT01P].unique())
+    here = set(cells[TRT01P].unique())
     absent = [arm for arm in plan.arms.levels if arm not in here]
     if absent:
         only = f" (only one arm is left: {', '.join(sorted(here))})" if len(here) == 1 else ""
@@ -143,9 +148,9 @@ def check_present(
             allowed="readings in each arm of the plan: " + _few(plan.arms.levels),
             fix="check the arms' codes in the plan; take an arm that was never given out of it",
         )
-    yield from _absent_visits(plan, analysed)
+    yield from _absent_visits(plan, cells)
     if len(sites) > 1:
-        yield from _lonely_endpoints(plan, analysed)
+        yield from _lonely_endpoints(plan, cells)
 
 
 def _few(texts: Sequence[str], mark: str = ", ") -> str:
@@ -154,20 +159,22 @@ def _few(texts: Sequence[str], mark: str = ", ") -> str:
     return mark.join(texts[:FIRST]) + (f" and {more} more" if more > 0 else "")
 
 
-def _reasons(readings: "pd.DataFrame") -> str:
+def _reasons(fates: Iterable[FateCount]) -> str:
     """`: 72 set aside (unknown arm)`, the most frequent reasons first."""
-    counts = readings.groupby([FATE, REASON]).size().sort_values(ascending=False, kind="stable")
-    told = [
-        f"{n} {fate} ({reason})"
-        for (fate, reason), n in zip(counts.index.tolist(), counts, strict=True)
-    ]
+    counts: dict[tuple[str, str], int] = {}
+    for one in fates:
+        if one.reason:
+            key = (one.fate, one.reason)
+            counts[key] = counts.get(key, 0) + one.readings
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{n} {fate} ({reason})" for (fate, reason), n in ordered]
     return f": {_few(told)}" if told else ""
 
 
-def _lonely_endpoints(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
+def _lonely_endpoints(plan: "Plan", cells: "pd.DataFrame") -> Iterator[Problem]:
     """Endpoints with readings at one site only, or without any in an arm that others have."""
     for name, endpoint in plan.endpoints.items():
-        part = analysed[analysed[PARAMCD] == name]
+        part = cells[cells[PARAMCD] == name]
         sites = sorted(part[SITEID].unique())
         column = endpoint.column or endpoint.code
         if len(sites) == 1:
@@ -181,7 +188,7 @@ def _lonely_endpoints(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Proble
             continue
         here = set(part[TRT01P].unique())
         absent = [arm for arm in plan.arms.levels if arm not in here and not part.empty]
-        if absent and analysed[TRT01P].nunique(dropna=False) > len(here):
+        if absent and cells[TRT01P].nunique(dropna=False) > len(here):
             yield Problem(
                 f"{name} has no reading in the arm(s) {_few(absent)}, other endpoints have",
                 where=f"endpoints.{name}",
@@ -190,8 +197,8 @@ def _lonely_endpoints(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Proble
             )
 
 
-def _absent_visits(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Problem]:
-    there = set(analysed[[PARAMCD, AVISIT]].drop_duplicates().itertuples(index=False, name=None))
+def _absent_visits(plan: "Plan", cells: "pd.DataFrame") -> Iterator[Problem]:
+    there = set(cells[[PARAMCD, AVISIT]].drop_duplicates().itertuples(index=False, name=None))
     visits = [visit.name for visit in plan.visits]
     for name in plan.endpoints:
         empty = [visit for visit in visits if (name, visit) not in there]

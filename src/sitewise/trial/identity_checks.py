@@ -1,10 +1,11 @@
 """Names that look alike over the whole trial, and columns that hold too many of them."""
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
-from sitewise.trial.findings import Found, shown
+from sitewise.trial.findings import Found, file_finding, records_frame, shown
 from sitewise.trial.likeness import difference, plain
 from sitewise.trial.numbers import parse_number
 from sitewise.trial.rows import ARM
@@ -19,16 +20,13 @@ MANY_CODES = 10
 FIRST = 5
 
 
-def check_alike_patients(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
+def check_alike_patients(plan: "Plan", patients: "pd.DataFrame") -> list[Found]:
     """Patients whose identifiers differ only by case, blanks, accents, or as written numbers.
 
-    seen: readings that can be witnesses. They stay two patients; nobody but the hospital knows.
+    patients: `first_places` of all hospitals. They stay two patients; nobody but the hospital
+    knows.
     """
-    patients = (
-        seen[seen[USUBJID].notna()]
-        .sort_values([SITEID, USUBJID, SRCFILE, SRCROW], kind="stable")
-        .drop_duplicates(USUBJID)
-    )
+    patients = patients.sort_values([SITEID, USUBJID], kind="stable").drop_duplicates(USUBJID)
     prefixed = plan.columns.patient_ids == "site"
     groups: dict[tuple[str, str], list[int]] = {}
     names: list[str] = []
@@ -80,27 +78,30 @@ def _told(name: str, others: list[tuple[str, str]]) -> str:
     )
 
 
-def check_many_arms(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
-    """A column of the arm that holds far more codes than the plan has arms."""
-    part = seen[seen[ARM].notna() & seen[TRT01P].isna()]
-    codes = sorted(part[ARM].unique())
+def unknown_codes(readings: "pd.DataFrame") -> set[str]:
+    """What stands in the column of the arm and is no arm of the plan."""
+    return set(readings.loc[readings[ARM].notna() & readings[TRT01P].isna(), ARM].unique())
+
+
+def check_many_arms(plan: "Plan", codes: Collection[str]) -> "pd.DataFrame":
+    """A column of the arm that holds far more codes than the plan has arms.
+
+    codes: `unknown_codes` of all hospitals.
+    """
     if len(codes) <= MANY_CODES:
-        return []
-    first = ", ".join(shown(code) for code in codes[:FIRST])
+        return records_frame([])
+    first = ", ".join(shown(code) for code in sorted(codes)[:FIRST])
     known = [c for arm in plan.arms.order for c in (arm.codes or (arm.name,))]
-    return [
-        Found(
-            "too many arms",
-            Severity.ERROR,
-            part.iloc[:1],
-            plan.columns.arm,
-            f"the column {plan.columns.arm!r} holds {len(codes)} codes that the plan does not know:"
-            f" {first}, ...",
-            value=f"{len(codes)} codes",
-            allowed=", ".join(known),
-            action="their rows set aside",
-            advice="see whether this is the column of the arm at all, and correct columns.arm in"
-            " the plan",
-            scope="trial",
-        )
-    ]
+    return records_frame(
+        [
+            file_finding(
+                "", "", "too many arms",
+                f"the column {plan.columns.arm!r} holds {len(codes)} codes that the plan does not"
+                f" know: {first}, ...",
+                column=plan.columns.arm, value=f"{len(codes)} codes", allowed=", ".join(known),
+                action="their rows set aside",
+                advice="see whether this is the column of the arm at all, and correct columns.arm"
+                " in the plan",
+            )
+        ]
+    )  # fmt: skip

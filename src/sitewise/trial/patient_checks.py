@@ -1,5 +1,6 @@
 """Checks of whole patients, over all hospitals: one site and one arm each."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Fate, Severity
@@ -25,26 +26,45 @@ def witnesses(readings: "pd.DataFrame") -> "pd.DataFrame":
     return readings[readings[USUBJID].notna() & ~doubtful]
 
 
-def check_patients(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
+def first_places(seen: "pd.DataFrame") -> "pd.DataFrame":
+    """SITEID and USUBJID of each patient at each site, with SRCFILE and SRCROW of the first row.
+
+    seen: `witnesses` in the order of file and line.
+    """
+    return seen[[SITEID, USUBJID, SRCFILE, SRCROW]].drop_duplicates([SITEID, USUBJID])
+
+
+def at_two_sites(plan: "Plan", patients: "pd.DataFrame") -> dict[str, str]:
+    """`A and B` by identifier of the patients who stand at several sites.
+
+    patients: `first_places` of all hospitals.
+    """
+    if plan.columns.patient_ids != "trial":
+        return {}
+    return {key[0]: told for key, told in _conflicts(patients, [USUBJID], SITEID).items()}
+
+
+def check_patients(plan: "Plan", seen: "pd.DataFrame", two_sites: Mapping[str, str]) -> list[Found]:
     """Patients seen at two sites, and patients with two arms: every reading set aside.
 
-    seen: the `witnesses` of all readings.
+    seen: the `witnesses` of whole hospitals. two_sites: of `at_two_sites`.
     """
     found = []
-    if plan.columns.patient_ids == "trial":
-        sites = _conflicts(seen, [USUBJID], SITEID)
+    if two_sites:
+        moved = seen[seen[USUBJID].isin(list(two_sites))]
+        sites = moved[USUBJID].map(two_sites)
         found.append(
             _all_of_patient(
                 TWO_SITES,
-                seen.loc[sites.index],
+                moved,
                 plan.columns.patient,
                 "the patient identifier stands at the sites " + sites,
-                value=seen.loc[sites.index, USUBJID],
+                value=moved[USUBJID],
                 allowed="one site a patient; or the plan's columns.patient_ids: site, where"
                 " identifiers are unique within a site only",
             )
         )
-    arms = _conflicts(seen, [SITEID, USUBJID], TRT01P)
+    arms = _told(seen, [SITEID, USUBJID], _conflicts(seen, [SITEID, USUBJID], TRT01P))
     witness = _first_of_other_arm(seen.loc[arms.index])
     found.append(
         _all_of_patient(
@@ -59,17 +79,22 @@ def check_patients(plan: "Plan", seen: "pd.DataFrame") -> list[Found]:
     return [item for item in found if len(item.rows)]
 
 
-def _conflicts(seen: "pd.DataFrame", keys: list[str], column: str) -> "pd.Series[str]":
-    """`A and B` for each row of those `keys` that come with several values of `column`."""
-    import pandas as pd
-
+def _conflicts(seen: "pd.DataFrame", keys: list[str], column: str) -> dict[tuple[str, ...], str]:
+    """`A and B` of those `keys` that come with several values of `column`."""
     pairs = seen.loc[seen[column].notna(), [*keys, column]].drop_duplicates()
     pairs = pairs[pairs.duplicated(keys, keep=False)].sort_values([*keys, column])
     told: dict[tuple[str, ...], str] = {}
     for *key, value in pairs.itertuples(index=False):
         told[tuple(key)] = f"{told[tuple(key)]} and {value}" if tuple(key) in told else value
-    if not told:
-        return seen[column].iloc[:0]
+    return told
+
+
+def _told(
+    seen: "pd.DataFrame", keys: list[str], told: Mapping[tuple[str, ...], str]
+) -> "pd.Series[str]":
+    """What is told of each row's `keys`, of the rows of which anything is."""
+    import pandas as pd
+
     own = seen[seen[keys[-1]].isin([key[-1] for key in told])]
     texts = [told.get(tuple(key)) for key in own[keys].itertuples(index=False)]
     return pd.Series(texts, index=own.index, dtype="str").dropna()

@@ -29,7 +29,7 @@ class StoppedError(DataError):
     """The checks were done, and what they found stops the run.
 
     findings: all of them, in the columns of `findings.COLUMNS`. rows: the readings with their
-    fates so far.
+    fates, where they were held in memory.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class StoppedError(DataError):
         title: str,
         problems: Iterable[Problem],
         findings: "pd.DataFrame",
-        rows: "pd.DataFrame",
+        rows: "pd.DataFrame | None" = None,
     ) -> None:
         self.findings = findings
         self.rows = rows
@@ -46,6 +46,10 @@ class StoppedError(DataError):
     def __reduce__(self) -> tuple[type["StoppedError"], tuple[object, ...]]:  # type: ignore[override]
         """Pickle with the frames."""
         return type(self), (self.title, self.problems, self.findings, self.rows)
+
+    def with_rows(self, rows: "pd.DataFrame") -> "StoppedError":
+        """The same error with the readings."""
+        return StoppedError(self.title, self.problems, self.findings, rows)
 
     def keep_findings(self, path: str | Path) -> "StoppedError":
         """Write the findings to `path` as CSV; the same error, its last problem naming them."""

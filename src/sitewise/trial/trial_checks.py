@@ -1,36 +1,24 @@
 """Checks over all hospitals, the fate of every reading, and the account (rule check_trial)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sitewise.terms import AVISIT, SITEID, USUBJID, Fate, Severity
+from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
 from sitewise.trial.account import Account, FileRow
-from sitewise.trial.accounting import make_account
-from sitewise.trial.blinding import pool_arms
+from sitewise.trial.accounting import add_counts, make_account
 from sitewise.trial.design_checks import check_design, check_factors, check_present
 from sitewise.trial.findings import (
-    SITE_ASIDE,
-    Found,
-    apply_found,
     file_finding,
     findings_frame,
     join_findings,
     records_frame,
 )
-from sitewise.trial.identity_checks import check_alike_patients, check_many_arms
+from sitewise.trial.identity_checks import check_alike_patients, check_many_arms, unknown_codes
 from sitewise.trial.kept_files import kept_findings, with_kept
-from sitewise.trial.patient_checks import check_patients, witnesses
-from sitewise.trial.rows import (
-    FATE,
-    PARAMCD,
-    REASON,
-    SITE_SET_ASIDE,
-    arrange,
-    set_fate,
-    undecided,
-)
-from sitewise.trial.schema import assert_analysable
+from sitewise.trial.patient_checks import at_two_sites, first_places, witnesses
+from sitewise.trial.rows import ARM, REASON, arrange
+from sitewise.trial.settling import settle
 from sitewise.trial.stopped import StoppedError, rule_stops
 from sitewise.trial.trial_notes import trial_notes
 
@@ -38,6 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.plan.model import Plan
+
+    Read = Callable[[list[str] | None], pd.DataFrame]
+    Keep = Callable[[pd.DataFrame], None]
+
+# What the checks over all hospitals read of each reading, before it has its fate.
+SEEN = [SITEID, USUBJID, TRT01P, ARM, SRCFILE, SRCROW, REASON]
 
 
 def check_trial(
@@ -50,104 +44,95 @@ def check_trial(
     unlisted: Sequence[str] = (),
     kept: Sequence[Mapping[str, str]] = (),
 ) -> "tuple[pd.DataFrame, pd.DataFrame, Account]":
+    """`judge_trial` of frames in memory: the readings of all hospitals, findings, account.
+
+    rows: checked readings, one frame a batch. Readings stand batch below batch. A StoppedError
+    has them too.
+    """
+    import pandas as pd
+
+    frames = [frame for frame in rows if len(frame)] or list(rows[:1])
+    made: list[pd.DataFrame] = []
+    try:
+        said, account = judge_trial(
+            plan, [_reader(frame) for frame in frames], files, findings, left_out,
+            keep=made.append,             unlisted=unlisted, kept=kept,
+        )  # fmt: skip
+    except StoppedError as error:
+        raise error.with_rows(pd.concat(made, ignore_index=True)) from None
+    return pd.concat(made, ignore_index=True), said, account
+
+
+def _reader(frame: "pd.DataFrame") -> "Read":
+    return lambda columns: frame if columns is None else frame[columns]
+
+
+def judge_trial(
+    plan: "Plan",
+    batches: Sequence["Read"],
+    files: Iterable[FileRow],
+    findings: Sequence["pd.DataFrame"],
+    left_out: Mapping[str, Sequence[str]],
+    *,
+    keep: "Keep",
+    unlisted: Sequence[str] = (),
+    kept: Sequence[Mapping[str, str]] = (),
+) -> "tuple[pd.DataFrame, Account]":
     """Check what only the whole trial shows, and give every reading its fate.
 
-    rows: checked readings, one frame a batch. files: of all batches. findings: those so far.
-    left_out: stratification factors by model, of `plan.factors.factors_left_out`.
-    unlisted: files of the data folder that no line of the site sheet names.
-    kept: earlier files used in place of bad ones: `site`, `file`, `told` each.
-    Returns the readings, all findings, and the account. Raises StoppedError, a DataError that has
-    the findings, where the data contradict the declared design, where the plan's models can't be
-    built from them, or where a rule of the plan says stop to a finding of any stage.
+    Batches hold whole hospitals and are read twice, one at a time: first who is where, then all.
+    batches: each gives its checked readings, or these columns of them. files: of all batches.
+    findings: those so far. left_out: stratification factors by model, of
+    `plan.factors.factors_left_out`. keep: is given the readings of each batch with their fates, in
+    the order of the batches. unlisted: files of the data folder that no line of the site sheet
+    names. kept: earlier files used in place of bad ones: `site`, `file`, `told` each.
+
+    Returns all findings, and the account. Raises StoppedError, a DataError that has the findings,
+    where the data contradict the declared design, where the plan's models can't be built from them,
+    or where a rule of the plan says stop to a finding of any stage.
     """
     import pandas as pd
 
     sheet = with_kept(sorted(files, key=lambda file: file.site), kept)
-    readings = arrange(plan, pd.concat([frame for frame in rows if len(frame)] or list(rows[:1])))
-    seen = witnesses(readings)
-    patients = check_patients(plan, seen)
-    alike = [*check_alike_patients(plan, seen), *check_many_arms(plan, readings)]
-    apply_found(readings, patients)
-    sites, sheet = _bad_sites(plan, readings, sheet)
-    apply_found(readings, sites)
-    _settle(plan, readings)
-    pool_arms(plan, readings)
-    analysed = readings[readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value])]
-    assert_analysable(plan, analysed)
-    notes, contradictions = check_design(plan, analysed)
+    places, codes = [], set[str]()
+    for read in batches:
+        seen = read(SEEN)
+        places.append(first_places(witnesses(seen)))
+        codes |= unknown_codes(seen)
+    everybody = pd.concat(places, ignore_index=True)
+    two_sites = at_two_sites(plan, everybody)
+    settled = []
+    for read in batches:
+        one = settle(plan, arrange(plan, read(None)), sheet, two_sites)
+        keep(one.readings)
+        settled.append(replace(one, readings=one.readings.iloc[:0]))
+        sheet = list(one.files)
+    cells = pd.concat([one.cells for one in settled], ignore_index=True)
+    patients = pd.concat([one.patients for one in settled], ignore_index=True)
+    notes, contradictions = check_design(plan, patients, cells)
+    alike = check_alike_patients(plan, everybody)
     said = join_findings(
         [
             *findings,
-            findings_frame([*patients, *alike, *sites, *notes, *trial_notes(plan, analysed)]),
+            *(one.findings for one in settled),
+            findings_frame([*alike, *notes, *trial_notes(plan, patients, cells)]),
+            check_many_arms(plan, codes),
             check_factors(left_out),
             _same_file(sheet),
             _not_listed(unlisted),
             kept_findings(sheet),
         ]
     )
-    account = make_account(plan, readings, sheet, said)
+    counts = add_counts(plan, [one.counts for one in settled])
+    account = make_account(plan, counts, sheet, said)
     problems = [
         *rule_stops(plan, said),
-        *check_present(plan, readings, analysed, sheet),
+        *check_present(plan, counts.fates, cells, sheet),
         *contradictions,
     ]
     if problems:
-        raise StoppedError("The trial can't be analysed as planned.", problems, said, readings)
-    return readings, said, account
-
-
-def _bad_sites(
-    plan: "Plan", readings: "pd.DataFrame", files: list[FileRow]
-) -> tuple[list[Found], list[FileRow]]:
-    """Sites of which too large a share of the measured readings within the plan is set aside."""
-    out = [Fate.OUTSIDE_PLAN.value, Fate.NOT_MEASURED.value]
-    already = {file.site for file in files if file.status != "used"}
-    asked = readings[~readings[FATE].isin(out) & ~readings[SITEID].isin(already)]
-    lost = asked[FATE].eq(Fate.SET_ASIDE.value).groupby(asked[SITEID]).agg(["sum", "size"])
-    found = []
-    reasons: dict[str, str] = {}
-    for site, line in lost.iterrows():
-        share = line["sum"] / line["size"]
-        if share <= plan.rules.bad_site_share:
-            continue
-        told = f"{line['sum']} of {line['size']} measured readings ({share:.0%}) were set aside"
-        reasons[str(site)] = told
-        found.append(
-            Found(
-                "bad site",
-                Severity.ERROR,
-                asked[asked[SITEID] == site],
-                "",
-                f"{told}: more than the plan's share",
-                value=f"{share:.0%}",
-                allowed=f"at most {plan.rules.bad_site_share:.0%} (rules.bad_site_share)",
-                action=SITE_ASIDE,
-                advice="see the site's other findings; ask the hospital for a corrected file",
-                fate=Fate.SET_ASIDE,
-                reason=f"{SITE_SET_ASIDE}: too many bad readings",
-                scope="site",
-            )
-        )
-    return found, [
-        replace(file, status="set aside", reason=reasons[file.site])
-        if file.site in reasons
-        else file
-        for file in files
-    ]
-
-
-def _settle(plan: "Plan", readings: "pd.DataFrame") -> None:
-    """Give the readings that are left their fate: analysed, or averaged into a named record."""
-    left = undecided(readings)
-    size = left.groupby([SITEID, USUBJID, AVISIT, PARAMCD])[FATE].transform("size")
-    if plan.replicates == "mean":
-        many = left[size > 1]
-        readings.loc[many.index, FATE] = Fate.AVERAGED.value
-        readings.loc[many.index, REASON] = (
-            "mean in the record " + many[USUBJID] + " / " + many[AVISIT] + " / " + many[PARAMCD]
-        )
-        left = left[size == 1]
-    set_fate(readings, left.index, Fate.ANALYSED, "as it stands")
+        raise StoppedError("The trial can't be analysed as planned.", problems, said)
+    return said, account
 
 
 def _same_file(files: list[FileRow]) -> "pd.DataFrame":

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sitewise.terms import AVISIT, AVISITN, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
+from sitewise.trial.cells import PATIENTS
 from sitewise.trial.findings import Found
 from sitewise.trial.rows import PARAMCD
 
@@ -13,19 +14,22 @@ if TYPE_CHECKING:
     from sitewise.plan.model import Plan
 
 
-def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
-    """Patients without baseline, sites with one patient, arms without readings at a visit."""
+def missing_baselines(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
+    """Patients without a baseline reading of an endpoint of which they have others.
+
+    analysed: readings of whole patients that reach the analysis.
+    """
     keys = [SITEID, USUBJID]
     baseline = plan.baseline_visit.name
     for name, endpoint in plan.endpoints.items():
         part = analysed[analysed[PARAMCD] == name]
-        has = part[AVISIT].eq(baseline).groupby([part[k] for k in keys]).transform("any")
+        who = part.groupby(keys, sort=False).ngroup()
+        without = part[~who.isin(who[part[AVISIT] == baseline])]
         yield Found(
             "missing baseline",
             Severity.NOTE,
             # found in no row: the patient's first reading says where to look
-            part[~has]
-            .sort_values([*keys, AVISITN, SRCFILE, SRCROW], kind="stable")
+            without.sort_values([*keys, AVISITN, SRCFILE, SRCROW], kind="stable")
             .drop_duplicates(keys)
             .assign(**{AVISIT: baseline}),
             endpoint.column or plan.columns.value or "",
@@ -35,14 +39,22 @@ def trial_notes(plan: "Plan", analysed: "pd.DataFrame") -> Iterator[Found]:
             advice="see whether the baseline reading can be found in the source documents",
             scope="baseline",
         )
+
+
+def trial_notes(plan: "Plan", patients: "pd.DataFrame", cells: "pd.DataFrame") -> Iterator[Found]:
+    """Sites with one patient, arms and visits without readings, or with hardly any.
+
+    patients, cells: `count_patients` and `count_cells` of the analysed readings.
+    """
+    for name in plan.endpoints:
+        part = cells[cells[PARAMCD] == name]
         yield from _empty_cells(plan, name, part)
         yield from _lonely_visits(plan, name, part)
-    patients = analysed[keys].drop_duplicates()
-    lonely = patients[~patients.duplicated(SITEID, keep=False)][SITEID]
+    number = patients.groupby(SITEID)[PATIENTS].sum()
     yield Found(
         "site with one patient",
         Severity.NOTE,
-        analysed[analysed[SITEID].isin(lonely)].drop_duplicates(SITEID),
+        cells[cells[SITEID].isin(number.index[number == 1])].drop_duplicates(SITEID),
         "",
         "the site has a single patient: it says nothing about differences within the site",
         value="1 patient",
@@ -79,10 +91,9 @@ def _empty_cells(plan: "Plan", name: str, part: "pd.DataFrame") -> Iterator[Foun
 
 def _lonely_visits(plan: "Plan", name: str, part: "pd.DataFrame") -> Iterator[Found]:
     """Visits at which a single patient has a reading."""
-    keys = [SITEID, USUBJID]
     for visit in plan.visits:
         here = part[part[AVISIT] == visit.name]
-        if len(here[keys].drop_duplicates()) == 1:
+        if here[PATIENTS].sum() == 1:
             yield Found(
                 "visit with one patient",
                 Severity.WARNING,
