@@ -4,12 +4,13 @@ from sitewise.audit.job import recorded
 from sitewise.plan.parts import read_part
 from sitewise.store.frames import read_frame
 from sitewise.store.results import write_result
-from sitewise.trial.describe import describe
+from sitewise.trial.describe import columns_of, describe
 
 
 def main(*, plan, rows, description):
     """plan: part data; rows: the analysis rows."""
-    write_result(description, describe(read_part(plan), read_frame(rows)))
+    part = read_part(plan)
+    write_result(description, describe(part, read_frame(rows, columns_of(part))))
 
 
 if __name__ == "__main__":

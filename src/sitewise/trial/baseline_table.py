@@ -4,25 +4,29 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sitewise.terms import AVAL, AVISIT, SITEID, TRT01P, USUBJID
+from sitewise.terms import AVAL, AVISIT, TRT01P
 from sitewise.trial.description import BaselineRow
 from sitewise.trial.rows import PARAMCD
 from sitewise.trial.statistics import sample
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from sitewise.plan.model import Plan
 
 
 def baseline_rows(
-    plan: "Plan", adbp: "pd.DataFrame", patients: "pd.DataFrame"
+    plan: "Plan", adbp: "pd.DataFrame", patients: "pd.DataFrame", who: "np.ndarray"
 ) -> Iterator[BaselineRow]:
     """Covariates, then the baseline reading of each endpoint, by arm and overall.
 
     patients: one row a patient with any analysed reading; all of them are counted, those without
-    the value as missing.
+    the value as missing. who: shape (rows of adbp,), the place of each row's patient among them.
     """
+    import numpy as np
+    import pandas as pd
+
     for name, covariate in plan.covariates.items():
         if covariate.type == "number":
             told = (name, covariate.label, covariate.unit)
@@ -31,12 +35,12 @@ def baseline_rows(
             levels = [*dict.fromkeys(covariate.codes.values())]
             levels = levels or sorted(patients[name].dropna().unique())
             yield from _category(plan, patients, name, covariate.label, levels)
-    keys = [SITEID, USUBJID]
-    at = adbp[adbp[AVISIT] == plan.baseline_visit.name]
+    at = adbp[AVISIT] == plan.baseline_visit.name
     for name, endpoint in plan.endpoints.items():
-        values = at[at[PARAMCD] == name].set_index(keys)[AVAL]
-        own = values.reindex(patients.set_index(keys).index)
-        own.index = patients.index
+        here = (at & (adbp[PARAMCD] == name)).to_numpy()
+        values = np.full(len(patients), math.nan)
+        values[who[here]] = adbp[AVAL].to_numpy()[here]
+        own = pd.Series(values, index=patients.index)
         label = f"{endpoint.label} at {plan.baseline_visit.name}"
         yield from _number(plan, patients, own, (name, label, endpoint.unit))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,13 @@ class Sample:
     q3: float
 
 
-def sample(values: "pd.Series[float]", alpha: float) -> Sample:
+def sample(values: "ArrayLike", alpha: float) -> Sample:
     """Summarise one sample."""
     import numpy as np
     from scipy.special import stdtrit
 
-    x = values.dropna().to_numpy(dtype="float64")
+    x = np.asarray(values, dtype="float64")
+    x = x[~np.isnan(x)]
     n = len(x)
     nothing = math.nan
     if n == 0:
