@@ -78,7 +78,7 @@ def describe(plan: "Plan", adbp: "pd.DataFrame") -> Description:
     t intervals of the observed mean, coverage 1 - alpha of the plan. While the trial is blinded
     there are no outcomes by site.
     """
-    who = adbp.groupby(PATIENT, sort=False).ngroup().to_numpy(dtype=np.int64)
+    who = adbp.groupby(PATIENT, sort=False).ngroup().to_numpy().astype(np.int64)
     rows = _Rows(adbp, who, adbp[np.diff(np.maximum.accumulate(who), prepend=-1) > 0])
     return Description(
         visits=tuple(visit.name for visit in plan.visits),
