@@ -14,8 +14,7 @@ from sitewise.trial.trial_checks import judge_trial
 
 
 def main(*, plan, known, rows, files, found, readings, findings, account, stopped):
-    """plan: part data; known: left_out, unlisted, kept of `judge_trial`; rows, files, found: of
-    every batch; stopped: findings that stop the run."""
+    """known: left_out, unlisted, kept of `judge_trial`; rows, files, found: of every batch."""
     Path(stopped).unlink(missing_ok=True)
     read_files = [row for path in files for row in read_result(path, tuple[FileRow, ...])]
     said = [read_findings(path) for path in found]
