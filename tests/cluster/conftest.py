@@ -39,13 +39,15 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNode]:
 
 @pytest.fixture(scope="session")
 def changed_profile(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of profiles/slurm that looks more often, with other resources by rule."""
+    """A copy of profiles/slurm that looks more often, with time for a busy machine, and other
+    resources by rule.
+    """
 
     def make(resources: dict[str, Any] | None = None, **settings: Any) -> Path:
         text = (root / "profiles" / "slurm" / "config.yaml").read_text()
         profile = yaml.safe_load(text)
         profile |= {"slurm-init-seconds-before-status-checks": 4, "latency-wait": 10, **settings}
-        profile["default-resources"]["mem_mb"] = "1000 * attempt"
+        profile["default-resources"] |= {"mem_mb": "1000 * attempt", "runtime": "60 * attempt"}
         profile["set-resources"] = {**profile["set-resources"], **(resources or {})}
         folder = tmp_path_factory.mktemp("profile")
         (folder / "config.yaml").write_text(yaml.safe_dump(profile, sort_keys=False))

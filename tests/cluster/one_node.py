@@ -24,7 +24,7 @@ PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 _MEMORY_CGROUP = Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _FREEZER_CGROUP = Path("/sys/fs/cgroup/freezer")
-_PATIENCE = 60.0
+_PATIENCE = 300.0  # only where something hangs: the machine may be busy
 
 _CGROUP_CONF = """\
 CgroupPlugin=cgroup/v1
@@ -66,7 +66,7 @@ KillWait=2
 JobRequeue=0
 AccountingStorageType=accounting_storage/none
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
-PartitionName=main Nodes={host} Default=YES MaxTime=60 DefaultTime=10 State=UP
+PartitionName=main Nodes={host} Default=YES MaxTime=1440 DefaultTime=60 State=UP
 """
 
 
@@ -258,7 +258,9 @@ def _free_ports(number: int) -> list[int]:
 
 def _call(*command: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CanNotStartError(f"{command[0]}: {error}") from error
     if done.returncode != 0:
@@ -268,7 +270,7 @@ def _call(*command: str) -> None:
 def _said(*command: str) -> str:
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=30
+            command, capture_output=True, text=True, check=False, timeout=_PATIENCE
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""

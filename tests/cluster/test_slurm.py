@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def short(trial: Trial) -> None:
     forget(trial, "tables/description.json", "report.*", "manifest.json")
 
 
-def wait_for(what: str, is_so: Callable[[], Any], seconds: float = 300) -> None:
+def wait_for(what: str, is_so: Callable[[], Any], seconds: float = ENDLESS) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -89,7 +90,7 @@ def test_a_job_that_takes_too_long(
     """Slurm counts whole minutes, so the job is suspended and its minute runs out."""
     before = trial.contents()
     short(trial)
-    profile = changed_profile({"describe": {"runtime": "1 if attempt == 1 else 10"}})
+    profile = changed_profile({"describe": {"runtime": "1 if attempt == 1 else 60"}})
     log = trial.folder / "run.log"
     run = start(trial, profile, log)
     wait_for(
@@ -185,10 +186,8 @@ def test_a_job_that_no_node_can_run_is_named(
     said: str,
 ) -> None:
     short(trial)
-    began = time.monotonic()
     done = trial.run("--profile", str(changed_profile({"describe": resources}, retries=0)))
     assert done.returncode == 5, done.stdout + done.stderr
-    assert time.monotonic() - began < 150
     assert said in done.stderr, done.stdout + done.stderr
     if "runtime" in resources:
         assert "describe" in done.stderr
@@ -221,19 +220,26 @@ def test_a_kill_at_a_random_moment(
     profile, log = changed_profile(), trial.folder / "run.log"
     run = start(trial, profile, log)
     victim = rng.choice(["the door", "the engine", "a job"])
-    moment = rng.uniform(2, 40)
+    begun, moment = rng.randrange(6), rng.uniform(0, 15)
+    wait_for("progress", lambda: run.poll() is not None or steps(log) >= begun)
     time.sleep(moment)
-    told = f"{victim} killed {moment:.1f} s after the start"
+    told = f"{victim} killed {moment:.1f} s after step {begun}"
     if run.poll() is None:
         kill(run, victim, rng, node)
     run.wait(timeout=ENDLESS)
-    left = len(node.queue())
+    left = {number for number, *_ in node.queue()}
     done = trial.run()  # on this machine: nobody of the killed run may still write
     assert done.returncode == 0, f"{told}\n{done.stdout}{done.stderr}"
     assert node.queue() == [], told
-    if left:
-        assert "cancelled" in done.stdout, told
+    jobs = node.history()
+    if any("JobState=CANCELLED" in jobs[number] for number in left):  # others had ended
+        assert "that it left in Slurm" in done.stdout, told
     sound(trial, before)
+
+
+def steps(log: Path) -> int:
+    """How many steps a run has begun, by what it has said."""
+    return sum(line.startswith("[") for line in log.read_text().splitlines())
 
 
 def test_jobs_of_a_killed_run_are_cancelled_by_its_id(
@@ -275,16 +281,21 @@ def test_a_whole_trial_with_a_job_out_of_memory_gives_the_bytes_of_a_local_run(
         data, name = tmp_path / "data", "three"
         write_trial(data)
     profile = changed_profile(TOO_LITTLE, **{"slurm-init-seconds-before-status-checks": 2})
-    made = {}
-    for place, options in {"here": [], "slurm": ["--profile", str(profile)]}.items():
-        (tmp_path / place).mkdir()
-        plan = str(root / "config" / f"{name}.yaml")
-        done = Trial(root, tmp_path / place).sitewise("run", plan, "--data", str(data), *options)
+    plan = str(root / "config" / f"{name}.yaml")
+
+    def run(place: str, *options: str) -> tuple[str, dict[str, bytes]]:
+        folder = tmp_path / place
+        folder.mkdir()
+        done = Trial(root, folder).sitewise("run", plan, "--data", str(data), *options)
         assert done.returncode == 0, done.stdout + done.stderr
-        made[place] = files_of(tmp_path / place / "results" / name)
+        return done.stdout, files_of(folder / "results" / name)
+
+    with ThreadPoolExecutor() as side_by_side:  # Slurm's jobs mostly wait
+        local = side_by_side.submit(run, "here")
+        said, on_slurm = run("slurm", "--profile", str(profile))
+        here = local.result()[1]
     if has_cgroups():
-        assert "derive needed more memory than it had asked for" in done.stdout
-    assert made["slurm"].keys() == made["here"].keys()
-    differing = [file for file, content in made["here"].items() if made["slurm"][file] != content]
-    assert differing == []
+        assert "derive needed more memory than it had asked for" in said
+    assert on_slurm.keys() == here.keys()
+    assert [file for file, content in here.items() if on_slurm[file] != content] == []
     assert node.queue() == []

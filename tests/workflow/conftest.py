@@ -12,7 +12,8 @@ import yaml
 
 COPIED = ("src", "config", "workflow", "profiles", "reports")
 FILES = ("Snakefile", "requirements.lock", "pyproject.toml", "environment.yml")
-ENDLESS = 600
+# Seconds after which a run hangs, however busy the machine is.
+ENDLESS = 3600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

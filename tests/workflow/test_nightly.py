@@ -5,6 +5,7 @@ import csv
 import fcntl
 import json
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from tests.servers import web_server
-from tests.workflow.conftest import Trial
+from tests.workflow.conftest import ENDLESS, Trial
 
 
 def night(trial: Trial, code: int, *options: str) -> tuple[dict[str, Any], str]:
@@ -73,14 +74,17 @@ def test_nothing_new_then_new_results_then_a_moved_estimate(trial: Trial) -> Non
     shift(trial, 0.1)
     data, text = night(trial, 10)
     assert [len(data["files"][kind]) for kind in ("changed", "same")] == [1, 2]
-    assert data["primary"]["beyond"] is False
-    assert data["primary"]["old"] != data["primary"]["new"]
+    assert data["why"] == [f"NEW RESULTS: other than those of {data['previous']}"]
+    assert data["headline"] in (trial.results / "tables" / "headline.txt").read_text()
+    assert data["primary"][0]["beyond"] is False
+    assert data["primary"][0]["old"] != data["primary"][0]["new"]
     assert "within the threshold of 0.5" in text
     change_plan(trial, nightly={"moved": 0.0001})
     shift(trial, 0.1)
     data, text = night(trial, 10)
-    assert data["primary"]["beyond"] is True
+    assert data["primary"][0]["beyond"] is True
     assert "BEYOND the threshold of 0.0001" in text
+    assert any("THE PRIMARY ESTIMATE MOVED" in line for line in data["why"])
     assert data["causes"] == ["data", "plan"]
 
 
@@ -90,7 +94,7 @@ def test_the_first_night_has_no_previous(trial: Trial) -> None:
     assert data["previous"] == ""
     assert "first sealed run of the trial: there is no previous" in text
     assert len(data["files"]["new"]) == 3
-    assert data["primary"] == {}
+    assert data["primary"] == []
 
 
 @pytest.mark.long
@@ -150,7 +154,7 @@ def test_a_hospital_whose_server_does_not_answer(trial: Trial, tmp_path: Path) -
     data, text = night(trial, 13)
     assert "NOT FETCHED" in text
     assert path.name in data["not_fetched"][0]
-    assert data["results"] == "not made"
+    assert data["results"] == "untouched"
     change_plan(trial, nightly={"bad_delivery": "keep last good"})
     path.write_text("what lies there is not read\n")
     data, text = night(trial, 11)
@@ -169,7 +173,7 @@ def test_locked_data_that_changed_go_before_bad_data(trial: Trial) -> None:
     data, text = night(trial, 12)
     assert data["state"] == "LOCKED DATA OR PLAN CHANGED"
     assert "it changed" in text
-    assert data["results"] == "not made"
+    assert data["results"] == "untouched"
 
 
 def test_a_failed_job_goes_before_everything(trial: Trial) -> None:
@@ -179,6 +183,7 @@ def test_a_failed_job_goes_before_everything(trial: Trial) -> None:
     (trial.results / "report.pdf").write_bytes(b"another")
     data, text = night(trial, 13)
     assert data["state"] == "FAILED"
+    assert [line.partition(":")[0] for line in data["why"]] == ["FAILED", "DATA PROBLEMS"]
     assert "What went wrong" in text
     assert "report.pdf" in text
     assert "LAST GOOD FILE KEPT" in text
@@ -202,6 +207,39 @@ def test_nights_do_not_overlap(trial: Trial) -> None:
     assert done.returncode == 14, done.stderr
     assert "Another night of this trial is in progress" in done.stderr
     assert not (folder / "latest.txt").exists()
+
+
+def test_a_night_beside_a_run_of_somebody_does_nothing(trial: Trial) -> None:
+    with (trial.folder / "records" / "three" / "writer.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        data, text = night(trial, 14)
+    assert data["state"] == "NOTHING DONE"
+    assert "Another run of this trial is in progress" in text
+    assert "as it was before this night" in text
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_night_that_is_ended_by_somebody(trial: Trial, how: signal.Signals) -> None:
+    """The page is of this night, whatever ended it; the next one goes on."""
+    before = trial.contents()
+    (trial.results / "report.html").unlink()
+    begun = subprocess.Popen(
+        trial.command("nightly", str(trial.plan)),
+        cwd=trial.folder, env=trial.environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert begun.stdout is not None
+    next(line for line in begun.stdout if line.startswith("["))
+    begun.send_signal(how)
+    begun.communicate(timeout=ENDLESS)
+    page = trial.folder / "records" / "three" / "nightly" / "latest.txt"
+    if how is signal.SIGTERM:
+        assert begun.returncode == 130
+        assert "STOPPED (exit code 130)" in page.read_text()
+        assert "unfinished and not sealed" in page.read_text()
+    else:
+        assert "IN PROGRESS" in page.read_text()
+    night(trial, 0)  # the same results as those of the last sealed run
+    assert trial.contents() == before
 
 
 def test_a_plan_that_can_not_be_read(trial: Trial) -> None:

@@ -62,13 +62,14 @@ def _estimates(before: Side, after: Side) -> Iterator[EstimateChange]:
 
 
 def contrasts(files: Mapping[str, Path], plan: Mapping[str, Any]) -> dict[_Key, dict[str, Any]]:
-    """Contrasts of every fit, the primary model's primary contrast first.
+    """Contrasts of every fit, those of primary endpoints, in the primary model, first.
 
     files: results by their path in results/<trial>. plan: as plain data, {} where unknown. The
     files are read as plain data: an earlier version of the program wrote other fields.
     """
     found: dict[_Key, dict[str, Any]] = {}
     model = plan.get("primary", {}).get("model")
+    roles = {name: each.get("role") for name, each in plan.get("endpoints", {}).items()}
     for name, path in sorted(files.items()):
         if not name.startswith("models/") or not name.endswith("/fit.json"):
             continue
@@ -80,7 +81,9 @@ def contrasts(files: Mapping[str, Path], plan: Mapping[str, Any]) -> dict[_Key, 
             found[fit["endpoint"], fit["model"], words] = {
                 "estimate": _number(result["estimate"]),
                 "se": _number(result["se"]),
-                "primary": words in named and fit["model"] == model,
+                "primary": words in named
+                and fit["model"] == model
+                and roles.get(fit["endpoint"]) == "primary",
             }
     return dict(sorted(found.items(), key=lambda item: not item[1]["primary"]))
 

@@ -27,14 +27,15 @@ def nightly(
 
     The page is records/<trial>/nightly/latest.txt (and .json). Ends with 0 when there is nothing
     new, 10 new results, 11 data problems, 12 locked data or plan changed and nothing was computed,
-    13 the run failed or something does not verify, 14 another night is in progress; where several
-    are true, with the greatest.
+    13 the run failed or something does not verify, 14 another night or run of the trial is in
+    progress and this one did nothing; where several are true, with the greatest. 130 stopped.
     """
     from rich.console import Console
 
     from sitewise.errors import SitewiseError
     from sitewise.run.door import Request
-    from sitewise.run.nightly import BUSY, Night, NightInProgressError, run_night
+    from sitewise.run.night_summary import Night
+    from sitewise.run.nightly import NightInProgressError, run_night
 
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
@@ -43,7 +44,7 @@ def nightly(
         )
     except NightInProgressError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(BUSY) from None
+        raise typer.Exit(int(Night.BUSY)) from None
     except SitewiseError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(int(Night.FAILED)) from None
@@ -52,9 +53,9 @@ def nightly(
         raise typer.Exit(int(Night.FAILED)) from None
     except KeyboardInterrupt:
         typer.echo("\nStopped. What was finished is kept; the next night goes on.", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(int(Night.STOPPED)) from None
     typer.echo(page.read_text(encoding="utf-8"))
-    raise typer.Exit(summary.exit_code)
+    raise typer.Exit(summary.exit_code or 0)
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -5,7 +5,6 @@ earlier one where it is, and is named. Nothing here reads what a file says.
 """
 
 import contextlib
-import fcntl
 import importlib.util
 import json
 import os
@@ -26,6 +25,7 @@ from sitewise.audit.hashing import file_sha256
 from sitewise.errors import Problem, RunError
 from sitewise.plan.sheet import Site, SiteSheet, leaves_folder
 from sitewise.plan.source import PLUGINS
+from sitewise.run.alone import alone
 from sitewise.run.storage import MODULE
 
 _SERVERS = 8  # asked at the same time
@@ -140,14 +140,12 @@ def _drafts(folder: Path) -> Iterator[Path]:
     """A hidden folder beside the files, empty; one fetch at a time."""
     drafts = folder / _DRAFTS
     drafts.mkdir(exist_ok=True)
-    with (drafts / "lock").open("ab") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                "Somebody else is fetching these files.",
-                [Problem("it holds the lock", str(drafts / "lock"), fix="wait until it has ended")],
-            ) from None
+    lock = drafts / "lock"
+    fix = "wait until it has ended"
+    taken = RunError(
+        "Somebody else is fetching these files.", [Problem("it holds the lock", str(lock), fix=fix)]
+    )
+    with alone(lock, lambda: taken):
         for left in drafts.iterdir():
             if left.is_dir():
                 shutil.rmtree(left)

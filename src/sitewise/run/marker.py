@@ -7,7 +7,6 @@ on `writer.lock` is held, which ends with its process and which two can't take a
 """
 
 import contextlib
-import errno
 import json
 import os
 import socket
@@ -19,9 +18,14 @@ from pathlib import Path
 from sitewise.audit import fence
 from sitewise.errors import Problem, RunError
 from sitewise.run import slurm
+from sitewise.run.alone import alone
 
 VARIABLE = fence.VARIABLE
 _PATIENCE = 5.0
+
+
+class InProgressError(RunError):
+    """Another run of the trial is in progress on this machine."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def only_run(
     """
     me = OpenRun(uuid.uuid4().hex, os.getpid(), start_of(os.getpid()), _host(), executor)
     marker.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(marker):
+    with alone(marker.with_name("writer.lock"), lambda: _in_progress(marker)):
         while not _claimed(marker, me):
             _clear_dead(marker, tell)
         try:
@@ -79,29 +83,13 @@ def start_of(pid: int) -> str:
         return ""
 
 
-@contextlib.contextmanager
-def _locked(marker: Path) -> Iterator[None]:
-    """Hold the operating system's lock, where the file system has one."""
-    import fcntl
-
-    with marker.with_name("writer.lock").open("ab") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _in_progress(marker) from None
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-        yield
-
-
-def _in_progress(marker: Path) -> RunError:
+def _in_progress(marker: Path) -> InProgressError:
     try:
         other = json.loads(marker.read_text(encoding="utf-8"))
         who = f"process {other['pid']} on {other['host']} works on it"
     except (OSError, ValueError, KeyError, TypeError):
         who = "another process has just begun or is about to end"
-    return RunError(
+    return InProgressError(
         "Another run of this trial is in progress.",
         [
             Problem(

@@ -14,10 +14,10 @@ from sitewise.changes.result import Changes, Side
 from sitewise.store.frames import write_frame
 
 
-def fit(estimate: float, se: float = 2.0) -> dict[str, Any]:
+def fit(estimate: float, se: float = 2.0, endpoint: str = "SYSBP") -> dict[str, Any]:
     contrast = {"arm": "A", "reference": "P", "visit": "Week 12", "kind": "level",
                 "result": {"estimate": estimate, "se": se}}  # fmt: skip
-    return {"endpoint": "SYSBP", "model": "nested", "contrasts": [contrast], "primary": contrast}
+    return {"endpoint": endpoint, "model": "nested", "contrasts": [contrast], "primary": contrast}
 
 
 class Runs:
@@ -37,7 +37,8 @@ class Runs:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content))
             paths[name] = path
-        plan = {"plan": {"primary": {"model": "nested"}}}
+        roles = {"SYSBP": {"role": "primary"}, "DIABP": {"role": "secondary"}}
+        plan = {"plan": {"primary": {"model": "nested"}, "endpoints": roles}}
         packages = {"numpy": f"2.0 {'a' * 64}"}
         environment = {"python": python, "packages": packages}
         name = f"run {number}"
@@ -84,6 +85,19 @@ def test_the_cause_is_named(runs: Runs, what: dict[str, Any], cause: str, words:
     changes = runs.changes()
     assert changes.causes == (cause,)
     assert getattr(changes, cause) == (words,)
+
+
+def test_only_a_primary_endpoint_has_the_primary_estimate(runs: Runs) -> None:
+    """DIABP comes first by name, and has the same contrast in the same model."""
+    runs.add(estimate=1.5)
+    for side, estimate in zip(runs.sides, (7.0, 8.0), strict=True):
+        path = runs.folder / side.run / "models/DIABP/nested/fit.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(fit(estimate, endpoint="DIABP")))
+        assert isinstance(side.files, dict)
+        side.files["models/DIABP/nested/fit.json"] = path
+    found = [(e.endpoint, e.primary, e.new) for e in runs.changes().estimates]
+    assert found == [("SYSBP", True, 1.5), ("DIABP", False, 8.0)]
 
 
 def test_a_contrast_that_only_one_run_has(runs: Runs) -> None:
