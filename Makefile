@@ -62,6 +62,7 @@ test-storage:
 	PYTHONPATH=.venv-storage $(BIN)/pytest tests/unit/run/test_fetching.py
 
 test-long: setup
+	@tools/beside.sh storage
 	$(BIN)/pytest -m long --ignore tests/cluster
 
 # Alone on the machine: there is one /etc/slurm/slurm.conf. Skipped where a Slurm can't be started.
