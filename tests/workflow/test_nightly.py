@@ -68,7 +68,7 @@ def test_nothing_new_then_new_results_then_a_moved_estimate(trial: Trial) -> Non
     data, text = night(trial, 0)
     assert data["state"] == "NOTHING NEW"
     assert data["results"] == "as before"
-    assert "compared with run" in text
+    assert "the last sealed run before: run" in text
     assert "3 the same as before" in text
     assert not list(trial.results.rglob("*nightly*")), "nothing of it in results/"
     shift(trial, 0.1)

@@ -71,7 +71,8 @@ def _head(s: Summary) -> Iterator[str]:
     yield f"from {_when(s.began)} to {_when(s.ended)} UTC, {s.jobs} job(s)"
     yield f"results: {_RESULTS[s.results].format(trial=s.trial)}"
     if s.previous:
-        yield f"compared with {s.previous}"
+        words = "compared with" if s.results == "new" else "the last sealed run before:"
+        yield f"{words} {s.previous}"
     elif s.results == "new":
         yield "This is the first sealed run of the trial: there is no previous one to compare with."
     else:

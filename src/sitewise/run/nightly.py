@@ -32,6 +32,7 @@ from sitewise.store.trouble import storage_error
 FOLDER = "nightly"
 _ACCOUNT = "findings/account.json"
 _HEADLINE = "tables/headline.txt"
+_RUN_FAILED = "the run failed; see below"
 
 
 class NightInProgressError(RunError):
@@ -98,16 +99,18 @@ class _Night:
             self.summary.tell(Night.STOPPED, "by Ctrl-C or SIGTERM; the next night goes on")
             raise
         except LockedError as error:
-            self._went_wrong(Night.LOCKED_CHANGED, error, "nothing was computed")
+            self._went_wrong(Night.LOCKED_CHANGED, error, "nothing was computed; see below")
         except InProgressError as error:
             self._went_wrong(Night.BUSY, error, "somebody runs this trial now")
         except SitewiseError as error:
             data = isinstance(error, DataError) or error.exit_code == DataError.exit_code
             end = Night.DATA_PROBLEMS if data else Night.FAILED
-            self._went_wrong(end, error, "data stop the run" if data else "the run")
+            self._went_wrong(
+                end, error, "the data stop the run; see below" if data else _RUN_FAILED
+            )
         except Exception as error:  # noqa: BLE001
             told = storage_error(error) if isinstance(error, OSError) else None
-            self._went_wrong(Night.FAILED, told or traceback.format_exc(), "the run")
+            self._went_wrong(Night.FAILED, told or traceback.format_exc(), _RUN_FAILED)
         finally:
             if sealed and not (self.results / MANIFEST).is_file():
                 self.summary.results = "unfinished"
