@@ -7,8 +7,8 @@ from sitewise.audit.job import recorded
 from sitewise.classical.relatives import relatives
 from sitewise.inference.planned_contrasts import ask_primary
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame
 from sitewise.store.results import read_plain, write_result
+from sitewise.trial.endpoint_rows import read_endpoint_rows
 
 
 def main(
@@ -20,8 +20,9 @@ def main(
     outputs: tuple[str | Path, str | Path, str | Path],
 ) -> None:
     """Read the analysis rows and the primary fit; write cross-check, ladder, reconciliation."""
-    fit = read_plain(primary)
-    found = relatives(read_part(plan), read_frame(rows), endpoint, fit, ask_primary)
+    part, fit = read_part(plan), read_plain(primary)
+    frame = read_endpoint_rows(rows, part, endpoint)
+    found = relatives(part, frame, endpoint, fit, ask_primary)
     for path, result in zip(outputs, found, strict=True):
         write_result(path, result)
 

@@ -9,6 +9,7 @@ from sitewise.plan.parts import read_part
 from sitewise.sites.effects import site_results
 from sitewise.store.frames import read_frame
 from sitewise.store.results import read_plain, write_result
+from sitewise.trial.endpoint_rows import read_endpoint_rows
 
 
 def main(
@@ -22,7 +23,8 @@ def main(
     by_site: str | Path,
 ) -> None:
     """Read the analysis rows, the primary fit and its random effects, write the site results."""
-    part, frame = read_part(plan), read_frame(rows)
+    part = read_part(plan)
+    frame = read_endpoint_rows(rows, part, endpoint)
     fit, effects = read_plain(primary), read_frame(ranef)
     write_result(sites, site_results(part, frame, endpoint, fit, effects))
     write_result(by_site, treatment_by_site(part, frame, endpoint))

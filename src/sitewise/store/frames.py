@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sitewise.terms import SITEID
+from sitewise.terms import AVISIT, PARAMCD, SITEID, SRCFILE, TRT01P, USUBJID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+# Text that few rows have to themselves: a code a row and each text once, in what is read narrowly.
+REPEATED = (SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, SRCFILE)
 
 
 class FrameWriter:
@@ -109,6 +112,37 @@ def read_sites(path: str | Path, sites: "Sequence[str]") -> "pd.DataFrame":
             if pc.any(mine).as_py():
                 kept.append(file.read_row_group(i, use_threads=False).filter(mine))
     frame: pd.DataFrame = pa.concat_tables(kept).to_pandas()
+    return frame
+
+
+def read_endpoint(path: str | Path, endpoint: str, columns: "Sequence[str]") -> "pd.DataFrame":
+    """Some columns of one endpoint (PARAMCD), in the file's order, a row group at a time.
+
+    columns: those that the file lacks are left out. `REPEATED` ones come as categories: the texts
+    that occur, sorted.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    present = pq.read_schema(path).names
+    wanted = [name for name in dict.fromkeys(columns) if name in present]
+    coded = sorted(set(wanted) & set(REPEATED))
+    with pq.ParquetFile(path, read_dictionary=coded) as file:
+        kept = [file.schema_arrow.empty_table().select(wanted)]
+        for i in range(file.metadata.num_row_groups):
+            here = file.read_row_group(i, [PARAMCD], use_threads=False)[PARAMCD].cast(pa.string())
+            mine = pc.equal(here, endpoint)
+            if pc.any(mine).as_py():
+                kept.append(file.read_row_group(i, wanted, use_threads=False).filter(mine))
+    table = pa.concat_tables(kept).unify_dictionaries()
+    del kept
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    for name in coded:
+        values = frame[name].cat
+        frame[name] = values.set_categories(
+            sorted(values.remove_unused_categories().cat.categories)
+        )
     return frame
 
 

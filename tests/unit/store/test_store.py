@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sitewise.store.frames import read_frame, write_csv, write_frame
+from sitewise.store.frames import FrameWriter, read_endpoint, read_frame, write_csv, write_frame
 from sitewise.store.results import dumps, read_result, write_result
 from sitewise.terms import Fate
 
@@ -61,6 +61,26 @@ def test_frames_come_back_and_repeat_their_bytes(tmp_path: Path) -> None:
     assert back["ID"].tolist()[0] == "007"
     assert back["ID"].isna().tolist() == [False, True]
     assert back["X"].tolist()[0] == 0.1
+
+
+def test_one_endpoint_comes_narrow_from_every_row_group(tmp_path: Path) -> None:
+    first = pd.DataFrame({
+        "SITEID": ["2", "2", None], "PARAMCD": ["SYS", "DIA", "SYS"], "AVAL": [1.5, 2.0, math.nan],
+        "SEX": ["m", "", None], "AGE": [1, 2, 3],
+    })  # fmt: skip
+    second = first.assign(SITEID=["1", "3", "2"], AVAL=[4.0, 5.0, 6.0])
+    with FrameWriter(tmp_path / "a.parquet") as writer:
+        for frame in (first, second[second["PARAMCD"] == "DIA"], second):
+            writer.write(frame)
+    whole = read_frame(tmp_path / "a.parquet")
+    columns = ["PARAMCD", "SITEID", "AVAL", "SEX", "nowhere"]
+    found = read_endpoint(tmp_path / "a.parquet", "SYS", columns)
+    assert list(found["SITEID"].cat.categories) == ["1", "2"]
+    own = whole[whole["PARAMCD"] == "SYS"].reset_index(drop=True)[columns[:-1]]
+    pd.testing.assert_frame_equal(found.astype({"PARAMCD": "str", "SITEID": "str"}), own)
+    nothing = read_endpoint(tmp_path / "a.parquet", "PULSE", columns)
+    assert list(nothing.columns) == columns[:-1]
+    assert nothing.empty
 
 
 def test_csv_has_exact_floats(tmp_path: Path) -> None:
