@@ -23,10 +23,9 @@ def main(
     by_site: str | Path,
 ) -> None:
     """Read the analysis rows, the primary fit and its random effects, write the site results."""
-    part = read_part(plan)
-    frame = read_endpoint_rows(rows, part, endpoint)
-    fit, effects = read_plain(primary), read_frame(ranef)
-    write_result(sites, site_results(part, frame, endpoint, fit, effects))
+    frame = read_endpoint_rows(rows, part := read_part(plan), endpoint)
+    found = site_results(part, frame, endpoint, read_plain(primary), read_frame(ranef))
+    write_result(sites, found)
     write_result(by_site, treatment_by_site(part, frame, endpoint))
 
 
