@@ -14,6 +14,7 @@ _RESULTS = {
     "new": "new",
     "as before": "as before",
     "untouched": "NOT MADE; what lies in results/{trial} is as it was before this night",
+    "none": "NOT MADE; there are none",
     "unfinished": "NOT MADE; results/{trial} is unfinished and not sealed: don't use it",
 }
 

@@ -92,7 +92,6 @@ class _Night:
 
     def go(self) -> None:
         """Run, and tell every end; nobody watches, so that faults of the program are told too."""
-        sealed = (self.results / MANIFEST).is_file()
         try:
             self._run()
         except KeyboardInterrupt:
@@ -112,8 +111,9 @@ class _Night:
             told = storage_error(error) if isinstance(error, OSError) else None
             self._went_wrong(Night.FAILED, told or traceback.format_exc(), _RUN_FAILED)
         finally:
-            if sealed and not (self.results / MANIFEST).is_file():
-                self.summary.results = "unfinished"
+            if not (self.results / MANIFEST).is_file():
+                found = any(path.is_file() for path in self.results.rglob("*"))
+                self.summary.results = "unfinished" if found else "none"
 
     def _went_wrong(self, end: Night, error: object, why: str) -> None:
         self.summary.tell(end, why)

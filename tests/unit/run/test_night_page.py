@@ -56,7 +56,9 @@ def test_what_lies_in_results_is_told_where_nothing_was_made() -> None:
     failed = (Night.FAILED, "the run")
     assert "as it was before this night" in as_text(ended(failed))
     assert "unfinished and not sealed" in as_text(ended(failed, results="unfinished"))
-    assert "No run of the trial was sealed yet" in as_text(ended(failed))
+    first = as_text(ended(failed, results="none"))
+    assert "there are none" in first
+    assert "No run of the trial was sealed yet" in first
 
 
 def test_it_stays_one_page() -> None:
