@@ -41,7 +41,8 @@ class Summary:
     run results/ is now: `new`, `as before`, `untouched`, `unfinished`, `none`. headline: the
     report's, of sealed results. files: hospital files by what became of them. findings: new ones,
     number by hospital (`-` for the trial), severity and rule. primary: of each primary endpoint its
-    name, old and new estimate, and how far it moved in its old standard errors. problems: errors, in full.
+    name, old and new estimate, and how far it moved in its old standard errors. problems: errors,
+    in full.
     """
 
     trial: str
