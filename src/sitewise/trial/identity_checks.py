@@ -30,7 +30,8 @@ def check_alike_patients(plan: "Plan", patients: "pd.DataFrame") -> list[Found]:
     prefixed = plan.columns.patient_ids == "site"
     groups: dict[tuple[str, str], list[int]] = {}
     names: list[str] = []
-    for place, (site, subject) in enumerate(patients[[SITEID, USUBJID]].itertuples(index=False)):
+    people = zip(patients[SITEID].tolist(), patients[USUBJID].tolist(), strict=True)
+    for place, (site, subject) in enumerate(people):
         name = subject.removeprefix(f"{site}-") if prefixed else subject
         names.append(name)
         groups.setdefault((site if prefixed else "", _key(name)), []).append(place)

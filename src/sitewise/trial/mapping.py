@@ -55,10 +55,10 @@ class RawRows:
 
     def add(self, site: Site, table: RawTable, reason: str) -> None:
         """Append the rows of one file; `reason`: why the whole site is set aside, or ""."""
+        columns = list(zip(*table.cells, strict=True))
         for name, column in self.cells.items():
-            if table.header.count(name) == 1:
-                place = table.header.index(name)
-                column.extend(record[place] for record in table.cells)
+            if columns and table.header.count(name) == 1:
+                column.extend(columns[table.header.index(name)])
             else:
                 column.extend([None] * len(table.cells))
             column.extend([None] * len(table.ragged))

@@ -64,11 +64,15 @@ def _broken_pairs(
     both: "pd.DataFrame", pair: "Pair", moment: list[str]
 ) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """All readings of the moments at which the rule is broken, and of those where it may be."""
-    here = set(both[PARAMCD])
-    if not {pair.above, pair.below} <= here:
+    if both[PARAMCD].nunique() < 2:
         return both.iloc[:0], both.iloc[:0]
     key = both.groupby(moment, dropna=False, sort=False).ngroup()
-    keyed = both.assign(_moment=key)[["_moment", PARAMCD, AVAL]]
+    keyed = both[[PARAMCD, AVAL]].assign(_moment=key)
+    if not keyed.duplicated(["_moment", PARAMCD]).any():  # the rule, unless readings are repeated
+        one, other = (keyed[keyed[PARAMCD] == n].set_index("_moment")[AVAL] for n in
+                      (pair.above, pair.below))  # fmt: skip
+        other = other.reindex(one.index)
+        return both[key.isin(one.index[one <= other])], both.iloc[:0]
     group = keyed.groupby(["_moment", PARAMCD])[AVAL]
     keyed = keyed.assign(_place=group.rank(method="first"), _count=group.transform("size"))
     above, below = (keyed[keyed[PARAMCD] == name] for name in (pair.above, pair.below))

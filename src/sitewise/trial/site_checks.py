@@ -29,10 +29,10 @@ def check_suspected_units(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]
         if endpoint.unit != MMHG:
             continue
         part = left[left[PARAMCD] == name]
-        medians = part.groupby(SITEID)[AVAL].median()
-        for site, median in medians.items():
-            here = part[part[SITEID] == site]
-            declared = bool((here[UNIT] == KPA).any())
+        sites = part.assign(_kpa=part[UNIT] == KPA).groupby(SITEID)
+        medians = sites[AVAL].median()
+        for (site, median), in_kpa in zip(medians.items(), sites["_kpa"].any(), strict=True):
+            declared = bool(in_kpa)
             if not declared and _looks_kpa(median, endpoint, name in above):
                 says = "looks like kPa, and the site sheet does not declare kPa"
                 fix = "put `kPa`"
@@ -45,7 +45,7 @@ def check_suspected_units(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]
             yield Found(
                 "suspected unit",
                 Severity.ERROR,
-                here.iloc[:1],
+                part[part[SITEID] == site].iloc[:1],
                 value_column(plan, name),
                 f"the median {name} of this site is {median:.4g} {MMHG}: that {says}",
                 value=f"{median:.4g}",
@@ -71,9 +71,9 @@ def check_constant_sites(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
     left = undecided(rows)
     for name, endpoint in plan.endpoints.items():
         part = left[left[PARAMCD] == name]
-        for _, here in part.groupby(SITEID):
-            if len(here) < FEWEST_EQUAL or here[AVAL].nunique() > 1:
-                continue
+        told = part.groupby(SITEID)[AVAL].agg(["size", "nunique"])
+        for site in told.index[(told["size"] >= FEWEST_EQUAL) & (told["nunique"] <= 1)]:
+            here = part[part[SITEID] == site]
             value = float(here[AVAL].iloc[0])
             yield Found(
                 "values never vary",
