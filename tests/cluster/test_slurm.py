@@ -220,12 +220,12 @@ def test_a_kill_at_a_random_moment(
     profile, log = changed_profile(), trial.folder / "run.log"
     run = start(trial, profile, log)
     victim = rng.choice(["the door", "the engine", "a job"])
-    begun, moment = rng.randrange(6), rng.uniform(0, 15)
+    begun, moment = rng.randrange(5), rng.uniform(0, 10)
     wait_for("progress", lambda: run.poll() is not None or steps(log) >= begun)
     time.sleep(moment)
     told = f"{victim} killed {moment:.1f} s after step {begun}"
-    if run.poll() is None:
-        kill(run, victim, rng, node)
+    assert run.poll() is None, f"the run ended before {told}"
+    kill(run, victim, rng, node)
     run.wait(timeout=ENDLESS)
     left = {number for number, *_ in node.queue()}
     done = trial.run()  # on this machine: nobody of the killed run may still write
