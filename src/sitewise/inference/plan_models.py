@@ -214,6 +214,22 @@ def _contrast(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
         )
 
 
+def _steps_differ(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
+    """An order of testing over visits needs contrasts that differ between visits."""
+    steps = [(step.endpoint, step.arm) for step in plan.order_of_testing]
+    by_visit = any({TRT01P, AVISIT} <= term for term in expand_terms(formula.fixed))
+    if len(set(steps)) == len(steps) or by_visit:
+        return
+    if plan.primary.contrast == "change" or not _interacts(formula):
+        yield Problem(
+            "`hierarchy` tests one outcome at several visits, and without"
+            f" {AVISIT}:{TRT01P} the primary model's contrasts at all visits are one test",
+            where=where,
+            allowed=f"{AVISIT}*{TRT01P}",
+            fix=f"write {AVISIT}*{TRT01P}, or one visit an outcome and arm in `hierarchy`",
+        )
+
+
 def _interacts(formula: Formula) -> bool:
     """Whether the arm's effect may differ by visit."""
     return any(
@@ -264,6 +280,7 @@ SINGLE: tuple[Check, ...] = (
 )
 PRIMARY: tuple[Check, ...] = (
     ((), _contrast),
+    (("hierarchy",), _steps_differ),
     (("baseline",), _variances_by_visit),
     (("design", "visits", "baseline"), _site_time),
 )

@@ -3,16 +3,15 @@
 Each disagreement is a path and what is wrong there, some also with what is allowed and what to do.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
+from sitewise.plan.names import Disagreement, unknown
+from sitewise.plan.order import order_disagreements
 from sitewise.terms import SITEID
 
 if TYPE_CHECKING:
     from sitewise.plan.model import Plan
-
-Disagreement = tuple[str, ...]
 
 
 def disagreements(plan: "Plan") -> list[Disagreement]:
@@ -22,68 +21,6 @@ def disagreements(plan: "Plan") -> list[Disagreement]:
     """
     held = plan.model_fields_set
     return [found for keys, check in CHECKS if held.issuperset(keys) for found in check(plan)]
-
-
-def names_unknown(data: Mapping[str, Any]) -> Iterator[Disagreement]:
-    """Names that a plan as it was read refers to and does not define.
-
-    For sections that are not valid: their names are readable all the same.
-    """
-    for key, inner, section in _REFERENCES:
-        known = _names(data.get(section))
-        for path, name in _named(data.get(key), key, inner):
-            if known and name not in known:
-                yield _unknown(path, name, known)
-
-
-# Where a name stands (section and key within, `*` any), and the section that defines it.
-_REFERENCES = (
-    ("primary", ("visit",), "visits"),
-    ("primary", ("model",), "models"),
-    ("primary", ("arm",), "arms"),
-    ("models", ("*", "set"), "analysis_sets"),
-    ("comparisons", ("*", "smaller"), "models"),
-    ("comparisons", ("*", "larger"), "models"),
-    ("pairs", ("*", "above"), "endpoints"),
-    ("pairs", ("*", "below"), "endpoints"),
-)
-
-
-def _names(section: Any) -> list[str]:
-    """What a section defines: its keys, or the names in its list (of arms, in `order`)."""
-    if isinstance(section, Mapping) and isinstance(section.get("order"), list):
-        section = section["order"]
-    if isinstance(section, Mapping):
-        return [str(name) for name in section]
-    entries = section if isinstance(section, list) else []
-    return [entry["name"] for entry in entries if _has_text(entry, "name")]
-
-
-def _has_text(entry: Any, key: str) -> bool:
-    return isinstance(entry, Mapping) and isinstance(entry.get(key), str)
-
-
-def _named(value: Any, path: str, keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """(path, name) at `keys` below a value."""
-    if not keys:
-        if isinstance(value, str):
-            yield path, value
-        return
-    first, *rest = keys
-    if first != "*":
-        if isinstance(value, Mapping) and first in value:
-            yield from _named(value[first], f"{path}.{first}", tuple(rest))
-        return
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    for name, own in value.items() if isinstance(value, Mapping) else ():
-        yield from _named(own, f"{path}.{name}", tuple(rest))
-
-
-def _unknown(path: str, name: str, known: "list[str] | tuple[str, ...]") -> Disagreement:
-    near = get_close_matches(name, known, n=1)
-    fix = f"did you mean {near[0]!r}?" if near else "write one of these, or define it"
-    return path, f"{name!r} is not defined", ", ".join(known), fix
 
 
 def _design(plan: "Plan") -> Iterator[Disagreement]:
@@ -142,34 +79,32 @@ def _pairs(plan: "Plan") -> Iterator[Disagreement]:
     for i, pair in enumerate(plan.pairs):
         for key in ("above", "below"):
             if getattr(pair, key) not in plan.endpoints:
-                yield _unknown(f"pairs.{i}.{key}", getattr(pair, key), list(plan.endpoints))
+                yield unknown(f"pairs.{i}.{key}", getattr(pair, key), list(plan.endpoints))
 
 
 def _stratification(plan: "Plan") -> Iterator[Disagreement]:
     known = [*plan.covariates, SITEID]
     for i, factor in enumerate(plan.stratification):
         if factor not in known:
-            yield _unknown(f"stratification.{i}", factor, known)
+            yield unknown(f"stratification.{i}", factor, known)
 
 
 def _sets(plan: "Plan") -> Iterator[Disagreement]:
     for name, model in plan.models.items():
         if model.set not in plan.analysis_sets:
-            yield _unknown(f"models.{name}.set", model.set, list(plan.analysis_sets))
+            yield unknown(f"models.{name}.set", model.set, list(plan.analysis_sets))
 
 
 def _comparisons(plan: "Plan") -> Iterator[Disagreement]:
     for i, comparison in enumerate(plan.comparisons):
         for key in ("smaller", "larger"):
             if getattr(comparison, key) not in plan.models:
-                yield _unknown(
-                    f"comparisons.{i}.{key}", getattr(comparison, key), list(plan.models)
-                )
+                yield unknown(f"comparisons.{i}.{key}", getattr(comparison, key), list(plan.models))
 
 
 def _primary_model(plan: "Plan") -> Iterator[Disagreement]:
     if plan.primary.model not in plan.models:
-        yield _unknown("primary.model", plan.primary.model, list(plan.models))
+        yield unknown("primary.model", plan.primary.model, list(plan.models))
 
 
 def _primary_df(plan: "Plan") -> Iterator[Disagreement]:
@@ -185,7 +120,7 @@ def _primary_df(plan: "Plan") -> Iterator[Disagreement]:
 def _primary_visit(plan: "Plan") -> Iterator[Disagreement]:
     visits = [visit.name for visit in plan.visits]
     if plan.primary.visit not in visits:
-        yield _unknown("primary.visit", plan.primary.visit, visits)
+        yield unknown("primary.visit", plan.primary.visit, visits)
     at_baseline = [v.name for v in plan.visits if v.baseline]
     if plan.primary.contrast == "change" and plan.primary.visit in at_baseline:
         yield "primary.visit", "change from baseline at the baseline visit is 0 by definition"
@@ -194,7 +129,7 @@ def _primary_visit(plan: "Plan") -> Iterator[Disagreement]:
 def _primary_arm(plan: "Plan") -> Iterator[Disagreement]:
     arms = list(plan.arms.levels)
     if plan.primary.arm not in arms:
-        yield _unknown("primary.arm", plan.primary.arm, arms)
+        yield unknown("primary.arm", plan.primary.arm, arms)
     elif plan.primary.arm == plan.arms.reference:
         yield "primary.arm", f"{plan.primary.arm!r} is the reference arm itself"
 
@@ -228,6 +163,10 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]]
     (("visits", "other_visits"), _visits),
     (("columns", "endpoints"), _endpoints),
     (("endpoints",), _roles),
+    (
+        ("endpoints", "endpoint_order", "hierarchy", "visits", "arms", "primary"),
+        order_disagreements,
+    ),
     (("endpoints", "pairs"), _pairs),
     (("covariates", "stratification"), _stratification),
     (("analysis_sets", "models"), _sets),

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sitewise.errors import PlanError, Problem
-from sitewise.plan.agreement import disagreements, names_unknown
+from sitewise.plan.agreement import disagreements
 from sitewise.plan.model import Plan
+from sitewise.plan.names import names_unknown
 from sitewise.plan.parts import valid_part
 
 # Values that the design foresees and the code does not have yet: refused by name.

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from sitewise.plan.by_site import TreatmentBySite
 from sitewise.plan.drawing import Bootstrap
 from sitewise.plan.keeping import Nightly, Records
+from sitewise.plan.order import Hypothesis
 from sitewise.plan.second_engine import Replication
 from sitewise.plan.sections import (
     AnalysisSet,
@@ -81,6 +82,12 @@ class Plan(Section):
         description="`hierarchical`: each is tested only if all before it were significant;"
         " `co-primary`: all must be; `exploratory`: no claim"
     )
+    hierarchy: Annotated[tuple[Hypothesis, ...], Field(strict=False)] = Field(
+        default=(),
+        description="with `hierarchical`: the order of testing in full, over endpoints, visits and"
+        " arms; none: the primary contrast of each endpoint that is not exploratory, in the order"
+        " of the endpoints",
+    )
     pairs: Annotated[tuple[Pair, ...], Field(strict=False)] = Field(
         description="endpoints of which one must exceed the other at a visit (SBP > DBP)"
     )
@@ -139,6 +146,18 @@ class Plan(Section):
             # pydantic carries one message; `load_plan` takes them apart again.
             raise ValueError("\n".join("\t".join(each) for each in found))
         return self
+
+    @property
+    def order_of_testing(self) -> tuple[Hypothesis, ...]:
+        """The hierarchy, each step with its arm: as planned, or by endpoint."""
+        own = self.primary
+        if self.hierarchy:
+            return tuple(step.of(own.arm) for step in self.hierarchy)
+        return tuple(
+            Hypothesis(endpoint=name, visit=own.visit, arm=own.arm)
+            for name, endpoint in self.endpoints.items()
+            if endpoint.role != "exploratory"
+        )
 
     @property
     def baseline_visit(self) -> Visit:

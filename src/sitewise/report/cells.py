@@ -2,6 +2,7 @@
 
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.result import Estimate, Fit
+from sitewise.plan.order import Hypothesis
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, interval, number
 from sitewise.report.layout import Cell
@@ -12,15 +13,16 @@ MOST_SITE_ROWS = 130  # rows of a table by site
 MOST_NAMES = 6  # sites named in one cell
 
 
-def p_cell(evidence: Evidence, endpoint: str, p: float) -> Cell:
-    """A p-value of a treatment contrast: it carries the sign of the endpoint's place."""
+def p_cell(evidence: Evidence, endpoint: str, p: float, step: Hypothesis | None = None) -> Cell:
+    """A p-value of a treatment contrast: it carries the sign of its place, as a step of the order
+    of testing, else of the endpoint's primary contrast."""
     text = evidence.p(p)
-    return Cell(text, standing(evidence, endpoint).marker if text != NONE else "")
+    return Cell(text, standing(evidence, endpoint, step).marker if text != NONE else "")
 
 
-def place_note(evidence: Evidence, endpoint: str) -> str:
+def place_note(evidence: Evidence, endpoint: str, step: Hypothesis | None = None) -> str:
     """The note behind the sign, or nothing."""
-    place = standing(evidence, endpoint)
+    place = standing(evidence, endpoint, step)
     return f"{place.marker} {place.note}." if place.marker else ""
 
 
@@ -46,10 +48,12 @@ def estimate_cells(
     fit: PlannedFit,
     result: Estimate,
     decimals: tuple[int, int] | None = None,
+    step: Hypothesis | None = None,
 ) -> tuple[Cell, ...]:
     """Estimate, SE, interval, df, p: the five columns of `estimate_columns`.
 
     decimals: of the estimate and of its SE, where they are not those of the endpoint.
+    step: of the order of testing, where the estimate is one.
     Of a fit that did not converge nothing is shown: where the search stopped, neither the
     estimate nor what is reckoned from the curvature there is a result.
     """
@@ -62,7 +66,7 @@ def estimate_cells(
         Cell(number(result.se, d_se)),
         Cell(interval(result.lower, result.upper, d)),
         Cell(degrees(result.df)),
-        p_cell(evidence, endpoint, result.p),
+        p_cell(evidence, endpoint, result.p, step),
     )
 
 

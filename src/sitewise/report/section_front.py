@@ -9,6 +9,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import plural
 from sitewise.report.layout import Figure, Table, row, table
 from sitewise.report.pictures import picture
+from sitewise.report.section_order import order_sentence, order_table
 from sitewise.report.standing import joint, joint_verdict, standing
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_patients import analysed_text
@@ -26,7 +27,8 @@ class Front:
     says so. places: what the signs behind p-values stand for.
 
     arms: what their names stand for. explained: patients, model, hospitals, a sentence each.
-    joint: the joint claim where other endpoints than the first are co-primary, else empty.
+    joint: the joint claim where other endpoints than the first are co-primary, else empty. order:
+    how far the order of testing came, where the plan lists its steps; steps: their table.
     """
 
     arms: str
@@ -35,8 +37,10 @@ class Front:
     levels: str
     others: tuple[str, ...]
     joint: str
+    order: str
     explained: tuple[str, ...]
     table: Table
+    steps: Table | None
     figure: Figure
     cautions: tuple[str, ...]
     further: tuple[str, ...]
@@ -54,7 +58,8 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
     places = tuple(note for name in endpoints[1:] if (note := _place(evidence, name)))
     figure = picture(evidence, figures, "profiles", first, "fig-main")
     said = (evidence.plan.title, evidence.plan.question, words_front.arms_text(evidence), answer,
-            verdict, levels, _joint(evidence), *others, *places, figure.caption)  # fmt: skip
+            verdict, levels, _joint(evidence), order_sentence(evidence), *others, *places,
+            figure.caption)  # fmt: skip
     shown, further = _room(cautions(evidence), sum(map(_lines, said)))
     return Front(
         arms=words_front.arms_text(evidence),
@@ -63,12 +68,14 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
         levels=levels,
         others=others,
         joint=_joint(evidence),
+        order=order_sentence(evidence),
         explained=(
             analysed_text(evidence),
             words_front.model_sentence(evidence),
             words_front.hospitals_sentence(evidence, first),
         ),
         table=_contrasts(evidence),
+        steps=order_table(evidence),
         places=places,
         figure=figure,
         cautions=shown,

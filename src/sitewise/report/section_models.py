@@ -20,9 +20,10 @@ from sitewise.report.formatting import (
     number,
     typeset,
 )
-from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.layout import Figure, Table, group, row, table
 from sitewise.report.pictures import picture
 from sitewise.report.section_comparisons import criteria_table, tests_table, uses_table
+from sitewise.report.section_visits import by_visit
 from sitewise.report.words import contrast_name
 from sitewise.report.words_sites import level_name
 
@@ -92,7 +93,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         primary=_fixed(e, fits[0]),
         components=components(e, fits[0]),
         side_by_side=_side_by_side(e, name, fits),
-        by_visit=_by_visit(e, fits[0]),
+        by_visit=by_visit(e, fits[0]),
         all_models=tuple(_all(e, name, part, i) for i, part in enumerate(_parts(fits))),
         tests=tests_table(e, name) if tests else None,
         test_text=tuple(t for t in (words.comparison_sentence(e, test) for test in tests) if t),
@@ -229,36 +230,6 @@ def _side_by_side(e: Evidence, name: str, fits: tuple[ScoredFit, ...]) -> Table:
             "Only the primary model answers the question; the others show how far the answer"
             " hangs on the model.",
             *(withheld_note(fit, "tables/contrasts.csv") for fit in fits),
-        ],
-        file="contrasts.csv",
-    )
-
-
-def _by_visit(e: Evidence, fit: PlannedFit) -> Table:
-    rows: list[Row] = []
-    last = ""
-    kinds = ("level", "change")
-    arms, wanted = [arm.name for arm in e.plan.arms.order], e.plan.primary
-    for c in sorted(fit.contrasts, key=lambda c: (arms.index(c.arm), kinds.index(c.kind), c.week)):
-        head = f"{c.arm} minus {c.reference}, {c.kind}"
-        if head != last:
-            rows.append(group(head, 6))
-            last = head
-        main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
-        label = f"{c.visit} (primary)" if main else c.visit
-        cells = estimate_cells(e, fit, c.result)
-        rows.append(row(label, *cells, kind="strong" if main else ""))
-    return table(
-        f"tbl-visits-{fit.endpoint}",
-        f"Differences between arms by visit under the primary model, {fit.endpoint}",
-        [("Visit", "text"), *estimate_columns(e, e.endpoint(fit.endpoint).unit)],
-        rows,
-        notes=[
-            place_note(e, fit.endpoint),
-            "Apart from the primary contrast these p-values are not adjusted for their number and"
-            " are descriptive.",
-            *words.joint_sentences(e, fit),
-            withheld_note(fit, "tables/contrasts.csv"),
         ],
         file="contrasts.csv",
     )

@@ -45,17 +45,26 @@ def fixed_effects(e: "Evidence") -> Lines:
 def _place(e: "Evidence", fit: "PlannedFit", result: "Estimate") -> str:
     """The place of a number of treatment in the order of testing.
 
-    Only the primary contrast of the primary model is tested, and a coefficient where it is that.
+    Only contrasts of the primary model that are steps of it are tested (all or the primary one),
+    and a coefficient where it is one of them.
     """
-    from sitewise.report.standing import standing
+    from sitewise.report.standing import standing, step_of
 
     if not fit.fit.converged:
         return "no result: the fit did not converge"
     note = standing(e, fit.endpoint).note
     main = fit.primary.result if fit.model == e.plan.primary.model and fit.primary else None
-    if main and (main.estimate, main.se, main.p) == (result.estimate, result.se, result.p):
+    if main and _same(main, result):
         return note or "first in the order of testing"
+    for contrast in fit.contrasts:
+        step = step_of(e, fit, contrast)
+        if step is not None and _same(contrast.result, result):
+            return standing(e, fit.endpoint, step).note
     return f"descriptive: not the primary contrast of the primary model{'; ' if note else ''}{note}"
+
+
+def _same(one: "Estimate", other: "Estimate") -> bool:
+    return (one.estimate, one.se, one.p) == (other.estimate, other.se, other.p)
 
 
 def contrasts(e: "Evidence") -> Lines:
@@ -75,6 +84,28 @@ def contrasts(e: "Evidence") -> Lines:
                 **_estimate(c.result),
                 "place": _place(e, fit, c.result),
             }
+
+
+def hierarchy(e: "Evidence") -> Lines:
+    """The order of testing step by step, empty where the plan has none."""
+    from sitewise.report.standing import contrast_of, sequence, standing
+
+    if e.plan.endpoint_order != "hierarchical" or e.plan.blinded:
+        return
+    for i, (step, own) in enumerate(sequence(e).items()):
+        found = contrast_of(e, step)
+        yield {
+            "step": i + 1,
+            "endpoint": step.endpoint,
+            "arm": step.arm,
+            "reference": e.plan.arms.reference,
+            "visit": step.visit,
+            "kind": e.plan.primary.contrast,
+            **(_estimate(found.result) if found else {}),
+            "p_adjusted": own.p,
+            "result": "significant" if own.succeeded else "fails" if own.tested else "not tested",
+            "place": standing(e, step.endpoint, step).note or "first in the order of testing",
+        }
 
 
 def means(e: "Evidence") -> Lines:

@@ -82,6 +82,9 @@ WRITERS: dict[str, Writer] = {
     "contrasts.csv": (
         (*_FIT, "arm", "reference", "visit", "week", "kind", "primary", *lines.NUMBERS, "place"),
         lines.contrasts),
+    "hierarchy.csv": (
+        ("step", "endpoint", "arm", "reference", "visit", "kind", *lines.NUMBERS, "p_adjusted",
+         "result", "place"), lines.hierarchy),
     "means.csv": ((*_FIT, "arm", "visit", "week", *lines.NUMBERS), lines.means),
     "variance_components.csv": (
         (*_FIT, "group", "levels", "term", "with", "variance", "sd", "correlation"),

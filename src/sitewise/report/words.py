@@ -14,7 +14,7 @@ from sitewise.report.formatting import (
     number,
     plural,
 )
-from sitewise.report.standing import favourable, significant, standing
+from sitewise.report.standing import favourable, primary_of, significant, standing
 
 
 def lowered(label: str) -> str:
@@ -102,7 +102,7 @@ def verdict(evidence: Evidence, endpoint: str) -> str:
         return f"The data are compatible with differences from {ends}; {place.note}."
     if place.kind == "co-primary":
         return f"{_capital(place.note)}. The data are compatible with differences from {ends}."
-    if significant(evidence, endpoint):
+    if significant(evidence, primary_of(evidence.plan, endpoint)):
         return (
             f"It is statistically significant at the two-sided {alpha} level, in favour of"
             f" {favoured(evidence, r.estimate)}."
@@ -131,7 +131,7 @@ def headline(evidence: Evidence) -> tuple[str, str]:
         said = place.note
     elif not place.claim:
         said = "no claim is made from this p-value"
-    elif significant(evidence, endpoint):
+    elif significant(evidence, primary_of(evidence.plan, endpoint)):
         said = f"significant at the {alpha} level, in favour of {favoured(evidence, r.estimate)}"
     else:
         said = f"not significant at the {alpha} level; the interval says what remains possible"

@@ -9,9 +9,15 @@ def profiles_caption(evidence: Evidence, endpoint: str) -> str:
     """Caption of the mean profiles."""
     section = evidence.endpoint(endpoint)
     kind = "change from baseline" if evidence.plan.primary.contrast == "change" else "level"
+    steps = sum(step.endpoint == endpoint for step in evidence.plan.hierarchy)
+    others = (
+        "what may be claimed of the others is in the order of testing"
+        if steps > 1
+        else "the others are descriptive"
+    )
     shown = (
-        f", with {evidence.coverage} intervals; the primary contrast is the filled symbol, the"
-        " others are descriptive."
+        f", with {evidence.coverage} intervals; the primary contrast is the filled symbol,"
+        f" {others}."
         if evidence.primary_fit(endpoint).fit.converged
         else ": left empty, because its fit did not converge."
     )

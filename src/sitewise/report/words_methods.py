@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import level, listed, plural
+from sitewise.report.standing import step_name
 from sitewise.report.words_replication import package
 
 
@@ -36,6 +37,9 @@ REFERENCES = {
     " maximum likelihood. Biometrics 1997; 53: 983\u2013997.",
     "Kuznetsova 2017": "Kuznetsova A, Brockhoff PB, Christensen RHB. lmerTest package: tests in"
     " linear mixed effects models. Journal of Statistical Software 2017; 82(13).",
+    "Maurer 1995": "Maurer W, Hothorn LA, Lehmacher W. Multiple comparisons in drug clinical trials"
+    " and preclinical assays: a-priori ordered hypotheses. In: Vollmar J, ed. Biometrie in der"
+    " chemisch-pharmazeutischen Industrie 6. Fischer 1995: 3\u201318.",
     "Patterson 1971": "Patterson HD, Thompson R. Recovery of inter-block information when block"
     " sizes are unequal. Biometrika 1971; 58: 545\u2013554.",
     "Pinheiro 2000": "Pinheiro JC, Bates DM. Mixed-effects models in S and S-PLUS. Springer 2000.",
@@ -186,17 +190,20 @@ def _models(e: Evidence) -> Iterator[Method]:
         references,
     )
     side = "below" if plan.arms.favours == "lower" else "above"
+    steps = [step_name(plan, step) for step in plan.order_of_testing]
     orders = {
-        "hierarchical": f"hierarchical: {', '.join(plan.endpoints)}. Each is tested only if all"
+        "hierarchical": f"hierarchical: {', '.join(steps)}. Each is tested only if all"
         " before it were significant in favour of the arm (two-sided p below"
         f" {plan.alpha:g} and an estimate {side} 0); the p-value of one that is not tested is"
-        " descriptive",
+        " descriptive. The adjusted p-value of a step is the largest so far",
         "co-primary": "co-primary: a claim needs every co-primary endpoint to be significant in"
         f" favour of the arm (two-sided p below {plan.alpha:g} and an estimate {side} 0)",
         "exploratory": "exploratory: no claim is made from any p-value",
     }
     yield Method(
-        "Order of testing", f"The order of the endpoints is {orders[plan.endpoint_order]}."
+        "Order of testing",
+        f"The order of the endpoints is {orders[plan.endpoint_order]}.",
+        references=("Maurer 1995",) if plan.endpoint_order == "hierarchical" else (),
     )
     threshold = e.primary_fit(next(iter(plan.endpoints))).fit.singularity.threshold
     yield Method(

@@ -131,6 +131,7 @@ class Trial:
                                  "role": self.second if i else "primary"}
                           for i, (name, label, soft, hard, _) in enumerate(ENDPOINTS)},
             "endpoint_order": self.order,
+            "hierarchy": [],
             "pairs": [],
             "covariates": {"AGE": {"column": "age", "label": "Age", "type": "number",
                                    "unit": "years"}},
