@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from sitewise.inference.by_site_random import Effects
 
 WITHHELD = "withheld while the trial is blinded"
-HELD = (
-    "`baseline.handling: constrained` holds the arms equal at baseline, and the models of treatment"
-    " by site do not"
-)
 CONSTANT = (
     "every site has one arm, so no site shows an effect of its own, and a site's effect can't be"
     " told from the site itself"
@@ -37,8 +33,6 @@ def treatment_by_site(plan: Plan, frame: "pd.DataFrame", endpoint: str) -> BySit
         return nothing
     if plan.blinded:
         return BySite(endpoint, model, True, WITHHELD, "", (), None, None, ())
-    if plan.baseline.handling == "constrained":
-        return BySite(endpoint, model, True, HELD, "", (), None, None, ())
     rows = _rows(plan, frame, endpoint)
     arms = rows.groupby(SITEID, observed=True)[TRT01P].nunique()
     if int(arms.max()) == 1:

@@ -22,6 +22,7 @@ from sitewise.lmm.record import FixedPart, fixed_part
 from sitewise.lmm.result import Estimate
 from sitewise.plan.sections import Visit
 from sitewise.terms import SITEID, TRT01P, USUBJID
+from sitewise.trial.selection import arm_modelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,6 +169,7 @@ def _difference(
     sides = []
     for arm in (plan.primary.arm, plan.arms.reference):
         pinned: dict[str, str | float] = {SITEID: site, **terms.at(arm, visit)}
-        row, gap = part.rows(grid_of(part, seen, arm, visit, pinned))
+        modelled = arm_modelled(plan, arm, visit)
+        row, gap = part.rows(grid_of(part, seen, modelled, visit, pinned))
         sides.append((row.mean(axis=0), gap.mean(axis=0)))
     return sides[0][0] - sides[1][0], sides[0][1] - sides[1][1]

@@ -4,6 +4,8 @@ A site's departure is a coefficient of `course` x arm: `course` is 1 for a diffe
 a change it is WEEK on straight lines, else AFTER, 1 after baseline and 0 until then. With h =
 `course`, the random form is (h + h:ARM1 + ... | SITEID) beside what the primary model has, the
 fixed form SITEID + SITEID:h + SITEID:h:ARM1 + ... in place of its random effects of sites.
+Where the plan holds the arms equal at baseline, they are so within each site too: ARM1 is 0 there,
+a difference in level is one in change, and `course` is AFTER for both.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from sitewise.lmm.formula import Formula, RandomSpec, formula_columns, parse_for
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Visit
 from sitewise.terms import AVISIT, SITEID, TRT01P, WEEK
-from sitewise.trial.selection import factor_levels
+from sitewise.trial.selection import arm_modelled, as_modelled, factor_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,13 +51,15 @@ class Terms:
 
     def at(self, arm: str, visit: Visit) -> dict[str, float]:
         """Values of the added columns of one arm at one visit."""
+        arm = arm_modelled(self.plan, arm, visit)
         values = {column: float(arm == name) for name, column in self.arms.items()}
         if self.course and self.course != WEEK:
             values[self.course] = float(visit.week > self.plan.baseline_visit.week)
         return values
 
     def frame(self, rows: "pd.DataFrame") -> "pd.DataFrame":
-        """The rows with the added columns."""
+        """The rows as a model of the plan sees them, with the added columns."""
+        rows = as_modelled(self.plan, rows)
         made = {
             column: (rows[TRT01P].astype(str) == arm).astype(float)
             for arm, column in self.arms.items()
@@ -73,7 +77,9 @@ class Terms:
 
     def words(self) -> tuple[str, ...]:
         """What the names of the added columns stand for."""
-        arms = "; ".join(f"{c}: 1 in {arm}, else 0" for arm, c in self.arms.items())
+        held = self.plan.baseline.handling == "constrained"
+        when = " after baseline" if held else ""
+        arms = "; ".join(f"{c}: 1 in {arm}{when}, else 0" for arm, c in self.arms.items())
         found = [f"{arms}."]
         if self.course == WEEK:
             found.append(
@@ -147,7 +153,7 @@ def terms_of(plan: Plan, arms: list[str], taken: list[str]) -> Terms:
     others = [arm for arm in plan.arms.levels if arm in arms and arm != plan.arms.reference]
     columns = {arm: _free(f"ARM{i}", taken) for i, arm in enumerate(others, start=1)}
     course = ""
-    if plan.primary.contrast == "change":
+    if plan.primary.contrast == "change" or plan.baseline.handling == "constrained":
         course = WEEK if linear_in_week(formula) else _free("AFTER", taken)
     return Terms(plan, formula, course, columns)
 

@@ -1,5 +1,6 @@
 """Treatment by site: simulated truth, refusals, sites that miss an arm, formulas."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -122,12 +123,58 @@ def test_blinded_and_not_asked(root: Any) -> None:
     assert not nothing.asked and nothing.rows == ()
 
 
-def test_arms_held_equal_at_baseline_are_refused(root: Any) -> None:
-    plan = plan_with(root)
-    held = plan.baseline.model_copy(update={"handling": "constrained"})
-    found = asked_of(plan.model_copy(update={"baseline": held}), rows([0.0] * 3))
-    assert "holds the arms equal at baseline" in found.refused
-    assert found.random is None and found.fixed is None
+# The rows of `effects_by_site()` in R 4.2.2, nlme 3.1-162, arms equal at baseline within a site
+# (aa: arm after baseline),
+# correlation = corSymm(form = ~ v | id), weights = varIdent(form = ~ 1 | v).
+# gls(AVAL ~ 0 + site + m12 + site:after + site:aa + m12a): each site's effect at month 12, its SE,
+# and the Wald F that all are equal. lme(AVAL ~ v6 + m12 + m6a + m12a, random = list(site =
+# pdDiag(~ 1 + after + aa))): SD of aa, estimate and SE of m12a.
+NLME_SITES = (4.26721240394, -4.39967276382, -6.74202119585, 2.93429942120, -2.29619065265,
+              -6.93321869056, 2.79561530394, -1.00716056435, -5.75854225420,
+              1.52270518809)  # fmt: skip
+NLME_SES = (1.22874615079, 1.20149724216, 1.22913388026, 1.20149768033, 1.22913237551,
+            1.26397782898, 1.22913388026, 1.22874615079, 1.26402703353, 1.22874704298)  # fmt: skip
+NLME_F = 18.6269201149
+NLME_RANDOM = (4.1780094528, -1.598056587, 1.5261244457)
+
+
+def effects_by_site() -> pd.DataFrame:
+    """Ten sites of eight patients, some readings missing; effects of 6 cos(2 s) after baseline."""
+    found = []
+    for s, p, (v, (visit, week)) in product(range(10), range(8), enumerate(WEEKS.items())):
+        if (s + 2 * p + 3 * v) % 11 == 0:
+            continue
+        y = 150 + 4 * np.sin(s) + 3 * (1 + v) * np.cos(0.7 * p + 1.3 * s)
+        y += 5 * np.sin(1.7 * s + 2.3 * p + 3.1 * v + 0.9 * s * p)
+        y += (6 * np.cos(2 * s) * (p % 2) - 6 - 3 * (p % 2)) * (v > 0)
+        found.append((f"s{s}", f"s{s}p{p}", (CONTROL, ACTIVE)[p % 2], visit, week, y))
+    columns = ["SITEID", "USUBJID", "TRT01P", "AVISIT", "WEEK", "AVAL"]
+    frame = pd.DataFrame(found, columns=columns)
+    frame["PARAMCD"], frame["ANL01FL"], frame["FASFL"] = "SYSBP", "Y", "Y"
+    frame["BASE"], frame["ABLFL"] = 150.0, ""
+    return frame
+
+
+@pytest.mark.parametrize("contrast", ["change", "level"])
+def test_arms_held_equal_at_baseline_as_nlme(root: Any, contrast: str) -> None:
+    plan = plan_with(
+        root,
+        "AVAL ~ AVISIT*TRT01P + (1 | SITEID) + us(AVISIT | USUBJID)",
+        baseline={"handling": "constrained", "missing": "keep"},
+        treatment_by_site={"random": "uncorrelated", "fixed": True},
+        primary={"model": "m", "visit": "Month 12", "arm": ACTIVE, "contrast": contrast},
+        df="asymptotic",
+    )
+    found = asked_of(plan, effects_by_site())
+    assert found.random is not None and found.fixed is not None
+    own = [r.estimate for r in found.rows if r.estimate is not None]
+    assert [e.estimate for e in own] == pytest.approx(NLME_SITES, rel=1e-5)
+    assert [e.se for e in own] == pytest.approx(NLME_SES, rel=2e-6)
+    assert found.fixed.f == pytest.approx(NLME_F, rel=1e-5)
+    answer = found.random.answer
+    assert answer is not None
+    assert (found.random.sd, answer.estimate, answer.se) == pytest.approx(NLME_RANDOM, rel=2e-6)
+    assert found.terms[0] == "ARM1: 1 in TASSH+HIC after baseline, else 0."
 
 
 @pytest.mark.parametrize("rule", ["leave out", "pool"])
