@@ -223,6 +223,10 @@ Not compared, and why.
   Ghana's means under Kenward-Roger: R's emmeans, pbkrtest and nlme, whose numbers and commands
   stand in `tests/golden/emmeans` (`tests/golden/test_emmeans_r.py`). Published tables of Dunnett's
   test and of the studentised range: `tests/unit/lmm/test_multiplicity.py`.
+- Small simulated trials, unbalanced in every way (three arms, interactions with numbers, sites by
+  visit, slopes, a cell without rows, whole sites randomised, a singular fit): coefficients, type I
+  and III tests, means, slopes and comparisons by lmerTest, pbkrtest and emmeans
+  (`tests/golden/emmeans/trials.R`, `tests/golden/test_trials_r.py`). They need no other files.
 - Kenward-Roger of sites with a residual covariance, for which no program answers: n x n matrices
   (`tests/unit/lmm/test_linear.py`).
 - Profile intervals of `lmm` files that have `profile_ci95` (lme4's `confint(profile)`: the ML

@@ -344,3 +344,13 @@ def test_kenward_roger_where_the_approximate_variance_has_a_zero_denominator() -
         df, scale = _moments(2, A1, A2)
         assert df == pytest.approx(4, rel=1e-9)
         assert scale == pytest.approx(4 * (1 - A2 / 2) / 2, rel=1e-9)
+
+
+def test_a_variable_with_the_name_of_a_number_stands_beside_it() -> None:
+    data = trial().rename(columns={"week": "t"})
+    found = sitewise.lmm("y ~ arm*t + (1 | patient)", data).emmeans("arm", "t", at={"t": [0, 8]})
+    assert list(found.frame.columns[:4]) == ["t_", "arm", "estimate", "se"]
+    assert found.frame["t_"].tolist() == [0.0] * 2 + [8.0] * 2
+    assert found.frame["t"].tolist() == (found.frame["estimate"] / found.frame["se"]).tolist()
+    assert found.pairs()["t_"].tolist() == [0.0, 8.0]
+    assert found.joint()["t_"].tolist() == [0.0, 8.0]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.lmm.linear.multiplicity import STEPWISE, adjusted_p, check_adjustment, critical
+from sitewise.lmm.linear.tests import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.lmm.linear.emmeans import Means
 
+TAKEN = ("contrast", *COLUMNS, "F", "df1", "df2")  # names that columns of numbers have
 NO_INTERVALS = "none: a stepwise adjustment has no intervals that agree with its tests"
 
 
@@ -43,7 +45,7 @@ def compared(
         names = [one.name for one in asked]
         table = pd.DataFrame({"contrast": names, **_family(means, asked, size, adjust)})
         for i, (name, value) in enumerate(zip(means.by, where, strict=True)):
-            table.insert(i, name, value)
+            table.insert(i, f"{name}_" if name in TAKEN else name, value)
         tables.append(table)
     found = pd.concat(tables, ignore_index=True)
     said = NO_INTERVALS if adjust in STEPWISE else "simultaneous" if adjust != "none" else "each"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.linear.comparisons import Compared, compared
+from sitewise.lmm.linear.comparisons import TAKEN, Compared, compared
 from sitewise.lmm.linear.grid import WEIGHTS, Grid, Value, grid_of
 from sitewise.lmm.linear.spans import spans_of
 from sitewise.lmm.linear.tests import tested
@@ -51,11 +51,12 @@ class Means:
     def frame(self) -> "pd.DataFrame":
         """A row a cell: its values, estimate, se, df, t, p (against 0), lower, upper.
 
-        NaN where the data can't estimate it (a cell without rows).
+        A variable with the name of one of these (t, say) stands as `t_`. NaN where the data can't
+        estimate it (a cell without rows).
         """
         import pandas as pd
 
-        names = (*self.by, *self.specs)
+        names = _shown_as((*self.by, *self.specs))
         order = [(*cell[len(self.specs) :], *cell[: len(self.specs)]) for cell in self.cells]
         found = pd.DataFrame(order, columns=list(names))
         for name, values in estimable(self.wald, self.rows, self.broken, self.level).items():
@@ -142,7 +143,7 @@ class Means:
 
         rows = [self.rows[own[1:]] - self.rows[own[0]] for _, own in self._families()]
         wheres = [where for where, _ in self._families()]
-        named = self.by
+        named = _shown_as(self.by)
         if together:
             rows, wheres, named = [np.vstack(rows)], [()], ()
         tests = [(w, self.wald.joint(one)) for w, one in zip(wheres, rows, strict=True)]
@@ -284,6 +285,11 @@ def _checked(
 
 def _asked(name: str, weights: Mapping[int, float]) -> Compared:
     return Compared(name, weights)
+
+
+def _shown_as(names: Sequence[str]) -> tuple[str, ...]:
+    """Columns of these variables, apart from those of the numbers."""
+    return tuple(f"{name}_" if name in TAKEN else name for name in names)
 
 
 def _text(value: Value) -> str:
