@@ -8,6 +8,7 @@ from typing import Any
 
 from sitewise.errors import SitewiseError
 from sitewise.terms import Fate
+from sitewise.trial.findings import quoted
 from sitewise.trial.pipeline import CheckedTrial
 from sitewise.trial.stopped import StoppedError
 from tests.small_trial import Trial, small_trial
@@ -88,7 +89,7 @@ def _findings(findings: Any) -> list[str]:
             if text
         )
         column = f"column {row['COLUMN']!r}" if row["COLUMN"] else ""
-        found = f"found {row['VALUE']!r}" if row["VALUE"] else ""
+        found = f"found {quoted(row['VALUE'])}" if row["VALUE"] else ""
         where = ", ".join(text for text in (place, column, found) if text)
         more = f" (and {len(rows) - 1} more of this kind)" if len(rows) > 1 else ""
         lines.append(f"{row['SEVERITY']}: {where or 'the trial'}: {row['MESSAGE']}{more}")

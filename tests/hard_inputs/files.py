@@ -146,7 +146,7 @@ CASES = (
         "UTF-16 without its mark, not declared",
         "the same, without the two bytes at its start",
         content("A.csv", lambda data: data.decode().encode("utf-16-le")),
-        ("the file has a NUL character at line 1", "ask the hospital for the file in UTF-8"),
+        ("the file has a NUL character at line 1", "and so has a file in UTF-16"),
         THREE_SITES,
     ),
     Case(

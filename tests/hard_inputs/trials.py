@@ -135,7 +135,7 @@ CASES = (
         "patients were randomised, and at site A all have HIC",
         _one_arm,
         (
-            "A.csv, found 'HIC': all 3 patient(s) of this site are in the arm 'HIC', though"
+            "A.csv, found 'HIC': all 3 patients of this site are in the arm 'HIC', though"
             " patients were randomised",
         ),
         ALL,

@@ -46,7 +46,8 @@ CELLS = [
     "", " ", "NA", ".", "-9", "999", "150", "85", "150.0", "1,5", "baseline", "Month 6", "month 12",
     "HIC", "hic", "TASSH+HIC", "F", "rural", "007", "7", "1001E3", "TRUE", "2024-03-01", "Total",
     "sum:", "\n", '"', "a\nb", "\u200b", "\u0301", "\uff11\uff12\uff10", "\u22125", "1e5", "inf",
-    "A" * 200, "=1+1", "\r",
+    "A" * 200, "=1+1", "\r", "\u0661\u0664\u0662", "14\u200b2", "24:00", "45352", "2024-W10-2",
+    "patient", "visit", "Grand total", "Week -4", "1\u00a0142",
 ]  # fmt: skip
 checked_files: Counter[str] = Counter()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitewise.errors import Problem, RunError
+from sitewise.terms import Fate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,12 +89,13 @@ def _plural(number: int, noun: str) -> str:
 
 def account_lines(account: "Account") -> Iterator[str]:
     """Say where every reading went, in as many lines as there are fates."""
-    used = sum(file.status == "used" for file in account.files)
+    aside = [file for file in account.files if file.status != "used"]
     yield (
-        f"{account.rows} rows in {used} of {len(account.files)} hospital files,"
-        f" {account.readings} readings:"
+        f"{account.rows} rows, {account.readings} readings in {len(account.files)} hospital files,"
+        f" {len(aside)} of them set aside:"
     )
-    for fate in dict.fromkeys(count.fate for count in account.counts):
+    present = {count.fate for count in account.counts}
+    for fate in [fate.value for fate in Fate if fate.value in present]:
         counts = [count for count in account.counts if count.fate == fate]
         by_endpoint: dict[str, int] = {}
         for count in counts:
@@ -101,9 +103,9 @@ def account_lines(account: "Account") -> Iterator[str]:
         parts = ", ".join(f"{endpoint} {n}" for endpoint, n in sorted(by_endpoint.items()))
         yield f"  {sum(by_endpoint.values()):6d} {fate} ({parts})"
     yield from _written(account)
-    aside = [file for file in account.files if file.status != "used"]
     for file in aside:
-        yield f"  site {file.site} is {file.status}: {file.reason}"
+        unread = "" if file.rows else "; no row of it could be read"
+        yield f"  site {file.site} is {file.status}: {file.reason}{unread}"
     errors = sum(found.findings for found in account.findings if found.severity == "error")
     warnings = sum(found.findings for found in account.findings if found.severity == "warning")
     yield f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}; nothing that stops a run."

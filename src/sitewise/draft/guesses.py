@@ -13,12 +13,27 @@ from sitewise.plan.sheet import Site
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONTROL = re.compile(r"placebo|control|usual|standard|sham|untreated|kontroll", re.IGNORECASE)
-_OUTSIDE = re.compile(r"screen|unsched|early|terminat|retriev|withdraw|extra|ambul", re.IGNORECASE)
-_WEEK = re.compile(
-    r"\b(week|wk|w|month|mth|m|day|d|year|y)[\s_.-]*(\d+(?:\.\d+)?)\b", re.IGNORECASE
+_CONTROL = re.compile(
+    r"pla[cz]ebo|contr[oóô]l|usual|usuel|standard|sham|untreated|kontroll|t[eé]moin|habitual",
+    re.IGNORECASE,
 )
-_BASELINE = re.compile(r"\bbase|\bbl\b|random|enrol|inclusion", re.IGNORECASE)
+_OUTSIDE = re.compile(r"screen|unsched|early|terminat|retriev|withdraw|extra|ambul", re.IGNORECASE)
+# Words for a week, a month, a day, a year, and how many weeks each has.
+_UNITS = (
+    (("week", "wk", "w", "woche", "semaine", "semana", "settimana"), 1.0),
+    (("month", "mth", "m", "monat", "mois", "mes", "mese"), 52 / 12),
+    (("day", "d", "tag", "jour", "giorno"), 1 / 7),
+    (("year", "y", "jahr", "an", "anno"), 52.0),
+)
+_WEEKS = {word: weeks for words, weeks in _UNITS for word in words}
+_WEEK = re.compile(
+    rf"\b({'|'.join(sorted(_WEEKS, key=len, reverse=True))})[\s_.-]*(\d+(?:\.\d+)?)\b",
+    re.IGNORECASE,
+)
+_BASELINE = re.compile(
+    r"\bbase|\bbasal|\bbl\b|random|enrol|inclu[sz]ion|inclusi[oó]n|einschluss|aufnahme",
+    re.IGNORECASE,
+)
 # Rarer than this share of the commonest visit and like another name: a misspelling.
 _RARE = 0.2
 _KPA_MEDIAN = 40.0
@@ -206,11 +221,10 @@ def _week(name: str) -> float | None:
     match = _WEEK.search(name.replace("_", " "))
     if match is None:
         return None
-    unit, n = match[1].casefold()[0], float(match[2])
-    if unit == "d":
+    weeks, n = _WEEKS[match[1].casefold()], float(match[2])
+    if weeks < 1:
         return round(max(n - 1, 0) / 7, 1)
-    weeks = {"w": 1.0, "m": 52 / 12, "y": 52.0}[unit] * n
-    return float(round(weeks))
+    return float(round(weeks * n))
 
 
 def _odd_cells(

@@ -1,6 +1,7 @@
 """Which column holds what: by its name, then by what stands in it."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,23 +12,31 @@ from sitewise.errors import DataError, Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-# Names without case and marks, in the order of preference. ADaM and SDTM names come first.
+# Names without case, accents and marks, in the order of preference. ADaM and SDTM names come first,
+# then English ones, then those of other languages.
 NAMES: dict[str, tuple[str, ...]] = {
     "patient": ("usubjid", "subjid", "subjectid", "subject", "patientid", "patient", "patid",
-                "pid", "participant", "participantid", "id"),
-    "arm": ("trt01p", "arm", "treatment", "trt", "treatmentarm", "allocation", "group", "armcd"),
-    "visit": ("avisit", "visit", "visitname", "event", "redcapeventname"),
-    "site": ("siteid", "site", "hospital", "hospitalid", "centre", "center", "clinic", "sitecode"),
-    "day": ("ady", "vsdy", "studyday", "day", "visitday"),
+                "pid", "participant", "participantid", "id", "patientennummer", "patientennr",
+                "patnr", "npatient", "nodupatient", "paciente", "paziente", "sujet", "sujeto"),
+    "arm": ("trt01p", "arm", "treatment", "trt", "treatmentarm", "allocation", "group", "armcd",
+            "randomisedto", "randomizedto", "gruppe", "behandlung", "therapiearm", "studienarm",
+            "bras", "groupe", "traitement", "brazo", "grupo", "tratamiento", "braccio", "gruppo"),
+    "visit": ("avisit", "visit", "visitname", "event", "redcapeventname", "visite", "visita",
+              "zeitpunkt", "timepoint"),
+    "site": ("siteid", "site", "hospital", "hospitalid", "centre", "center", "clinic", "sitecode",
+             "zentrum", "klinik", "krankenhaus", "etablissement", "hopital", "centro", "ospedale"),
+    "day": ("ady", "vsdy", "studyday", "day", "visitday", "studientag", "tag", "jour"),
     "timepoint": ("atpt", "vstpt", "tpt", "timepoint", "position"),
     "parameter": ("paramcd", "vstestcd", "testcd", "parameter", "test"),
-    "value": ("aval", "vsstresn", "result", "value", "vsorres"),
-    "unit": ("avalu", "vsstresu", "units", "unit", "vsorresu"),
+    "value": ("aval", "vsstresn", "result", "value", "vsorres", "wert", "valeur", "valor"),
+    "unit": ("avalu", "vsstresu", "units", "unit", "vsorresu", "einheit", "unite", "unidad"),
 }  # fmt: skip
 PRESSURES = {
-    "SYSBP": ("sysbp", "sbp", "systolic", "systolicbp", "bpsys", "sys", "systolicbloodpressure"),
+    "SYSBP": ("sysbp", "sbp", "systolic", "systolicbp", "bpsys", "sys", "systolicbloodpressure",
+              "rrsys", "rrsyst", "systolisch", "pas", "systolique", "tas", "sistolica"),
     "DIABP": ("diabp", "dbp", "diastolic", "diastolicbp", "bpdia", "dia",
-              "diastolicbloodpressure"),
+              "diastolicbloodpressure", "rrdia", "rrdiast", "diastolisch", "pad", "diastolique",
+              "tad", "diastolica"),
 }  # fmt: skip
 MOST_LEVELS = 8
 
@@ -46,8 +55,8 @@ class Roles:
 
 
 def plain(name: str) -> str:
-    """A name without case, blanks and marks."""
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
+    """A name without case, accents, blanks and marks."""
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKD", name.casefold()))
 
 
 def guess_roles(folder: Folder) -> Roles:
@@ -68,6 +77,8 @@ def guess_roles(folder: Folder) -> Roles:
             columns.pop(role, None)
     _by_content(rows, header, columns, why)
     absent = [role for role in ("patient", "arm", "visit") if role not in columns]
+    if "visit" in absent and (wide := _one_outcome_many_columns(header)):
+        raise DataError("The hospital files can't be understood.", [_wide(wide)])
     if absent:
         raise DataError(
             "The hospital files can't be understood.",
@@ -85,12 +96,35 @@ def guess_roles(folder: Folder) -> Roles:
     return Roles(layout, columns, why, outcomes)
 
 
+def _one_outcome_many_columns(header: Sequence[str]) -> list[str]:
+    """Columns whose names differ in a number alone, as `sbp_w0`, `sbp_w4`, `sbp_w12`."""
+    stems: dict[str, list[str]] = {}
+    for name in header:
+        if re.search(r"\d", name):
+            stems.setdefault(re.sub(r"\d+(\.\d+)?", "#", plain(name)), []).append(name)
+    return next((names for names in stems.values() if len(names) > 1), [])
+
+
+def _wide(names: Sequence[str]) -> Problem:
+    return Problem(
+        "no column holds the visit; one outcome seems to stand in several columns, one a visit:"
+        f" {', '.join(names)}",
+        allowed="a row a patient and visit, with a column that names the visit; or a row a reading",
+        fix="ask for the files with a row a visit (in R reshape or pivot_longer, in pandas"
+        " wide_to_long), and keep the files as they came beside them",
+    )
+
+
 def _by_content(
     rows: "pd.DataFrame", header: Sequence[str], columns: dict[str, str], why: dict[str, str]
 ) -> None:
     """Fill patient, arm and visit where no name gave them."""
     counts = {name: rows[name].nunique() for name in header if name not in columns.values()}
-    repeated = {n: c for n, c in counts.items() if 1 < c <= len(rows) / 1.5}
+    files = rows[FILE].nunique()
+    named = [n for n in counts if files > 2 and counts[n] == files and _one_a_file(rows, n)]
+    if "site" not in columns and named:
+        columns["site"], why["site"] = named[0], "each file has a value of its own"
+    repeated = {n: c for n, c in counts.items() if 1 < c <= len(rows) / 1.5 and n not in named}
     few = [name for name, count in repeated.items() if 1 < count <= 30]
     if "patient" not in columns:
         many = sorted(
@@ -113,6 +147,12 @@ def _by_content(
         if role not in columns and fitting:
             columns[role] = fitting[0]
             why[role] = f"a few values, {'one' if constant else 'several'} a patient"
+
+
+def _one_a_file(rows: "pd.DataFrame", name: str) -> bool:
+    """Whether every file has one value of a column, and no other file has it."""
+    pairs = rows.loc[rows[name] != "", [FILE, name]].drop_duplicates()
+    return len(pairs) == pairs[FILE].nunique() == pairs[name].nunique()
 
 
 def is_constant(rows: "pd.DataFrame", patient: str, name: str) -> bool:

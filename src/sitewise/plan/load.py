@@ -1,6 +1,6 @@
 """Read a plan from YAML; every problem at once, by its path in the file."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +10,7 @@ from sitewise.plan.agreement import disagreements
 from sitewise.plan.model import Plan
 from sitewise.plan.names import names_unknown
 from sitewise.plan.parts import valid_part
+from sitewise.plan.text import UnreadableError, read_text
 
 # Values that the design foresees and the code does not have yet: refused by name.
 NOT_YET = {
@@ -22,6 +23,7 @@ NOT_YET = {
 _TYPES = {
     "string_type": "text; put it in quotes if it looks like a number, a date or yes/no",
     "float_type": "a number, without quotes",
+    "finite_number": "a number, not .nan or .inf",
     "int_type": "a whole number, without quotes",
     "bool_type": "true or false, without quotes",
     "date_type": "a day of the calendar as YYYY-MM-DD, without quotes",
@@ -30,6 +32,21 @@ _TYPES = {
     "dict_type": "keys and values, indented below the key",
     "tuple_type": "a list: [a, b], or one `- item` a line",
 }
+
+
+_YAML = "YAML, as in config/demo.yaml"
+# Signs of what the reader of YAML met, the same in other words ("": its own), and what to do.
+_YAML_FAULTS = (
+    ("'\\t'", "a tab stands where the line is indented", "indent with blanks, not with tabs"),
+    ("undefined alias", "", "quote text that begins with *: that sign refers to a &name"),
+    ("another document", "a second document begins here", "one plan a file: remove the line `---`"),
+    ("stands twice", "", "keep the one that is meant, and remove the other"),
+    (
+        "special characters are not allowed",
+        "a character stands in it that no one sees",
+        "remove it, or write it as an escape in double quotes",
+    ),
+)
 
 
 def load_plan(path: Path) -> Plan:
@@ -42,49 +59,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+        text = read_text(path, "the plan's YAML file, e.g. sitewise run config/ghana.yaml")
+    except UnreadableError as error:
         raise PlanError(
             "The plan can't be read.",
             [
                 Problem(
-                    "no such file",
-                    where=str(path),
-                    fix="name the plan's YAML file, e.g. sitewise run config/ghana.yaml",
-                )
-            ],
-        ) from None
-    except IsADirectoryError:
-        raise PlanError(
-            "The plan can't be read.",
-            [
-                Problem(
-                    "is a folder, not a plan file",
+                    str(error),
                     where=str(path),
                     allowed="a readable YAML file in UTF-8",
-                    fix="name the plan's YAML file, e.g. sitewise run config/ghana.yaml",
+                    fix=error.fix,
                 )
             ],
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(
-            "The plan can't be read.",
-            [Problem(str(error), where=str(path), allowed="a readable YAML file in UTF-8")],
         ) from error
     try:
         data = yaml.load(text, Loader=_unique_key_loader())
     except (yaml.YAMLError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        raise PlanError(
-            "The plan is not valid YAML.",
-            [
-                Problem(
-                    "it is nested too deeply" if deep else " ".join(str(error).split()),
-                    where=path.name,
-                    fix="mind the indentation, and quote text that holds ': ' or '#'",
-                )
-            ],
-        ) from error
+        raise PlanError("The plan is not valid YAML.", [_no_yaml(error, path.name)]) from error
     if not isinstance(data, dict):
         raise PlanError(
             "The plan is empty or no plan.",
@@ -98,6 +89,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
             ],
         )
     return data
+
+
+def _no_yaml(error: Exception, name: str) -> Problem:
+    """What the reader of YAML says, with the line and without its own words for the file."""
+    if isinstance(error, RecursionError):
+        return Problem(
+            "it is nested too deeply", where=name, allowed=_YAML, fix="mind the indentation"
+        )
+    mark = getattr(error, "problem_mark", None)
+    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    fix = "mind the indentation, and quote text that holds ': ' or '#'"
+    for sign, told, advice in _YAML_FAULTS:
+        if sign in said:
+            said, fix = told or said, advice
+    where = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+    return Problem(" ".join(said.split()), where=where, allowed=_YAML, fix=fix)
 
 
 def validate_plan(data: dict[str, Any], source: str) -> Plan:
@@ -121,7 +128,7 @@ def read_sections(data: dict[str, Any]) -> tuple[Plan, list[Problem]]:
         items = error.errors()
     misspelt = {meant for item in items if (meant := _meant(dict(item)))}
     asked = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
-    problems = [p for item in asked for p in _problems(dict(item))]
+    problems = [p for item in asked if not _follows(item, items) for p in _problems(dict(item))]
     wrong = {item["loc"][0] for item in items if item["loc"]}
     part = valid_part(data, [n for n in Plan.model_fields if n in data and n not in wrong])
     if wrong:  # otherwise the disagreements are the problems
@@ -129,6 +136,14 @@ def read_sections(data: dict[str, Any]) -> tuple[Plan, list[Problem]]:
             _disagreement(*found) for found in (*disagreements(part), *names_unknown(data))
         ]
     return part, list(dict.fromkeys(problems))
+
+
+def _follows(item: Any, items: Sequence[Any]) -> bool:
+    """Whether a list is too short only because entries of it are wrong themselves."""
+    place = item["loc"]
+    return item["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in items
+    )
 
 
 def _disagreement(where: str, what: str, allowed: str = "", fix: str = "") -> Problem:
@@ -168,6 +183,12 @@ def _problems(item: dict[str, Any]) -> Iterator[Problem]:
         allowed = str(item.get("ctx", {}).get("expected", ""))
         meaning = _description_at(item["loc"])
         said = "wrong type" if kind in _TYPES else f"{item['msg'][0].lower()}{item['msg'][1:]}"
+        if kind == "too_short":
+            least, number = item["ctx"]["min_length"], item["ctx"]["actual_length"]
+            said, allowed = (
+                f"{number} stand there, {least} are needed",
+                f"a list of {least} or more",
+            )
         yield Problem(
             f"{said}, found {_shown(found)}",
             where=path,

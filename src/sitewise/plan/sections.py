@@ -23,7 +23,7 @@ MOST_ARMS = 20
 class Section(BaseModel):
     """Base of every section: strict types, no unknown keys, frozen."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     if not TYPE_CHECKING:  # else every misspelt key would pass as Any
 

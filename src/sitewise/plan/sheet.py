@@ -2,14 +2,16 @@
 
 import csv
 import hashlib
-import unicodedata
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from sitewise.errors import PlanError, Problem
+from sitewise.plan.repeated import repeated_lines
 from sitewise.plan.source import source_problems
+from sitewise.plan.text import UnreadableError, read_text
 
 COLUMNS = ("SITEID", "file", "encoding", "delimiter", "decimal", "unit", "sha256", "source")
 REQUIRED = ("SITEID", "file")
@@ -70,7 +72,10 @@ class SiteSheet:
 
 def leaves_folder(folder: Path, file: str) -> bool:
     """Whether a symbolic link on the way to `file` leads out of the data folder."""
-    return not (folder / file).resolve().is_relative_to(folder.resolve())
+    try:
+        return not (folder / file).resolve().is_relative_to(folder.resolve())
+    except RuntimeError:  # links that lead to each other (Python before 3.13): opening says so
+        return False
 
 
 def unlisted_files(folder: Path, listed: Sequence[str]) -> list[str]:
@@ -95,24 +100,20 @@ def unlisted_files(folder: Path, listed: Sequence[str]) -> list[str]:
 def load_sheet(path: Path) -> SiteSheet:
     """Read and validate the site sheet; raises PlanError with every problem."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            header = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            lines = [(reader.line_num, line) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        what = str(error)
-        if isinstance(error, FileNotFoundError):
-            what = "no such file"
-        elif isinstance(error, IsADirectoryError):
-            what = "it is a folder"
+        text = read_text(path, "the site sheet in the plan's key sites.sheet")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        header = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = header
+        lines = [(reader.line_num, line) for line in reader]
+    except (UnreadableError, csv.Error) as error:
         raise PlanError(
             "The site sheet can't be read.",
             [
                 Problem(
-                    what,
+                    str(error).replace("unexpected end of data", "a quote is opened, never closed"),
                     where=path.name,
                     allowed="a CSV in UTF-8 beside the plan, named by the plan's key sites.sheet",
+                    fix=getattr(error, "fix", "mend the quotes in it: a cell is quoted as a whole"),
                 )
             ],
         ) from error
@@ -125,7 +126,7 @@ def load_sheet(path: Path) -> SiteSheet:
         problems += found
         if site:
             sites[number] = site
-    problems += _repeated(sites, path.name)
+    problems += repeated_lines(sites, path.name)
     if not sites and not problems:
         problems.append(
             Problem(
@@ -142,6 +143,16 @@ def load_sheet(path: Path) -> SiteSheet:
 
 def _header_problems(header: list[str], source: str) -> list[Problem]:
     allowed = ", ".join(COLUMNS)
+    if len(header) == 1 and "SITEID" in header[0].replace(";", " ").replace("\t", " ").split():
+        mark = "semicolons" if ";" in header[0] else "tabs"
+        return [
+            Problem(
+                f"the cells are separated by {mark}: {header[0].replace(chr(9), ' ')}",
+                where=f"{source}, line 1",
+                allowed="a CSV with commas",
+                fix="save the sheet with commas between the cells",
+            )
+        ]
     problems = [
         Problem(
             f"column {name} is missing",
@@ -187,6 +198,15 @@ def _site(line: dict[str | None, str | None], where: str) -> tuple[Site | None, 
     cells = {str(key): (value or "").strip() for key, value in line.items()}
     problems = []
     for name in REQUIRED:
+        if not cells[name].isprintable():
+            problems.append(
+                Problem(
+                    f"{name} {cells[name]!r} has a character that no one sees",
+                    where=where,
+                    allowed="letters, digits, marks and blanks",
+                    fix="type it anew",
+                )
+            )
         if not cells[name]:
             problems.append(
                 Problem(
@@ -259,42 +279,3 @@ def _site(line: dict[str | None, str | None], where: str) -> tuple[Site | None, 
 
 def _is_sha256(text: str) -> bool:
     return len(text) == 64 and all(c in "0123456789abcdefABCDEF" for c in text)
-
-
-def _repeated(sites: dict[int, Site], source: str) -> list[Problem]:
-    """SITEIDs and files that stand in several lines, as they are or in another writing."""
-    problems = []
-    for what, values, fix in (
-        ("SITEID", {n: site.siteid for n, site in sites.items()},
-         "give each hospital its own SITEID; one that sends two files needs them joined"),
-        ("file", {n: site.file for n, site in sites.items()},
-         "name each hospital's own file, or remove the line that is too many"),
-    ):  # fmt: skip
-        lines: dict[str, list[int]] = {}
-        for number, value in values.items():
-            lines.setdefault(_plain(value) if what == "SITEID" else value, []).append(number)
-        for numbers in lines.values():
-            if len(numbers) < 2:
-                continue
-            names = list(dict.fromkeys(values[number] for number in numbers))
-            told = f"{what} {names[0]!r} is listed {len(numbers)} times"
-            if len(names) > 1:
-                alike = " and ".join(repr(name) for name in names)
-                told = f"the SITEIDs {alike} differ only by case, blanks or accents"
-            problems.append(
-                Problem(
-                    told,
-                    where=f"{source}, lines {', '.join(map(str, numbers))}",
-                    allowed="one line a hospital, one hospital a file",
-                    fix=fix,
-                )
-            )
-    return problems
-
-
-def _plain(name: str) -> str:
-    """Equal for names that a reader takes for the same."""
-    marked = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(
-        c for c in marked if c.isprintable() and not c.isspace() and not unicodedata.combining(c)
-    )

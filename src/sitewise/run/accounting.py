@@ -22,8 +22,8 @@ def account_lines(results: Path) -> tuple[str, ...]:
         fates[count.fate] = fates.get(count.fate, 0) + count.readings
     parts = ", ".join(f"{number} {fate}" for fate, number in fates.items() if number)
     lines.append(
-        f"{account.readings} readings in {len(account.files) - len(aside)} of"
-        f" {len(account.files)} hospital files: {parts or 'none'}"
+        f"{account.readings} readings in {len(account.files)} hospital files, {len(aside)} of them"
+        f" set aside: {parts or 'none'}"
     )
     found: dict[str, int] = {}
     for finding in account.findings:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sitewise.terms import AVISITN, SITEID, SRCFILE, SRCROW, USUBJID, Severity
-from sitewise.trial.findings import Found, shown
+from sitewise.trial.findings import Found, quoted
 from sitewise.trial.likeness import near_miss
 from sitewise.trial.numbers import is_missing_number, parse_cells
 from sitewise.trial.rows import DECIMAL, REASON, SITE_DISAGREES, TOTALS
@@ -68,7 +68,7 @@ def _unread(covariate: "Covariate", rows: "pd.DataFrame", cells: "pd.Series[str]
         rows,
         covariate.column,
         [
-            f"{covariate.label} {shown(cell)!r} {what}{hint}"
+            f"{covariate.label} {quoted(cell)} {what}{hint}"
             for cell, (hint, _) in zip(cells, told, strict=True)
         ],
         value=cells.tolist(),
@@ -86,7 +86,7 @@ def _coded(covariate: "Covariate", rows: "pd.DataFrame", cells: "pd.Series[str]"
         rows,
         covariate.column,
         [
-            f"{covariate.label} {shown(cell)!r} looks like a code for a missing value"
+            f"{covariate.label} {quoted(cell)} looks like a code for a missing value"
             for cell in cells
         ],
         value=cells.tolist(),
@@ -127,8 +127,8 @@ def _varying(
         rows,
         covariate.column,
         [
-            f"{covariate.label} {shown(cell)!r} differs from the {shown(first)!r} of the patient's"
-            " first visit with a value"
+            f"{covariate.label} {quoted(cell)} differs from the {quoted(_plainly(first))} of the"
+            " patient's first visit with a value"
             for cell, first in zip(cells, kept, strict=True)
         ],
         value=cells.tolist(),
@@ -137,3 +137,8 @@ def _varying(
         advice="correct the wrong one from the source document",
         scope="row",
     )
+
+
+def _plainly(value: object) -> object:
+    """A number without a fraction as hospitals write it: 73, not 73.0."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else value

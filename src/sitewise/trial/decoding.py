@@ -13,23 +13,36 @@ _OTHER_KINDS = (
     (b"%PDF", "a PDF"),
     (b"\x1f\x8b", "a gzip archive"),
 )
+_WEB = (b"<!doctype", b"<html", b"<?xml")
 _ONE_BYTE = ("latin-1", "cp1252")
 _MARK = "\ufeff"
+_MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ENDS = {"\r\n": "CRLF", "\n": "LF", "\r": "CR"}
 
 
 def decode(data: bytes, site: Site) -> str | Fault:
     """Return the text of a file in the encoding that the site sheet declares, mark included."""
-    for start, kind in _OTHER_KINDS:
-        if data.startswith(start):
-            return Fault(
-                "not a text file",
-                f"the file is named as a CSV, but it is {kind}",
-                "save it as CSV in UTF-8, or ask the hospital for that; a new name alone does not"
-                " help",
-                allowed="a CSV, or Parquet in a file that ends in .parquet",
-            )
+    web = data[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB)
+    kinds = [kind for start, kind in _OTHER_KINDS if data.startswith(start)]
+    if web:
+        kinds.append("a web page, often that of a log-in")
+    if kinds:
+        return Fault(
+            "not a text file",
+            f"the file is named as a CSV, but it is {kinds[0]}",
+            "save it as CSV in UTF-8, or ask the hospital for that; a new name alone does not help",
+            allowed="a CSV, or Parquet in a file that ends in .parquet",
+        )
+    if site.encoding == "utf-16" and not data.startswith(_MARKS_16):
+        # which byte comes first would depend on the machine that reads it
+        return Fault(
+            "encoding",
+            "the file is not written in utf-16 with a byte-order mark, so it is not known which of"
+            " two bytes comes first",
+            _advice(data),
+            allowed=", ".join(ENCODINGS),
+        )
     try:
         text = data.decode(site.encoding)
     except UnicodeDecodeError as error:
@@ -54,7 +67,8 @@ def decode(data: bytes, site: Site) -> str | Fault:
         return Fault(
             "encoding",
             f"the file has a NUL character at line {line}: it is no text in {_name(site)}",
-            _advice(data),
+            "ask the hospital to send it again, as CSV in UTF-8: a copy that was not finished has"
+            " such characters, and so has a file in UTF-16",
             allowed=", ".join(ENCODINGS),
             row=line,
         )
@@ -116,7 +130,7 @@ def _name(site: Site) -> str:
 
 def _advice(data: bytes) -> str:
     """The encodings to try first; the bytes alone can't tell the one-byte encodings apart."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith(_MARKS_16):
         likely = "`utf-16`, as the file's first two bytes say"
     elif b"\0" in data:
         return "ask the hospital for the file in UTF-8"

@@ -76,14 +76,14 @@ def _constant_sites(counts: "pd.DataFrame") -> Problem:
 
 
 def _single_arm(first: "pd.DataFrame", counts: "pd.Series[int]") -> Found:
-    arm = str(counts.idxmax())
+    arm, number = str(counts.idxmax()), int(counts.sum())
+    who = f"all {number} patients of this site are" if number > 1 else "the site's only patient is"
     return Found(
         "site with one arm",
         Severity.WARNING,
         first,
         "",
-        f"all {counts.sum()} patient(s) of this site are in the arm {arm!r}, though patients were"
-        " randomised",
+        f"{who} in the arm {arm!r}, though patients were randomised",
         value=arm,
         allowed="several arms within a site",
         action="readings kept",

@@ -148,6 +148,13 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
 
 
+def quoted(value: object) -> str:
+    """A cell for people, in quotes; what is escaped in it is escaped once."""
+    text = shown(value)
+    mark = '"' if "'" in text else "'"
+    return f"{mark}{text}{mark}"
+
+
 def _one(found: Found) -> "pd.DataFrame":
     import pandas as pd
 

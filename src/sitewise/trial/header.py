@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from sitewise.plan.sheet import DELIMITERS, Site
-from sitewise.trial.likeness import near_miss
+from sitewise.trial.likeness import difference, near_miss, plain
 from sitewise.trial.raw import Fault, RawTable
 
 LONGEST_HEADER = 200
+NO_HEADER = "header missing"
+DELIMITER = "delimiter"
 
 
 def header_faults(table: RawTable, site: Site, columns: Sequence[str]) -> Iterator[Fault]:
@@ -54,7 +56,7 @@ def _other_header(table: RawTable, site: Site, columns: Sequence[str]) -> Fault:
     if looks:
         name, _ = looks[0]
         return Fault(
-            "delimiter",
+            DELIMITER,
             f"the cells look separated by {name}s, and the site sheet says"
             f" {_name(site.delimiter)}s; the first line is: {_shown(table.header)}",
             f"set the site's `delimiter` to `{name}` in the site sheet",
@@ -62,13 +64,31 @@ def _other_header(table: RawTable, site: Site, columns: Sequence[str]) -> Fault:
             row=table.line,
         )
     return Fault(
-        "column missing",
+        NO_HEADER,
         f"none of the plan's columns is in the first line: {_shown(table.header)}",
         "the first line of the file must name the columns: remove what stands above it, or correct"
         " the names of the columns in the plan",
         allowed=", ".join(dict.fromkeys(columns)),
         row=table.line,
     )
+
+
+def header_doubts(table: RawTable, columns: Sequence[str]) -> Iterator[Fault]:
+    """Columns that look like one of the plan's, which is there too: only the plan's is read."""
+    names = {plain(name): name for name in columns if name in table.header}
+    for other in dict.fromkeys(table.header):
+        name = names.get(plain(other), other)
+        if name == other or other in columns:
+            continue
+        yield Fault(
+            "columns alike",
+            f"the header has {name!r} and {other!r}, which differ only in"
+            f" {difference(name, other)}",
+            "ask the hospital which one is meant; if it is the other, correct its name in the plan",
+            allowed="one column of that name",
+            row=table.line,
+            column=name,
+        )
 
 
 def _cells(header: Sequence[str], mark: str, site: Site) -> list[str]:

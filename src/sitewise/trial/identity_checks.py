@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
-from sitewise.trial.findings import Found, file_finding, records_frame, shown
+from sitewise.trial.findings import Found, file_finding, quoted, records_frame, shown
 from sitewise.trial.likeness import difference, plain
 from sitewise.trial.numbers import parse_number
 from sitewise.trial.rows import ARM
@@ -74,7 +74,7 @@ def _told(name: str, others: list[tuple[str, str]]) -> str:
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     how = difference(name, other) or "how the same number is written"
     return (
-        f"the patient {shown(name)!r} looks like {shown(other)!r} ({place}){more}: they differ only"
+        f"the patient {quoted(name)} looks like {quoted(other)} ({place}){more}: they differ only"
         f" in {how}"
     )
 

@@ -10,6 +10,7 @@ from sitewise.plan.sheet import Site
 from sitewise.terms import SITEID, Severity
 from sitewise.trial.account import FileRow
 from sitewise.trial.findings import file_finding, records_frame
+from sitewise.trial.header import DELIMITER, NO_HEADER
 from sitewise.trial.mapping import RawRows, canonical_rows, needed_columns
 from sitewise.trial.raw import Fault
 from sitewise.trial.rows import RAGGED, SITE_SET_ASIDE
@@ -137,8 +138,8 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
         for doubt in source.doubts
     ]  # fmt: skip
     table = source.table
-    if table is None:
-        return records
+    if table is None or any(fault.rule in (DELIMITER, NO_HEADER) for fault in source.faults):
+        return records  # what the first line is not, no row can be held against
     width = len(table.header)
     records += [
         file_finding(

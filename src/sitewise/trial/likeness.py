@@ -1,6 +1,7 @@
 """Texts that a reader takes for the same and a computer does not: told apart, never made one."""
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -52,11 +53,20 @@ def difference(one: str, other: str) -> str:
 
 
 def near_miss(cell: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?`, or nothing; a look-alike comes before a similar text."""
+    """`; did you mean ...?`, or nothing; a look-alike comes before a similar text.
+
+    Texts with other numbers in them are not similar: `Week 14` is no misspelling of `Week 4`.
+    """
     names = list(known)
     for name in names:
         if told := difference(cell, name):
             return f"; did you mean {name!r}? They differ only in {told}"
-    folded = {name.casefold(): name for name in names}
+    own = _numbers(cell)
+    folded = {name.casefold(): name for name in names if _numbers(name) == own or not own}
     near = get_close_matches(cell.casefold(), folded, n=1)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def _numbers(text: str) -> list[str]:
+    """The numbers in a name, with a minus before them if there is one and a blank before that."""
+    return [number.lstrip("0") or "0" for number in re.findall(r"(?:(?<=\s)-)?\d+", text)]

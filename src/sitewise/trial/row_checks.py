@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, Fate, Severity
-from sitewise.trial.findings import Found, shown
+from sitewise.trial.findings import Found, quoted, shown
 from sitewise.trial.likeness import near_miss
 from sitewise.trial.rows import (
     ARM,
@@ -30,7 +30,8 @@ UNKNOWN_ARM, UNKNOWN_VISIT = "unknown arm", "unknown visit"
 TOTALS_WORDS = (
     *("total", "totals", "totaux", "totale", "gesamt", "insgesamt", "summe", "sum", "sums"),
     *("somme", "suma", "mean", "means", "average", "moyenne", "mittelwert", "media", "median"),
-    *("std", "sd", "n", "count", "min", "max"),
+    *("std", "sd", "n", "count", "min", "max", "subtotal", "grand total", "total general"),
+    *("total général", "gesamtsumme", "gesamtergebnis", "zwischensumme", "mittel"),
 )
 
 
@@ -47,7 +48,7 @@ def settle_unasked(plan: "Plan", rows: "pd.DataFrame") -> None:
 
 
 def check_totals(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
-    """Rows that are no patient's: a word like `Total`, or neither patient nor arm nor visit."""
+    """Rows that are no patient's: the header again, a word like `Total`, nobody and no visit."""
     # A row whose arm and visit are both the plan's is a patient's: most rows need no closer look.
     known = rows[TRT01P].fillna("").ne("") & rows[AVISIT].fillna("").ne("")
     left = rows[rows[FATE].isna() & ~known]
@@ -67,12 +68,7 @@ def check_totals(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
         Severity.ERROR,
         part,
         [column for column, _ in told],
-        [
-            f"the row has {shown(cell)!r} in the column {column!r}: it looks like a row of totals"
-            if cell
-            else "the row has neither patient nor arm nor visit: it looks like totals or a remark"
-            for column, cell in told
-        ],
+        [_totals_told(column, cell) for column, cell in told],
         value=[cell for _, cell in told],
         allowed="a patient's visit in every row",
         action="row set aside",
@@ -81,6 +77,14 @@ def check_totals(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
         scope="row",
     )
     return [found]
+
+
+def _totals_told(column: str, cell: str) -> str:
+    if not cell:
+        return "the row has neither patient nor arm nor visit: it looks like totals or a remark"
+    if cell == column:
+        return f"the row has {cell!r} in the column {column!r}: it is the header once more"
+    return f"the row has {quoted(cell)} in the column {column!r}: it looks like a row of totals"
 
 
 def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | None:
@@ -94,6 +98,8 @@ def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | No
         patient = subject.removeprefix(f"{site}-")
     if known_arm and known_visit:
         return None
+    if (patient, arm, visit) == (columns.patient, columns.arm, columns.visit):
+        return columns.patient, patient
     cells = ((columns.site, sitecell), (columns.patient, patient), (columns.arm, arm),
              (columns.visit, visit))  # fmt: skip
     for column, cell in cells:
@@ -180,7 +186,7 @@ def _unknown_codes(
 
 def _told(cells: "pd.Series[str]", codes: list[str], what: str) -> list[str]:
     """A sentence for each unknown code, with the near miss if there is one."""
-    told = {cell: f"the plan knows no {what} {shown(cell)!r}{near_miss(cell, codes)}"
+    told = {cell: f"the plan knows no {what} {quoted(cell)}{near_miss(cell, codes)}"
             for cell in cells.unique()}  # fmt: skip
     return [told[cell] for cell in cells]
 
@@ -192,7 +198,7 @@ def _other_site(column: str, rows: "pd.DataFrame") -> Found:
         rows,
         column,
         [
-            f"the row says site {shown(cell)!r}, the site sheet says that this file is of site"
+            f"the row says site {quoted(cell)}, the site sheet says that this file is of site"
             f" {site!r}"
             for cell, site in zip(rows[SITECELL], rows[SITEID], strict=True)
         ],

@@ -1,8 +1,10 @@
 """Read one hospital file as text, with the line of each record; what can't be read is a Fault."""
 
 import csv
+import errno
 import hashlib
 import io
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,13 +14,14 @@ from pathlib import Path
 from sitewise.errors import DataError, Problem
 from sitewise.plan.sheet import Site, leaves_folder
 from sitewise.trial.decoding import decode, describe_text, doubts, without_mark
-from sitewise.trial.header import header_faults
+from sitewise.trial.header import NO_HEADER, header_doubts, header_faults
 from sitewise.trial.likeness import plain
 from sitewise.trial.parquet_source import read_parquet
 from sitewise.trial.raw import Fault, RawTable
 
 # A measured cell is short; this only keeps a file without line ends from being one giant cell.
-csv.field_size_limit(131072)
+LONGEST_CELL = 131072
+csv.field_size_limit(LONGEST_CELL)
 TRIES = 3
 # What the reader of CSV says, in other words.
 _QUOTES = {
@@ -73,7 +76,8 @@ def read_source(
     if isinstance(read, Fault):
         return Source(digest, None, (*faults, read), doubted, written)
     faults += header_faults(read, site, columns)
-    if not read.lines and not read.ragged:
+    doubted += tuple(header_doubts(read, columns))
+    if not read.lines and not read.ragged and NO_HEADER not in (fault.rule for fault in faults):
         faults.append(
             Fault(
                 "no rows",
@@ -99,6 +103,9 @@ def _bytes_at_rest(path: Path, site: Site) -> bytes:
     """The file's bytes, read while nobody wrote to it; raises DataError where somebody does."""
     for _ in range(TRIES):
         before = path.stat()
+        if not stat.S_ISREG(before.st_mode):  # a pipe would be waited for for ever
+            kind = "a folder" if stat.S_ISDIR(before.st_mode) else "a pipe or a device"
+            raise OSError(errno.EINVAL, f"it is {kind}, not a file")
         data = path.read_bytes()
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
@@ -190,6 +197,17 @@ def _text(data: bytes, site: Site) -> str | Fault:
     return decode(data, site)
 
 
+def _giant_cell(line: int) -> Fault:
+    return Fault(
+        "giant cell",
+        f"the record that starts at line {line} has a cell of more than {LONGEST_CELL} characters",
+        "look at that line of the file: line ends may be missing, or something was pasted into the"
+        " cell; ask the hospital to send it again",
+        allowed=f"cells of at most {LONGEST_CELL} characters",
+        row=line,
+    )
+
+
 def _records(text: str, delimiter: str) -> RawTable | Fault:
     # strict: a quote that is never closed would otherwise swallow the rows behind it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -211,6 +229,8 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
             else:
                 ragged.append((line, len(record)))
     except csv.Error as error:
+        if "field limit" in str(error):
+            return _giant_cell(start)
         return Fault(
             "quotes",
             f"the record that starts at line {start} can't be read:"

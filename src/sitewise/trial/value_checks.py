@@ -1,10 +1,12 @@
 """Checks of single values: numbers, units, limits, study days."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sitewise.terms import ADY, AVAL, SITEID, Fate, Severity
-from sitewise.trial.findings import Found, lost_readings, shown
+from sitewise.trial.findings import Found, lost_readings, quoted
+from sitewise.trial.numbers import parse_number
 from sitewise.trial.rows import (
     AVALC,
     DAYCELL,
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from sitewise.plan.sections import Endpoint
 
 
+# 54 years. Spreadsheets count dates from 1900: theirs are larger since 1954, and so is 20240305.
+MOST_DAYS = 20000
+
+
 def value_column(plan: "Plan", endpoint: str) -> str:
     """The raw column that holds the values of an endpoint."""
     return str(plan.endpoints[endpoint].column or plan.columns.value)
@@ -44,7 +50,7 @@ def check_numbers(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
             part,
             value_column(plan, str(name)),
             [
-                f"{shown(cell)!r} is not a number{looks}"
+                f"{quoted(cell)} is not a number{looks}"
                 for cell, (looks, _) in zip(part[AVALC], told, strict=True)
             ],
             value=part[AVALC].tolist(),
@@ -86,7 +92,7 @@ def check_units(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
 
 def _unit_told(unit: object, wanted: str) -> str:
     if isinstance(unit, str):
-        return f"the unit {shown(unit)!r} can't be turned into {wanted}"
+        return f"the unit {quoted(unit)} can't be turned into {wanted}"
     return f"the value has no unit, and the site sheet declares none ({wanted} is analysed)"
 
 
@@ -159,7 +165,8 @@ def check_days(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     left = undecided(rows)
     actual = plan.time == "actual"
     day = left[ADY]
-    wrong = left[DAYCELL].notna() & ~(day.notna() & (day % 1 == 0) & (day != 0))
+    whole = day.notna() & (day % 1 == 0) & (day != 0) & (day.abs() <= MOST_DAYS)
+    wrong = left[DAYCELL].notna() & ~whole
     faults = [("impossible study day", left[wrong])]
     if actual:
         faults.append(("missing study day", left[left[DAYCELL].isna()]))
@@ -171,11 +178,12 @@ def check_days(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
             part,
             plan.columns.day,
             [
-                f"the study day {shown(cell)!r} can't be used{_day_hint(cell)}"
-                for cell in part[DAYCELL]
+                f"the study day {quoted(cell)} can't be used{_day_hint(cell, mark)}"
+                for cell, mark in zip(part[DAYCELL], part[DECIMAL], strict=True)
             ],
             value=part[DAYCELL].fillna("").tolist(),
-            allowed="a whole number that is not 0: day 1 is the first, day -1 the day before",
+            allowed="a whole number that is not 0: day 1 is the first, day -1 the day before; at"
+            f" most {MOST_DAYS}",
             action="row set aside" if actual else "reading kept, the day is treated as missing",
             advice="write the days since the start of treatment, counted as day 1; or take"
             " columns.day out of the plan",
@@ -187,9 +195,17 @@ def check_days(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     ]
 
 
-def _day_hint(cell: object) -> str:
-    style = date_style(cell) if isinstance(cell, str) else ""
-    return f"; it looks like a date ({style}), and a date is not turned into a day" if style else ""
+def _day_hint(cell: object, decimal: str) -> str:
+    if not isinstance(cell, str):
+        return ""
+    if style := date_style(cell):
+        return f"; it looks like a date ({style}), and a date is not turned into a day"
+    number = parse_number(cell, decimal)
+    if math.isnan(number):
+        return why_no_number(cell, decimal)[0]
+    if abs(number) > MOST_DAYS:
+        return "; it looks like a date as a spreadsheet counts it, or one without separators"
+    return ""
 
 
 def measured(rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -140,7 +140,7 @@ def test_hidden_findings_are_counted(number: int, said: str) -> None:
 def test_a_folder_is_no_plan(tmp_path: Path) -> None:
     found = runner.invoke(app, ["check", str(tmp_path)])
     assert found.exit_code == 2
-    assert "is a folder, not a plan file" in found.output
+    assert "it is a folder, not a file" in found.output
     assert "Errno" not in found.output
 
 

@@ -132,6 +132,72 @@ def test_columns_without_known_names(tmp_path: Path) -> None:
     assert {v.why for v in found.visits} == {"NO IDEA: only the order of rows"}
 
 
+ABROAD = {
+    "german": (
+        "Zentrum;Patient;Gruppe;Visite;Tag;RR syst.;RR diast.;Alter",
+        ("Verum", "Plazebo"),
+        ("Einschluss", "Woche 6", "Monat 3"),
+    ),
+    "french": (
+        "établissement;sujet;bras;visite;jour;PAS;PAD;âge",
+        ("traitement", "témoin"),
+        ("Inclusion", "Semaine 6", "Mois 3"),
+    ),
+    "spanish": (
+        "centro;paciente;brazo;visita;day;sistólica;diastólica;edad",
+        ("activo", "control"),
+        ("Basal", "Semana 6", "Mes 3"),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ABROAD)
+def test_headers_of_other_languages(tmp_path: Path, language: str) -> None:
+    header, arms, visits = ABROAD[language]
+    files = {
+        site: "\n".join(
+            [header]
+            + [
+                f"{site};{site}{p};{arms[p % 2]};{visit};{43 * v + 1};{120 + p};{80 + p};{40 + p}"
+                for p in range(8)
+                for v, visit in enumerate(visits)
+            ]
+            + [""]
+        )
+        for site in ("Lyon", "Bonn", "Vigo")
+    }
+    plan, sheet, found = drafted(write(tmp_path / "data", **files), tmp_path / "config")
+    assert [(v.name, v.week) for v in plan.visits] == list(zip(visits, (0, 6, 13), strict=True))
+    assert {arm.name for arm in plan.arms.order} == set(arms)
+    assert plan.arms.reference == arms[1]
+    columns = header.split(";")
+    assert (plan.columns.site, plan.columns.patient, plan.columns.day) == (
+        columns[0], columns[1], columns[4],
+    )  # fmt: skip
+    assert {code: e.column for code, e in plan.endpoints.items()} == {
+        "SYSBP": columns[5],
+        "DIABP": columns[6],
+    }
+    assert plan.design == "individual"
+    assert {site.siteid for site in sheet.sites} == set(files)
+    assert found.remarks == ()
+
+
+def test_the_hospital_is_not_taken_for_the_arm(tmp_path: Path) -> None:
+    """Names that say nothing: each file has its own value of a column, so it is no arm."""
+    files = {
+        site: "\n".join(
+            ["a,b,c,d,e"]
+            + [f"{site},{site}{p},{'XY'[p % 2]},v{v},{p + v}" for p in range(12) for v in range(3)]
+            + [""]
+        )
+        for site in ("K", "L", "M")
+    }
+    plan, _, _ = drafted(write(tmp_path / "data", **files), tmp_path / "config")
+    assert (plan.columns.site, plan.columns.patient, plan.columns.arm) == ("a", "b", "c")
+    assert plan.design == "individual"
+
+
 def test_nothing_is_replaced(tmp_path: Path) -> None:
     write_demo(tmp_path / "data")
     (tmp_path / "mine.yaml").write_text("mine")
@@ -157,6 +223,18 @@ def test_what_can_not_be_understood(tmp_path: Path, files: dict[str, str], said:
     with pytest.raises(DataError, match=said):
         draft_plan(folder, tmp_path / "config", "mine", DATE)
     assert not (tmp_path / "config").exists()
+
+
+def test_a_column_a_visit_is_told(tmp_path: Path) -> None:
+    files = {
+        site: "\n".join(
+            ["id,arm,sbp_w0,sbp_w4"] + [f"{site}{p},{'XY'[p % 2]},15{p},14{p}" for p in range(9)]
+        )
+        for site in "ab"
+    }
+    with pytest.raises(DataError, match="one a visit: sbp_w0, sbp_w4") as caught:
+        drafted(write(tmp_path / "data", **files), tmp_path / "config")
+    assert "a row a patient and visit" in str(caught.value)
 
 
 def test_a_name_that_no_trial_can_have(tmp_path: Path) -> None:

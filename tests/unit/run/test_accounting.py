@@ -25,5 +25,5 @@ def test_hospitals_and_readings_set_aside_are_said(tmp_path: Path) -> None:
     write_result(tmp_path / "findings" / "account.json", account)
     one, two, three = account_lines(tmp_path)
     assert one == "HOSPITAL SET ASIDE: H1 (h1.csv): no such file"
-    assert two == "10 readings in 1 of 2 hospital files: 7 analysed, 3 set aside"
+    assert two == "10 readings in 2 hospital files, 1 of them set aside: 7 analysed, 3 set aside"
     assert three.startswith("Findings: 3 errors; every one is in ")

@@ -28,7 +28,7 @@ from sitewise.trial.unread import why_no_number
         ("2024-03-01T10:00", ".", "a date (year-month-day)"),
         ("1.3.2024", ".", "a date (day and month in an unknown order)"),
         ("1 mars 2024", ".", "a date (day month year)"),
-        ("\uff11\uff12\uff10", ".", "signs that only look like digits"),
+        ("\uff11\uff12\uff10", ".", "signs that are not the digits"),
     ],
 )
 def test_a_cell_is_told_by_what_it_looks_like(cell: str, decimal: str, told: str) -> None:
