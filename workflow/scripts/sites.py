@@ -5,6 +5,7 @@ from typing import Any
 
 from sitewise.audit.job import recorded
 from sitewise.inference.by_site import treatment_by_site
+from sitewise.plan.as_fitted import as_fitted
 from sitewise.plan.parts import read_part
 from sitewise.sites.effects import site_results
 from sitewise.store.frames import read_frame
@@ -23,9 +24,9 @@ def main(
     by_site: str | Path,
 ) -> None:
     """Read the analysis rows, the primary fit and its random effects, write the site results."""
-    frame = read_endpoint_rows(rows, part := read_part(plan), endpoint)
-    found = site_results(part, frame, endpoint, read_plain(primary), read_frame(ranef))
-    write_result(sites, found)
+    part = as_fitted(read_part(plan), fit := read_plain(primary))
+    frame = read_endpoint_rows(rows, part, endpoint)
+    write_result(sites, site_results(part, frame, endpoint, fit, read_frame(ranef)))
     write_result(by_site, treatment_by_site(part, frame, endpoint))
 
 

@@ -5,18 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sitewise.classical.ladder_result import CovarianceChoice, CovarianceRow
 from sitewise.classical.question import Question
 from sitewise.errors import ModelError
 from sitewise.lmm.formula import STRUCTURES
+from sitewise.lmm.usable import why_unusable
 from sitewise.terms import AVISIT, USUBJID
 
 if TYPE_CHECKING:
     from sitewise.lmm.lmmfit import LmmFit
-
-DEFINITE = 1e-10  # smallest eigenvalue of the residual correlation
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def choose_covariance(question: Question, order: Sequence[str]) -> Chosen:
             nan = math.nan
             rows.append(CovarianceRow(structure, formula, nan, 0, nan, nan, nan, False, said))
             continue
-        reason = _unusable(fit)
+        reason = why_unusable(fit)
         rows.append(_row(structure, fit, reason))
         if not reason:
             fits[structure] = fit
@@ -58,20 +55,6 @@ def choose_covariance(question: Question, order: Sequence[str]) -> Chosen:
     )
     choice = CovarianceChoice(tuple(order), taken, tuple(rows), deviations)
     return Chosen(choice, fits.get(taken))
-
-
-def _unusable(fit: "LmmFit") -> str:
-    """Why a fit can't be used, or ""."""
-    if not fit.converged:
-        return "the fit did not converge: " + "; ".join(fit.certificate.problems)
-    R = fit.estimates.residual
-    if R is None:
-        return ""
-    sd = np.sqrt(np.diag(R))
-    smallest = float(np.linalg.eigvalsh(R / sd / sd[:, None])[0])
-    if not smallest > DEFINITE:
-        return f"the covariance is not positive definite (smallest eigenvalue {smallest:.2g})"
-    return ""
 
 
 def _row(structure: str, fit: "LmmFit", reason: str) -> CovarianceRow:

@@ -15,6 +15,8 @@ from sitewise.terms import AVISIT, SITEID, TRT01P, WEEK
 if TYPE_CHECKING:
     from sitewise.lmm.lmmfit import LmmFit
 
+ROUNDING = 2e-6  # of a likelihood-ratio statistic: the engine's optimum is good to half of this
+
 
 def has_site_course(formula: Formula) -> bool:
     """Whether sites may differ in their course: a site-by-visit term, or site slopes in time."""
@@ -43,14 +45,19 @@ def guard_of(question: Question, rungs: Sequence[Rung]) -> Guard | None:
     formula = parse_formula(spec.formula)
     missing = not has_site_course(formula) and visits > 1
     without, with_term, statistic, refused = _pair(question, spec.formula, missing, visits)
-    p = (
-        0.5 * math.erfc(math.sqrt(max(statistic, 0.0) / 2))
-        if math.isfinite(statistic)
-        else math.nan
-    )
     df = planned.answer.df if planned is not None and planned.answer is not None else math.nan
-    return Guard(units, arms, between, most, df, beyond, missing, without, with_term, statistic, p,
-                 refused)  # fmt: skip
+    return Guard(units, arms, between, most, df, beyond, missing, without, with_term, statistic,
+                 half_p(statistic), refused)  # fmt: skip
+
+
+def half_p(statistic: float) -> float:
+    """P of 0.5 chi2(0) + 0.5 chi2(1): one variance at its boundary (Self & Liang 1987, case 5).
+
+    chi2(0) is the point 0, so a statistic of 0 has p = 1. NaN of NaN.
+    """
+    if math.isnan(statistic):
+        return math.nan
+    return 1.0 if statistic <= ROUNDING else 0.5 * math.erfc(math.sqrt(statistic / 2))
 
 
 def _mixed_strata(question: Question, rung: Rung) -> bool:
@@ -91,6 +98,9 @@ def _pair(
         asked = _ask(question, small), _ask(question, large)
     except ModelError as error:
         return *nothing, " ".join(str(error).split())
+    stopped = [which for which, fit in (("without", small), ("with", large)) if not fit.converged]
+    if stopped:
+        return *nothing, f"the model {' and that '.join(stopped)} it did not converge"
     return *asked, max(2 * (large.loglik - small.loglik), 0.0), ""
 
 

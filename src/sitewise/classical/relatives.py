@@ -14,6 +14,7 @@ from sitewise.classical.question import Ask, pose
 from sitewise.classical.reconciliation import reconcile
 from sitewise.classical.reconciliation_result import Reconciliation
 from sitewise.classical.result import CrossCheck
+from sitewise.plan.as_fitted import as_fitted
 from sitewise.plan.model import Plan
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def relatives(
     frame: analysis rows (adbp). primary: the primary model's fit as plain data (`fit.json`). ask:
     what gives the primary contrast of a fixed part, `inference.planned_contrasts.ask_primary`.
     """
+    plan = as_fitted(plan, primary)
     check = cross_check(plan, frame, endpoint, primary)
     if plan.blinded:
         return check, *_withheld(endpoint)

@@ -39,7 +39,7 @@ def compare_batches(
     """
     named = {name for one in plan.comparisons for name in (one.smaller, one.larger)}
     models = {
-        name: refit_at(plan.models[name].formula, add_moments(moments[name]), planned.fit)
+        name: refit_at(planned.fit.formula, add_moments(moments[name]), planned.fit)
         for name, planned in fits.items()
         if name in named
     }

@@ -90,7 +90,7 @@ def _fitted(
 ) -> "tuple[PlannedFit, LmmFit]":
     from sitewise.inference.cautions import constraint_note, fit_cautions, missed_visits
     from sitewise.inference.planned_contrasts import ask_all, joint_tests
-    from sitewise.lmm.api import fit_moments
+    from sitewise.inference.taken import take
     from sitewise.lmm.linear.wald import wald_of
     from sitewise.lmm.record import fixed_part, record_of
     from sitewise.trial.selection import no_rows
@@ -101,7 +101,8 @@ def _fitted(
         raise no_rows(
             endpoint, model, {**tally.unfit, **({"with a missing value": lost} if lost else {})}
         )
-    fit = fit_moments(spec.formula, moments, spec.reml)
+    taken = take(plan, spec, moments)
+    fit = taken.fit
     every, missing = ask_all(plan, fixed_part(fit), tally)
     primary = _primary(plan, model, every)
     asked = {one.name(plan.arms.reference): one for one in every if one.estimable}
@@ -126,9 +127,10 @@ def _fitted(
         primary=contrasts.get(primary),
         patients=tally.patients,
         sites=tally.sites,
-        cautions=(*said, *missing),
+        cautions=(*taken.departures, *said, *missing),
         missed=missed,
         joint=joint_tests(plan, asked.values(), wald_of(fit, df)),
+        departures=taken.departures,
     )
     return planned, fit
 

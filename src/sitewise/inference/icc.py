@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sitewise.inference.design_effect import design_effects
+from sitewise.inference.icc_exact import METHOD, sites_share
 from sitewise.inference.icc_ols import ols_beside
 from sitewise.inference.icc_result import IccLevel, IccModel, Iccs
-from sitewise.inference.icc_share import share_interval
+from sitewise.inference.icc_share import ShareInterval, share_interval
 from sitewise.inference.icc_visit import iccs_by_visit
 from sitewise.inference.icc_week import has_slopes, iccs_at_weeks, variance_shares
 from sitewise.inference.planned_fit import PlannedFit
@@ -16,7 +17,9 @@ from sitewise.terms import AVAL, AVISIT, SITEID, USUBJID
 from sitewise.trial.selection import as_modelled, factor_levels, select_rows
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
 # ASSUME: a site ICC above 0.05 is worth a mention. A convention, no test; the report names it so.
 CONVENTION = 0.05
 
@@ -85,7 +88,11 @@ def _icc_model(plan: Plan, rows: "pd.DataFrame", fixed: str, text: str) -> IccMo
     total = sum(variances) + fit.sigma**2
     levels = []
     for i, level in enumerate(names):
-        interval = share_interval(deviance, fit.theta, i, plan.alpha)
+        if level == SITEID:
+            ends = sites_share(design.y, design.X, *_codes(rows[design.used]), plan.alpha)
+            interval = ShareInterval(*ends, False, METHOD)
+        else:
+            interval = share_interval(deviance, fit.theta, i, plan.alpha)
         levels.append(
             IccLevel(
                 level=level,
@@ -106,3 +113,10 @@ def _icc_model(plan: Plan, rows: "pd.DataFrame", fixed: str, text: str) -> IccMo
         residual_variance=fit.sigma**2,
         headline=fixed == plan.icc.headline,
     )
+
+
+def _codes(rows: "pd.DataFrame") -> "tuple[np.ndarray, np.ndarray]":
+    """Site and patient of each row, as numbers."""
+    import pandas as pd
+
+    return pd.factorize(rows[SITEID])[0], pd.factorize(rows[USUBJID])[0]

@@ -11,8 +11,9 @@ class IccLevel:
     level: SITEID or USUBJID. variance: in squared units of the outcome.
     share: variance / total. correlation: of two readings that share this level and those above
         (same site: site / total; same patient: (site + patient) / total).
-    lower, upper: two-sided interval of `share`, coverage 1 - alpha, lower end >= 0; for an
-        estimate of 0 `lower` is 0 and `upper` the one-sided upper limit of coverage 1 - alpha.
+    lower, upper: two-sided interval of `share`, coverage 1 - alpha, lower end >= 0. Of sites both
+        ends are 0 where sites differ less than chance would make them; of patients an estimate of 0
+        has a `lower` of 0 and the one-sided upper limit of coverage 1 - alpha.
     method: of the interval, e.g. `profile REML likelihood`.
     """
 
@@ -43,7 +44,7 @@ class VisitIcc:
 
     icc: the ANOVA estimate as it is, which may be negative; NaN with fewer than two sites or no
         site with two patients.
-    lower, upper: F-based interval of Thomas & Hultquist (1978), two-sided, neither end below 0.
+    lower, upper: Wald's exact F interval (1947), two-sided, neither end below 0.
     n0: the average cluster size that enters the estimate.
     """
 

@@ -77,6 +77,8 @@ class PlannedFit:
         adds those that need rows.
     joint: a test an arm, over the visits after baseline, where there are two or more.
     missed: visits whose mean the model misses by far; only of models linear in WEEK.
+    departures: from the plan's formula, by the plan's own rules, a sentence each: another residual
+        covariance, a random term dropped. fit.formula is then what was fitted.
     """
 
     endpoint: str
@@ -91,6 +93,7 @@ class PlannedFit:
     cautions: tuple[str, ...]
     missed: tuple[MissedVisit, ...] = ()
     joint: tuple[JointTest, ...] = ()
+    departures: tuple[str, ...] = ()
 
     @property
     def answer(self) -> ArmContrast:

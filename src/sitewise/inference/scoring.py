@@ -49,8 +49,8 @@ def score_batches(
     from sitewise.inference.batch import add_moments
     from sitewise.lmm.record import refit_at
 
-    formula = plan.models[planned.model].formula
-    scored = score_fit(plan, frame, planned, refit_at(formula, add_moments(moments), planned.fit))
+    fit = refit_at(planned.fit.formula, add_moments(moments), planned.fit)
+    scored = score_fit(plan, frame, planned, fit)
     return _withheld(scored) if plan.blinded else scored
 
 

@@ -11,6 +11,7 @@ from sitewise.lmm.encode import level_text
 from sitewise.lmm.formula import Formula, formula_columns, parse_formula
 from sitewise.lmm.hierarchy import Level, build_hierarchy
 from sitewise.lmm.merge import merge
+from sitewise.lmm.narrower import narrower
 from sitewise.lmm.nesting import unfolded
 from sitewise.lmm.parquet import ParquetBatches
 from sitewise.lmm.reading import NoRowsError, read_rows
@@ -65,12 +66,19 @@ class Moments:
         return Moments({text: _sum(own, other.parts[text]) for text, own in self.parts.items()})
 
     def part(self, formula: str) -> Wide | RowPart:
-        """The moments of a formula; raises ModelError that names the columns that are not here."""
+        """The moments of a formula: its own, or those of one that asks more of the same rows.
+
+        Raises ModelError that names the columns that are not here.
+        """
         parsed = parse_formula(formula)
         text = parsed.text
         for part in self.parts.values():
             if replace(part.formula, text=text) == parsed:  # blanks make no other formula
                 return part
+        for part in self.parts.values():
+            less = narrower(part, parsed) if isinstance(part, Wide) else None
+            if less is not None:
+                return less
         wanted = formula_columns(parsed)
         here = {name for part in self.parts.values() for name in formula_columns(part.formula)}
         lacking = [name for name in wanted if name not in here]

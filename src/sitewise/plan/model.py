@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from sitewise.plan.by_site import TreatmentBySite
 from sitewise.plan.drawing import Bootstrap
 from sitewise.plan.keeping import Nightly, Records
+from sitewise.plan.modelling import Comparison, Model
 from sitewise.plan.order import Hypothesis
 from sitewise.plan.second_engine import Replication
 from sitewise.plan.sections import (
@@ -16,12 +17,10 @@ from sitewise.plan.sections import (
     Baseline,
     Cells,
     Columns,
-    Comparison,
     Covariate,
     Endpoint,
     Estimand,
     Icc,
-    Model,
     Name,
     Pair,
     Primary,
@@ -117,8 +116,9 @@ class Plan(Section):
         tuple[Literal["us", "csh", "ar1h", "cs", "ar1"], ...], Field(strict=False, min_length=1)
     ] = Field(
         default=("us", "csh", "ar1h", "cs", "ar1"),
-        description="residual covariances over the visits of the MMRM in the ladder, in order: the"
-        " first that converges and is positive definite is taken; passing one over is a deviation",
+        description="residual covariances over the visits, in order. A model of the plan whose own"
+        " does not converge or is not positive definite takes the next after it; the MMRM in the"
+        " ladder the first that is usable. Passing one over is a deviation, told on the first page",
     )
     df: Literal["kenward-roger", "satterthwaite", "between-within", "asymptotic"] = Field(
         description="degrees of freedom of the fixed effects. kenward-roger: with its standard"

@@ -39,7 +39,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "moments": (*ARMS, "endpoints.*.unit", "visits", "covariates.*.type", "covariates.*.codes",
                 "baseline", "time", "models.*.formula", "models.*.set"),
     "icc": (*MODELLING, "blinded", "design", "models", "primary", "icc"),
-    "fit": (*MODELLING, "blinded", "design", "stratification", "models", "primary"),
+    "fit": (*MODELLING, "blinded", "design", "stratification", "models", "primary", "covariance"),
     "score": ("blinded", "arms.reference", "visits", "baseline", "models.*.formula",
               "models.*.set", "primary.model"),
     "replicate": (*MODELLING, "models", "replication"),

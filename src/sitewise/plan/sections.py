@@ -273,23 +273,6 @@ class Baseline(Section):
         return self
 
 
-class Model(Section):
-    """One mixed model, fitted to every endpoint."""
-
-    label: Text = Field(description="as the report prints it")
-    formula: Text = Field(description="lme4 syntax, in the columns of the analysis rows")
-    set: Name = Field(description="the analysis set that it is fitted to")
-    reml: bool = Field(description="true: restricted maximum likelihood; false: ML")
-
-
-class Comparison(Section):
-    """One likelihood-ratio test; they are made in the order of the plan."""
-
-    question: Text = Field(description="what it asks, as the report prints it")
-    smaller: Name = Field(description="the smaller model")
-    larger: Name = Field(description="the larger model")
-
-
 class Icc(Section):
     """Which intraclass correlation is the headline."""
 

@@ -271,7 +271,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
         ],
         rows,
         notes=[
-            "The site's cells are subtracted from the moments, and all variances estimated anew."
+            "Without the site's readings, all variances estimated anew."
             f" The {len(rows)} that move the estimate most, of {len(found.left_out)}.",
             *(f"Not without {names_cell(tuple(sites))}: {why}." for why, sites in refused.items()),
             place_note(e, name),

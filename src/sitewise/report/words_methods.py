@@ -54,12 +54,12 @@ REFERENCES = {
     " Association 1987; 82: 605\u2013610.",
     "Stram 1994": "Stram DO, Lee JW. Variance components testing in the longitudinal mixed effects"
     " model. Biometrics 1994; 50: 1171\u20131177.",
-    "Thomas 1978": "Thomas JD, Hultquist RA. Interval estimation for the unbalanced case of the"
-    " one-way random effects model. Annals of Statistics 1978; 6: 582\u2013587.",
     "Vallat 2018": "Vallat R. Pingouin: statistics in Python. Journal of Open Source Software 2018;"
     " 3(31): 1026.",
     "Vierron 2009": "Vierron E, Giraudeau B. Design effect in multicenter studies: gain or loss of"
     " power? BMC Medical Research Methodology 2009; 9: 39.",
+    "Wald 1947": "Wald A. A note on regression analysis. Annals of Mathematical Statistics 1947;"
+    " 18: 586\u2013589.",
 }
 
 
@@ -229,8 +229,10 @@ def _sites(e: Evidence) -> Iterator[Method]:
         "By level, the share of the level's variance in the total, and the correlation of two"
         " readings that share the level and those above it. Given under three fixed parts; the plan"
         f" names the headline one ({e.plan.icc.headline}). Intervals:"
-        f" {'; '.join(methods) or 'none'}. Lower ends are not below 0; an estimate of 0 has a"
-        " one-sided upper limit.",
+        f" {'; '.join(methods) or 'none'}. Lower ends are not below 0; of patients an estimate of 0"
+        " has a one-sided upper limit. The interval of sites is of an F pivot, exact with one"
+        " reading a patient or balanced data; an interval of the profile likelihood, which takes a"
+        " sample of many sites for granted, covers too little with few.",
         "share = \u03c3\u00b2(site) / \u03c3\u00b2(total);  same patient:"
         " (\u03c3\u00b2(site) + \u03c3\u00b2(patient)) / \u03c3\u00b2(total)",
     )
@@ -238,9 +240,10 @@ def _sites(e: Evidence) -> Iterator[Method]:
         yield Method(
             "Site ICC by visit",
             "From one reading a patient by one-way analysis of variance with unequal clusters, with"
-            " an interval based on F; sites are assumed to have equal variances within.",
+            " an interval from the F distribution, exact for sites of any size; sites are assumed"
+            " to have equal variances within.",
             "ICC = (MSB \u2212 MSW) / (MSB + (n\u2080 \u2212 1) MSW)",
-            ("Thomas 1978",),
+            ("Wald 1947",),
         )
     if any(own.iccs.design_effects for own in e.endpoints.values()):
         yield Method(

@@ -28,6 +28,8 @@ def limits(item: IccLevel, evidence: Evidence) -> str:
     """The interval of a share, two-sided, or the upper limit of an estimate of 0."""
     if item.one_sided:
         return f"at most {share(item.upper)} (one-sided)"
+    if item.upper == 0:
+        return "0 alone: the sites differ less than chance would make them"
     return f"({share(item.lower)} to {share(item.upper)})"
 
 

@@ -18,7 +18,8 @@ def fit_states(evidence: Evidence) -> tuple[str, ...]:
 
 def stopped_states(evidence: Evidence) -> tuple[str, ...]:
     """What did not converge, and what was passed over for that."""
-    found = (*_stopped(evidence), *_passed_over(evidence), *_relatives(evidence, STOPPED))
+    found = (*_stopped(evidence), *_departed(evidence), *_passed_over(evidence),
+             *_relatives(evidence, STOPPED))  # fmt: skip
     return tuple(typeset(text) for text in found)
 
 
@@ -34,6 +35,15 @@ def _stopped(evidence: Evidence) -> Iterator[str]:
             if not fit.fit.converged and fit.model != evidence.plan.primary.model:
                 why = fit.fit.optimum.message
                 yield f"{name}: the model {fit.model} did not converge ({why})."
+
+
+def _departed(evidence: Evidence) -> Iterator[str]:
+    """Models of the plan, apart from the primary one, that the plan's rules changed."""
+    for name in evidence.endpoints:
+        for fit in evidence.ordered_fits(name):
+            if fit.model != evidence.plan.primary.model:
+                for text in fit.departures:
+                    yield f"{name}, model {fit.model}: {text}"
 
 
 def _singular(evidence: Evidence) -> Iterator[str]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sitewise.classical import covariance_choice
+from sitewise import lmm
+from sitewise.classical import covariance_choice, guard
 from sitewise.classical.anova_contrast import by_strata
 from sitewise.classical.question import pose
 from sitewise.classical.relatives import relatives
@@ -73,10 +74,33 @@ def test_sites_randomised_without_site_by_visit_are_pointed_out(replan, make_tri
     plan = replanned(replan)
     short = "AVAL ~ AVISIT*TRT01P + (1 | SITEID) + (1 | USUBJID)"
     model = plan.models["m"].model_copy(update={"formula": short})
-    guard = climbed(plan.model_copy(update={"models": {"m": model}}), frame)[1].guard
-    assert guard.missing
-    assert guard.with_term.se >= guard.without.se * (1 - 1e-6)
-    assert 0 <= guard.p <= 0.5
+    found = climbed(plan.model_copy(update={"models": {"m": model}}), frame)[1].guard
+    assert found.missing
+    assert found.with_term.se >= found.without.se * (1 - 1e-6)
+    assert 0 <= found.p <= 0.5 or found.statistic == pytest.approx(0, abs=1e-5)
+
+
+def test_the_guard_s_p_is_that_of_the_mixture():
+    # chi2(0) is the point 0: a variance estimated at 0 is no evidence at all.
+    assert guard.half_p(0.0) == guard.half_p(1e-9) == 1.0
+    assert guard.half_p(2.705543454095404) == pytest.approx(0.05, rel=1e-9)
+    assert math.isnan(guard.half_p(math.nan))
+
+
+def test_sites_are_left_out_where_cells_are_not_by_site(replan, make_trial):
+    # No random term of sites, so nothing to subtract: the rows of the others are fitted.
+    frame = make_trial()
+    patient = frame["USUBJID"].str.split("-").str[1].astype(int)
+    frame["TRT01P"] = np.where(patient % 2, "HIC", "TASSH+HIC")
+    formula = "AVAL ~ AVISIT*TRT01P + (1 | USUBJID)"
+    _, ladder, _ = climbed(replanned(replan, formula, design="individual"), frame)
+    with_site = replanned(replan, f"{formula} + (1 | SITEID)", design="individual")
+    levels = {"AVISIT": ["Baseline", "Month 6", "Month 12"], "TRT01P": ["HIC", "TASSH+HIC"]}
+    for x in ladder.left_out:
+        fit = lmm(formula, frame[frame["SITEID"] != x.site].reset_index(drop=True), levels=levels)
+        own = fit.tests(df="kenward-roger").iloc[-1]
+        assert (x.answer.estimate, x.answer.se) == pytest.approx((own["estimate"], own["se"]))
+    assert len(ladder.left_out) == len(climbed(with_site, frame)[1].left_out) == 6
 
 
 def test_arms_within_sites(replan, make_trial):
@@ -115,16 +139,16 @@ def test_baseline_as_covariate_with_one_outcome_visit(replan, make_trial):
 def test_a_covariance_that_is_not_usable_is_passed_over_and_logged(replan, make_trial, monkeypatch):
     plan = replanned(replan)
     question = pose(plan, make_trial(), "SYSBP", ask_primary)
-    real = covariance_choice._unusable
+    real = covariance_choice.why_unusable
     monkeypatch.setattr(
-        covariance_choice, "_unusable", lambda fit: "no" if "us(" in fit.formula else real(fit)
+        covariance_choice, "why_unusable", lambda fit: "no" if "us(" in fit.formula else real(fit)
     )
     chosen = covariance_choice.choose_covariance(question, ("us", "csh", "cs"))
     assert chosen.choice.taken == "csh"
     (said,) = chosen.choice.deviations
     assert "us was not used: no" in said
     assert "csh" in said
-    monkeypatch.setattr(covariance_choice, "_unusable", lambda fit: "no")
+    monkeypatch.setattr(covariance_choice, "why_unusable", lambda fit: "no")
     none = covariance_choice.choose_covariance(question, ("us", "csh"))
     assert (none.choice.taken, none.fit, len(none.choice.deviations)) == ("", None, 2)
 
@@ -132,9 +156,9 @@ def test_a_covariance_that_is_not_usable_is_passed_over_and_logged(replan, make_
 def test_a_residual_covariance_that_is_not_positive_definite_is_not_usable(replan, make_trial):
     question = pose(replanned(replan), make_trial(), "SYSBP", ask_primary)
     fit = question.fit(question.formula("us(AVISIT | USUBJID)"))
-    assert covariance_choice._unusable(fit) == ""
+    assert covariance_choice.why_unusable(fit) == ""
     flat = replace(fit, estimates=replace(fit.estimates, residual=np.ones((3, 3))))
-    assert "not positive definite" in covariance_choice._unusable(flat)
+    assert "not positive definite" in covariance_choice.why_unusable(flat)
 
 
 def test_the_anova_contrast_by_hand():
