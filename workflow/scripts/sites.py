@@ -13,16 +13,8 @@ from sitewise.store.results import read_plain, write_result
 from sitewise.trial.endpoint_rows import read_endpoint_rows
 
 
-def main(
-    *,
-    rows: str | Path,
-    primary: str | Path,
-    ranef: str | Path,
-    plan: dict[str, Any],
-    endpoint: str,
-    sites: str | Path,
-    by_site: str | Path,
-) -> None:
+def main(*, rows: str | Path, primary: str | Path, ranef: str | Path, plan: dict[str, Any],
+         endpoint: str, sites: str | Path, by_site: str | Path) -> None:  # fmt: skip
     """Read the analysis rows, the primary fit and its random effects, write the site results."""
     part = as_fitted(read_part(plan), fit := read_plain(primary))
     frame = read_endpoint_rows(rows, part, endpoint)

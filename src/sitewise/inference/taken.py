@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sitewise.errors import ModelError
-from sitewise.inference.plan_models import term_named
+from sitewise.inference.leave import term_named
 from sitewise.lmm.formula import Formula, parse_formula
 from sitewise.plan.model import Plan
 
