@@ -8,8 +8,8 @@ from sitewise.audit.job import recorded
 from sitewise.inference.icc import compute_iccs
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame
 from sitewise.store.results import read_result, write_result
+from sitewise.trial.endpoint_rows import read_endpoint_rows
 
 
 def main(
@@ -23,7 +23,9 @@ def main(
     """Read the analysis rows and the planned fits, write the ICCs."""
     planned = [read_result(path, PlannedFit) for path in fits]
     by_model = {fit.model: fit for fit in planned}
-    write_result(icc, compute_iccs(read_part(plan), read_frame(rows), endpoint, by_model))
+    part = read_part(plan)
+    frame = read_endpoint_rows(rows, part, endpoint)
+    write_result(icc, compute_iccs(part, frame, endpoint, by_model))
 
 
 if __name__ == "__main__":

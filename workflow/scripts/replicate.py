@@ -7,8 +7,8 @@ from typing import Any
 from sitewise.audit.job import recorded
 from sitewise.classical.replicate import replicate_fits
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame
 from sitewise.store.results import read_plain, write_result
+from sitewise.trial.endpoint_rows import read_endpoint_rows
 
 
 def main(
@@ -21,7 +21,9 @@ def main(
 ) -> None:
     """Read the analysis rows and the first engine's fits, write both engines' numbers."""
     facts = {fit["model"]: fit for fit in map(read_plain, fits)}
-    write_result(replication, replicate_fits(read_part(plan), read_frame(rows), endpoint, facts))
+    part = read_part(plan)
+    frame = read_endpoint_rows(rows, part, endpoint)
+    write_result(replication, replicate_fits(part, frame, endpoint, facts))
 
 
 if __name__ == "__main__":

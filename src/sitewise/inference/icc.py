@@ -9,6 +9,7 @@ from sitewise.inference.icc_exact import METHOD, sites_share
 from sitewise.inference.icc_ols import ols_beside
 from sitewise.inference.icc_result import IccLevel, IccModel, Iccs
 from sitewise.inference.icc_share import ShareInterval, share_interval
+from sitewise.inference.icc_sums import restricted_deviance
 from sitewise.inference.icc_visit import iccs_by_visit
 from sitewise.inference.icc_week import has_slopes, iccs_at_weeks, variance_shares
 from sitewise.inference.planned_fit import PlannedFit
@@ -76,22 +77,22 @@ def compute_iccs(
 def _icc_model(plan: Plan, rows: "pd.DataFrame", fixed: str, text: str) -> IccModel:
     """Fit one fixed part with random intercepts; shares, correlations, intervals."""
     from sitewise.lmm.design import build_design
-    from sitewise.lmm.designed import deviance_of_theta
     from sitewise.lmm.fit import fit_design
 
     names = (SITEID, USUBJID) if rows[USUBJID].duplicated().any() else (SITEID,)
     random = " + ".join(f"(1 | {name})" for name in names)
     design = build_design(f"{AVAL} ~ {text} + {random}", rows, factor_levels(plan))
     fit = fit_design(design, reml=True, alpha=plan.alpha, df=plan.df).fit
-    deviance = deviance_of_theta(design, True)
+    codes = _codes(rows[design.used])
     variances = [term.variances[0] for term in fit.random]
     total = sum(variances) + fit.sigma**2
     levels = []
     for i, level in enumerate(names):
         if level == SITEID:
-            ends = sites_share(design.y, design.X, *_codes(rows[design.used]), plan.alpha)
+            ends = sites_share(design.y, design.X, *codes, plan.alpha)
             interval = ShareInterval(*ends, False, METHOD)
         else:
+            deviance = restricted_deviance(design.y, design.X, *codes)
             interval = share_interval(deviance, fit.theta, i, plan.alpha)
         levels.append(
             IccLevel(

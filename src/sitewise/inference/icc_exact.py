@@ -15,10 +15,11 @@ and readings are balanced, d then being the patients less sites; close to it els
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sitewise.inference.icc_sums import Sums, sum_by, sums_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,34 +30,6 @@ if TYPE_CHECKING:
 METHOD = "sites: F (Harville and Fenech 1985)"
 RANK = 1e-9  # of the largest eigenvalue or singular value
 LAST = 1.0 - 1e-9
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """What V_w^-1 needs: it acts through patients' sums, alike for patients of m readings.
-
-    U = [X y] (n, p + 1). whole: U'U. sizes: m, ascending. squares: of each m, sum over its patients
-    of s s' with s their sums of U. rows: U summed by site, (k, p + 1), counts (k,); shared: by m,
-    m times the sums of U by site over its patients; counted: by m, m^2 times its patients by site.
-    patients: of each m.
-    """
-
-    whole: "Floats"
-    sizes: "Ints"
-    squares: "Floats"
-    rows: "Floats"
-    counts: "Floats"
-    shared: "Floats"
-    counted: "Floats"
-    patients: "Floats"
-
-    def at(self, gamma: float) -> tuple["Floats", "Floats", "Floats", float]:
-        """U'K^-1U, Z'K^-1U, the diagonal of Z'K^-1Z and log|K|, K = I + gamma J by patient."""
-        shrink = gamma / (1 + self.sizes * gamma)
-        A = self.whole - np.tensordot(shrink, self.squares, 1)
-        B = self.rows - np.tensordot(shrink, self.shared, 1)
-        D = self.counts - np.tensordot(shrink, self.counted, 1)
-        return A, B, D, float(self.patients @ np.log1p(self.sizes * gamma))
 
 
 def sites_share(
@@ -77,7 +50,7 @@ def sites_share(
     U = U / np.where(size > 0, size, 1.0)
     site = np.unique(np.asarray(sites), return_inverse=True)[1]
     patient = np.unique(np.asarray(patients), return_inverse=True)[1]
-    sums = _sums(U, site, patient)
+    sums = sums_of(U, site, patient)
     d = _within_df(U[:, :-1], site, patient)
     if d < 1 or len(sums.counts) < 2:
         return math.nan, math.nan
@@ -111,52 +84,20 @@ def _meets(pivot: "Callable[[float], float]", quantile: float) -> float:
     return float(brentq(lambda share: pivot(share) - quantile, 0.0, LAST, xtol=1e-10))
 
 
-def _sums(U: "Floats", site: "Ints", patient: "Ints") -> _Sums:
-    n, k = patient.max() + 1, site.max() + 1
-    m = np.bincount(patient)
-    home = np.empty(n, dtype=np.int64)
-    home[patient] = site
-    own = _by(patient, U, n)
-    sizes = np.unique(m)
-    groups = [m == size for size in sizes]
-    return _Sums(
-        whole=U.T @ U,
-        sizes=sizes,
-        squares=np.array([own[g].T @ own[g] for g in groups]),
-        rows=_by(site, U, k),
-        counts=np.bincount(site, minlength=k).astype(float),
-        shared=np.array(
-            [size * _by(home[g], own[g], k) for size, g in zip(sizes, groups, strict=True)]
-        ),
-        counted=np.array(
-            [size**2 * np.bincount(home[g], minlength=k)
-             for size, g in zip(sizes, groups, strict=True)],
-            dtype=float,
-        ),
-        patients=np.array([g.sum() for g in groups], dtype=float),
-    )  # fmt: skip
-
-
-def _by(codes: "Ints", values: "Floats", count: int) -> "Floats":
-    found = np.zeros((count, values.shape[1]))
-    np.add.at(found, codes, values)
-    return found
-
-
 def _within_df(X: "Floats", site: "Ints", patient: "Ints") -> int:
     """Degrees of freedom between patients within sites, after columns of X that patients carry."""
     n, k = int(patient.max()) + 1, int(site.max()) + 1
     m = np.bincount(patient).astype(float)
-    means = _by(patient, X, n) / m[:, None]
+    means = sum_by(patient, X, n) / m[:, None]
     carried = np.abs(X - means[patient]).max(axis=0, initial=0.0) < RANK
     home = np.empty(n, dtype=np.int64)
     home[patient] = site
     own = means[:, carried]
-    centres = _by(home, own, k) / np.bincount(home, minlength=k)[:, None]
+    centres = sum_by(home, own, k) / np.bincount(home, minlength=k)[:, None]
     return n - k - int(np.linalg.matrix_rank(own - centres[home], tol=RANK * math.sqrt(n)))
 
 
-def _within(sums: _Sums, n: int) -> tuple[float, float]:
+def _within(sums: Sums, n: int) -> tuple[float, float]:
     """gamma and sigma^2 by REML with a fixed effect of every site."""
     from scipy.optimize import minimize_scalar
 
@@ -171,7 +112,7 @@ def _within(sums: _Sums, n: int) -> tuple[float, float]:
     return gamma, _deviance(sums, n, gamma)[1]
 
 
-def _deviance(sums: _Sums, n: int, gamma: float) -> tuple[float, float]:
+def _deviance(sums: Sums, n: int, gamma: float) -> tuple[float, float]:
     """Restricted deviance within sites, but for a constant, and its sigma^2."""
     A, B, D, log_K = sums.at(gamma)
     left = A - B.T @ (B / D[:, None])
@@ -186,7 +127,7 @@ def _deviance(sums: _Sums, n: int, gamma: float) -> tuple[float, float]:
     return df * math.log(rest / df) + logs, rest / df
 
 
-def _between(sums: _Sums, gamma: float, sigma2: float) -> tuple["Floats", "Floats"]:
+def _between(sums: Sums, gamma: float, sigma2: float) -> tuple["Floats", "Floats"]:
     """(p_i'q)^2 and l_i of the eigenpairs of C."""
     A, B, D, _ = sums.at(gamma)
     values, vectors = np.linalg.eigh(A[:-1, :-1])
