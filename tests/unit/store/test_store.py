@@ -7,7 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sitewise.store.frames import FrameWriter, read_endpoint, read_frame, write_csv, write_frame
+from sitewise.store.frames import (
+    FrameWriter,
+    read_endpoint,
+    read_frame,
+    read_groups,
+    write_csv,
+    write_frame,
+)
 from sitewise.store.results import dumps, read_result, write_result
 from sitewise.terms import Fate
 
@@ -86,3 +93,30 @@ def test_one_endpoint_comes_narrow_from_every_row_group(tmp_path: Path) -> None:
 def test_csv_has_exact_floats(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", pd.DataFrame({"X": [0.1 + 0.2]}))
     assert (tmp_path / "a.csv").read_bytes() == b"X\n0.30000000000000004\n"
+
+
+def test_frames_written_one_by_one_come_back_one_by_one(tmp_path: Path) -> None:
+    parts = [pd.DataFrame({"ID": ["a", None], "X": [1.0, math.nan]}),
+             pd.DataFrame({"ID": pd.Series([], dtype="str"), "X": pd.Series([], dtype="float64")}),
+             pd.DataFrame({"ID": [None, None], "X": [2.0, 3.0]})]  # fmt: skip
+    with FrameWriter(tmp_path / "a.parquet") as writer:
+        for part in parts:
+            writer.write(part)
+    back = list(read_groups(tmp_path / "a.parquet"))
+    assert [len(part) for part in back] == [2, 2]
+    assert read_frame(tmp_path / "a.parquet")["X"].tolist()[2:] == [2.0, 3.0]
+    assert back[1]["ID"].isna().all()
+    assert back[1]["ID"].dtype == back[0]["ID"].dtype
+
+
+def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
+    with FrameWriter(tmp_path / "a.parquet") as writer:
+        writer.write(pd.DataFrame({"ID": pd.Series([], dtype="str")}))
+    assert [part.columns.tolist() for part in read_groups(tmp_path / "a.parquet")] == [["ID"]]
+
+
+def test_one_row_group_a_batch_however_large(tmp_path: Path) -> None:
+    with FrameWriter(tmp_path / "a.parquet") as writer:
+        writer.write(pd.DataFrame({"X": range(1_200_000)}))
+        writer.write(pd.DataFrame({"X": [1]}))
+    assert [len(part) for part in read_groups(tmp_path / "a.parquet")] == [1_200_000, 1]
