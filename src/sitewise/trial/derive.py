@@ -37,8 +37,8 @@ def derive_rows(plan: "Plan", readings: "pd.DataFrame") -> "pd.DataFrame":
     """Analysis rows (`adbp`): one row a patient, endpoint and planned visit.
 
     readings: of `check_trial`, of whole hospitals; those analysed or averaged are taken. Columns as
-    in docs/architecture.md; AVISITN int64 in planned order from 0, WEEK in weeks from baseline. CHG is
-    null at baseline. Sorted by site, patient, endpoint of the plan, visit.
+    in docs/architecture.md; AVISITN int64 in planned order from 0, WEEK in weeks from baseline.
+    CHG is null at baseline. Sorted by site, patient, endpoint of the plan, visit.
     """
     taken = readings[readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value])]
     adbp = derive_records(plan, taken)
