@@ -1,5 +1,8 @@
 """Cells that several sections share: estimates, p-values with their place, capped lists."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.result import Estimate, Fit
 from sitewise.plan.order import Hypothesis
@@ -8,8 +11,10 @@ from sitewise.report.formatting import NONE, degrees, interval, number
 from sitewise.report.layout import Cell
 from sitewise.report.standing import standing
 
+Item = TypeVar("Item")
 MOST_LISTED = 25  # rows of a listing of single findings; the rest is in the file
-MOST_SITE_ROWS = 130  # rows of a table by site
+MOST_SITES = 100  # sites that a table lists all
+FEW_SITES = 25  # rows of a table by site where there are more
 MOST_NAMES = 6  # sites named in one cell
 
 
@@ -91,3 +96,14 @@ def names_cell(names: tuple[str, ...]) -> str:
 def capped(shown: int, total: int, file: str) -> str:
     """The note of a listing that was cut."""
     return "" if total <= shown else f"The first {shown} of {total}; all are in {file}."
+
+
+def of_sites(items: Sequence[Item], grave: Callable[[Item], float] | None = None) -> list[Item]:
+    """Items of a table by site, one a site: all, or the first where there are very many.
+
+    grave: what stands first then, the largest of it.
+    """
+    if len(items) <= MOST_SITES:
+        return list(items)
+    first = list(items) if grave is None else sorted(items, key=lambda item: -grave(item))
+    return first[:FEW_SITES]

@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import WIDTH, new_figure, segments, style, thinned
-from sitewise.report.pictured import enrolment
+from sitewise.report.pictured import MOST_BARS, enrolment
 from sitewise.trial.description import Description
 
 _ENROLLED, _SEEN = "#a9c9e0", "#0b4f7d"  # apart in grey as in colour
@@ -29,6 +29,9 @@ def draw_enrolment(plan: Plan, description: Description) -> Figure:
             _bars(axes, sites, 9.0, plan.primary.visit, lying=True)
             axes.set_yticks(range(len(sites)), [s[0] for s in sites])
             axes.set_ylim(len(sites) - 0.4, -0.6)
+        elif len(sites) > MOST_BARS:
+            _bars(axes, sites, 1.05 * pitch, plan.primary.visit)  # no gaps: they would flicker
+            axes.set_xlim(-0.5, len(sites) - 0.5)
         else:
             _bars(axes, sites, min(30.0, 0.62 * pitch), plan.primary.visit)
             step = -(-len(sites) // _MOST_LABELS)
@@ -42,7 +45,8 @@ def draw_enrolment(plan: Plan, description: Description) -> Figure:
         if lying:
             axes.set(xlabel="Patients", xlim=(0, None))
         else:
-            axes.set(ylabel="Patients", ylim=(0, None), xlabel="Site")
+            name = "Site" if len(sites) <= MOST_BARS else "Sites, the largest first"
+            axes.set(ylabel="Patients", ylim=(0, None), xlabel=name)
         counts = axes.xaxis if lying else axes.yaxis
         counts.set_major_locator(MaxNLocator(5, integer=True))
         legend = figure.legend(loc="outside upper left", ncols=2)

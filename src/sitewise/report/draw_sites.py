@@ -1,4 +1,8 @@
-"""Figures by hospital: caterpillar plot of predictions, forest plot of effects or means."""
+"""Figures by hospital: caterpillar plot of predictions, forest plot of effects or means.
+
+A panel of more hospitals than have a readable label keeps its two ends, labelled, and draws all
+others between them, close together.
+"""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +16,10 @@ from sitewise.inference.icc_result import Iccs
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import COLOURS, GREY, arm_style, dots, new_figure, segments, style
 from sitewise.report.formatting import coverage
+from sitewise.report.pictured import ENDS, LABELLED_ROWS, MOST_COLUMNS, ROWS_A_COLUMN
 from sitewise.sites.result import SiteEffect, SiteResults
 
-_ROWS_A_PANEL = 60  # a longer panel is split in two columns
-_LABELLED_ROWS = 120  # beyond this no label is readable
+_MIDDLE = 18.0  # rows' worth of height for all others
 _TOO_WIDE = 2.5  # an interval of so many times the median width does not set the axis
 
 
@@ -77,13 +81,23 @@ def _effect_line(effect: SiteEffect) -> _Line:
 
 
 def _split(panels: Sequence[_Panel]) -> list[_Panel]:
-    """Two columns for the one panel that is too long."""
-    if len(panels) != 1 or len(panels[0].lines) <= _ROWS_A_PANEL:
+    """Columns of about one length for the one panel that is too long, if they are then short."""
+    if len(panels) != 1:
         return list(panels)
-    lines, middle = panels[0].lines, -(-len(panels[0].lines) // 2)
-    # The upper half stands at the left: lines are drawn from the bottom.
-    parts = (lines[middle:], panels[0].title), (lines[:middle], "")
-    return [_Panel(title, part, panels[0].colour) for part, title in parts]
+    (panel,) = panels
+    columns = -(-len(panel.lines) // ROWS_A_COLUMN)
+    if not 1 < columns <= MOST_COLUMNS:
+        return [panel]
+    size = -(-len(panel.lines) // columns)
+    ends = range(len(panel.lines), 0, -size)
+    # The upper part stands at the left: lines are drawn from the bottom.
+    parts = [panel.lines[max(0, end - size) : end] for end in ends]
+    return [_Panel("" if i else panel.title, part, panel.colour) for i, part in enumerate(parts)]
+
+
+def _labelled(lines: Sequence[_Line]) -> Sequence[_Line]:
+    """Those that have a row of their own."""
+    return lines if len(lines) <= LABELLED_ROWS else (*lines[:ENDS], *lines[-ENDS:])
 
 
 def _limits(panels: Sequence[_Panel], zero: float | None) -> tuple[float, float]:
@@ -98,15 +112,27 @@ def _limits(panels: Sequence[_Panel], zero: float | None) -> tuple[float, float]
         if width <= _TOO_WIDE * float(np.median(widths))
     ]
     ends = [v for line in usual for v in (line.lower, line.upper)]
-    ends += [line.raw for line in usual if math.isfinite(line.raw)]
+    own = {line.label for panel in panels for line in _labelled(panel.lines)}
+    ends += [line.raw for line in usual if line.label in own and math.isfinite(line.raw)]
     ends += [] if zero is None else [zero]
     low, high = min(ends), max(ends)
     margin = 0.04 * ((high - low) or 1.0)
     return low - margin, high + margin
 
 
+def _places(lines: int) -> list[float]:
+    """Height of each row, the lowest 0, in rows: one apart, but close together between the ends."""
+    if lines <= LABELLED_ROWS:
+        return [float(i) for i in range(lines)]
+    rest = lines - 2 * ENDS
+    step = _MIDDLE / rest
+    low = [float(i) for i in range(ENDS)]
+    middle = [ENDS - 0.5 + (i + 0.5) * step for i in range(rest)]
+    return [*low, *middle, *(ENDS + _MIDDLE + i for i in range(ENDS))]
+
+
 def _draw(panels: list[_Panel], xlabel: str, zero: float | None, ylabel: str) -> Figure:
-    longest = max((len(panel.lines) for panel in panels), default=1)
+    longest = max((round(_places(len(p.lines))[-1]) + 1 for p in panels if p.lines), default=1)
     low, high = _limits(panels, zero)
     with style():
         figure = new_figure(1.0 + max(3, longest) * 0.128)
@@ -123,13 +149,54 @@ def _draw(panels: list[_Panel], xlabel: str, zero: float | None, ylabel: str) ->
 def _draw_panel(
     axes: Axes, panel: _Panel, zero: float | None, size: float, limits: tuple[float, float]
 ) -> None:
-    lines = panel.lines
+    lines, places = panel.lines, _places(len(panel.lines))
     if zero is not None:
         axes.axvline(zero, color=GREY, linewidth=0.6)
-    places = [float(i) for i in range(len(lines))]
+    crowded = len(lines) > LABELLED_ROWS
+    ends = [i for i in range(len(lines)) if not crowded or not ENDS <= i < len(lines) - ENDS]
+    between = slice(ENDS, len(lines) - ENDS) if crowded else slice(0, 0)
+    _close(axes, lines[between], places[between], panel.colour, limits)
+    _rows(axes, [lines[i] for i in ends], [places[i] for i in ends], panel.colour, limits)
+    axes.set_yticks([places[i] for i in ends], [lines[i].label for i in ends], fontsize=size)
+    axes.set_ylim(-0.8, (places[-1] if places else 0.0) + 0.8)
+    if crowded:
+        axes.text(-0.02, ENDS + _MIDDLE / 2 - 0.5, f"{len(lines) - len(ends)} sites\nbetween",
+                  transform=axes.get_yaxis_transform(), ha="right", va="center",
+                  color=GREY, fontsize=size)  # fmt: skip
+    axes.tick_params(axis="y", length=0, pad=6)  # room for the triangles
+    axes.spines["left"].set_visible(False)
+    axes.set_title(panel.title)
+
+
+def _close(
+    axes: Axes,
+    lines: Sequence[_Line],
+    places: Sequence[float],
+    colour: str,
+    limits: tuple[float, float],
+) -> None:
+    """Rows without a label, close together: light intervals, points on them."""
+    if not lines:
+        return
+    inside = [(max(x.lower, limits[0]), min(x.upper, limits[1])) for x in lines]
+    pitch = 72 * 0.128 * _MIDDLE / len(lines)
+    segments(axes, [i[0] for i in inside], places, [i[1] for i in inside], places,
+             color=colour, linewidth=min(0.9, 0.6 * pitch), alpha=0.35)  # fmt: skip
+    shown = [(x.value, at) for x, at in zip(lines, places, strict=True) if _within(x.value, limits)]
+    dots(axes, [x for x, _ in shown], [y for _, y in shown], 1.8, colour)
+
+
+def _rows(
+    axes: Axes,
+    lines: Sequence[_Line],
+    places: Sequence[float],
+    colour: str,
+    limits: tuple[float, float],
+) -> None:
+    """Rows with their label: interval, point, what it was shrunk from, triangles at the ends."""
     inside = [(max(x.lower, limits[0]), min(x.upper, limits[1])) for x in lines]
     segments(axes, [i[0] for i in inside], places, [i[1] for i in inside], places,
-             color=panel.colour, linewidth=0.9)  # fmt: skip
+             color=colour, linewidth=0.9)  # fmt: skip
     raw = [(line, at) for line, at in zip(lines, places, strict=True) if math.isfinite(line.raw)]
     if raw:
         x, y = [line.raw for line, _ in raw], [at for _, at in raw]
@@ -137,18 +204,12 @@ def _draw_panel(
                  linestyle=(0, (1, 1.5)))  # fmt: skip
         dots(axes, x, y, 3.4, "#333333", ring=True)
     shown = [(x.value, at) for x, at in zip(lines, places, strict=True) if _within(x.value, limits)]
-    dots(axes, [x for x, _ in shown], [y for _, y in shown], 3.6, panel.colour)
+    dots(axes, [x for x, _ in shown], [y for _, y in shown], 3.6, colour)
     for side, marker in ((0, "<"), (1, ">")):
         cut = [at for line, at in zip(lines, places, strict=True) if _cut(line, side, limits)]
         if cut:
             axes.plot([limits[side]] * len(cut), cut, marker=marker, linestyle="",
-                      color=panel.colour, markersize=4, clip_on=False)  # fmt: skip
-    labels = [line.label if len(lines) <= _LABELLED_ROWS else "" for line in lines]
-    axes.set_yticks(range(len(labels)), labels, fontsize=size)
-    axes.set_ylim(-0.8, len(labels) - 0.2)
-    axes.tick_params(axis="y", length=0, pad=6)  # room for the triangles
-    axes.spines["left"].set_visible(False)
-    axes.set_title(panel.title)
+                      color=colour, markersize=4, clip_on=False)  # fmt: skip
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:

@@ -16,6 +16,11 @@ from sitewise.trial.account import Account
 from sitewise.trial.description import Description
 
 MOST_COURSES = 30  # of an arm: more can't be told apart
+ROWS_A_COLUMN = 40  # a longer panel of sites alone in its figure is split in columns
+MOST_COLUMNS = 3
+LABELLED_ROWS = 48  # of one column; a longer one would fill a page and leave that before it empty
+MOST_BARS = 120  # sites in the order of their names; more are bars by size, without a name
+ENDS = 10  # sites at either end that keep their label then
 _MOST_PATTERNS = 10
 _NAMED_SITES = 4
 _MOST_REASONS = 5
@@ -63,7 +68,7 @@ def left_out_lines(account: Account) -> list[str]:
 
 
 def enrolment(plan: Plan, description: Description) -> list[tuple[str, int, int]]:
-    """Site, patients, and those seen at the primary visit; by SITEID."""
+    """Site, patients, and those seen at the primary visit; by SITEID, of many sites by size."""
     at = description.visits.index(plan.primary.visit)
     found: dict[str, list[int]] = {}
     for row in description.flow:
@@ -71,7 +76,8 @@ def enrolment(plan: Plan, description: Description) -> list[tuple[str, int, int]
             own = found.setdefault(row.site, [0, 0])
             own[0] += row.patients
             own[1] += row.by_visit[at]
-    return [(site, own[0], own[1]) for site, own in sorted(found.items())]
+    sites = [(site, own[0], own[1]) for site, own in sorted(found.items())]
+    return sites if len(sites) <= MOST_BARS else sorted(sites, key=lambda s: (-s[1], -s[2], s[0]))
 
 
 def patterns(plan: Plan, description: Description, endpoint: str) -> Patterns:
@@ -117,6 +123,16 @@ def site_share(rows: Sequence[VarianceShare]) -> float:
     """The share of all groups of sites: the ICC of two patients of one site at one visit."""
     own = [r.share for r in rows if SITEID in r.group.split(":") and USUBJID not in r.group]
     return math.fsum(own) if own else math.nan
+
+
+def between_ends(panels: Sequence[int]) -> int:
+    """Sites without a label, close together between the ends of the longest panel; 0 if none.
+
+    panels: sites of each panel of the figure.
+    """
+    longest = max(panels, default=0)
+    most = MOST_COLUMNS * ROWS_A_COLUMN if len(panels) == 1 else LABELLED_ROWS
+    return longest - 2 * ENDS if longest > most else 0
 
 
 def _named(sites: list[str]) -> str:

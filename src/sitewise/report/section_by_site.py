@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from sitewise.inference.by_site_result import BySite, EffectAtSite, FixedForm, RandomForm
-from sitewise.report.cells import MOST_SITE_ROWS, capped
+from sitewise.report.cells import capped, of_sites
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, interval, listed, number, plural, typeset
 from sitewise.report.layout import Row, Table, row, table
@@ -199,7 +199,7 @@ def _random_notes(x: RandomForm) -> list[str]:
 
 def _sites(e: Evidence, name: str, found: BySite) -> Table:
     d = e.decimals(name)
-    rows = [_at(r, d) for r in found.rows[:MOST_SITE_ROWS]]
+    rows = [_at(r, d) for r in of_sites(found.rows)]
     return table(
         f"tbl-by-site-{name}",
         f"Effect by site, {name}: {found.contrast}, {e.endpoint(name).unit}",
@@ -219,7 +219,7 @@ def _sites(e: Evidence, name: str, found: BySite) -> Table:
             " by the model with sites as fixed. Predicted: by the model with sites as random, the"
             " common effect plus the site's predicted departure, shrunk the more the less a site"
             " tells; equal in all sites where the SD is estimated at 0.",
-            capped(min(len(found.rows), MOST_SITE_ROWS), len(found.rows), "tables/by_site.csv"),
+            capped(len(rows), len(found.rows), "tables/by_site.csv"),
         ],
         file="by_site.csv",
         size="small",

@@ -7,7 +7,7 @@ from sitewise.inference.comparison import CriterionGroup, ModelComparison
 from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, number, plural
-from sitewise.report.layout import Table, row, table
+from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.terms import Use
 
 
@@ -88,23 +88,26 @@ def _drawn(tests: Sequence[ModelComparison]) -> Iterator[str]:
         )
 
 
-def criteria_table(name: str, found: CriterionGroup, i: int) -> Table:
-    """AIC and BIC within one group that is comparable."""
-    rows = [
-        row(
-            r.model,
-            str(r.nobs),
-            str(r.npar),
-            number(r.loglik, 3),
-            number(r.aic, 2),
-            number(r.bic, 2),
-            "not converged" if not r.converged else "singular" if r.singular else "regular",
-        )
-        for r in found.rows
-    ]
+def criteria_table(name: str, found: Sequence[CriterionGroup]) -> Table:
+    """AIC and BIC, models that are comparable under one heading."""
+    rows: list[Row] = []
+    for own in found:
+        rows.append(group(own.basis, 7))
+        rows += [
+            row(
+                r.model,
+                str(r.nobs),
+                str(r.npar),
+                number(r.loglik, 3),
+                number(r.aic, 2),
+                number(r.bic, 2),
+                "not converged" if not r.converged else "singular" if r.singular else "regular",
+            )
+            for r in own.rows
+        ]
     return table(
-        f"tbl-criteria-{name}-{i}",
-        f"Information criteria of {name}: {found.basis}",
+        f"tbl-criteria-{name}",
+        f"Information criteria of {name}",
         [
             ("Model", "text"),
             ("Readings", "number"),
@@ -115,7 +118,7 @@ def criteria_table(name: str, found: CriterionGroup, i: int) -> Table:
             ("Fit", "text"),
         ],
         rows,
-        notes=["Lower is better, within this table only."],
+        notes=["Lower is better, among the models under one heading only."],
         file="model_criteria.csv",
     )
 

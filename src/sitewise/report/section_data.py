@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sitewise.report.cells import MOST_SITE_ROWS, capped
+from sitewise.report.cells import MOST_LISTED, capped, of_sites
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, count_percent, number, plural
+from sitewise.report.formatting import NONE, count_percent, listed, number, plural
 from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictures import picture
 from sitewise.report.words_front import arms_text
 from sitewise.terms import Fate
-from sitewise.trial.description import BaselineRow
+from sitewise.trial.account import FileRow
+from sitewise.trial.description import BaselineRow, FlowRow
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def data(e: Evidence, figures: Mapping[str, str]) -> Data:
     if earlier := [f.site for f in account.files if f.kept]:
         text += (
             f" Of {plural(len(earlier), 'site')} an earlier file is used than the one delivered"
-            f" last, which can't be: {', '.join(earlier[:MOST_SITE_ROWS])}; see the findings."
+            f" last, which can't be: {', '.join(earlier[:MOST_LISTED])}; see the findings."
         )
     return Data(
         account_text=text,
@@ -86,7 +87,8 @@ def _by_site(e: Evidence) -> Table:
         by[c.fate] = by.get(c.fate, 0) + c.readings
     fates = [f.value for f in Fate if any(f.value in by for by in counts.values())]
     rows = []
-    for f in e.account.files[:MOST_SITE_ROWS]:
+    shown = of_sites(e.account.files, lambda f: _lost(f, counts.get(f.site, {})))
+    for f in shown:
         by = counts.get(f.site, {})
         status = f"{f.status}: {f.reason}" if f.reason else f.status
         status += "; an earlier file than the one delivered last" if f.kept else ""
@@ -99,10 +101,21 @@ def _by_site(e: Evidence) -> Table:
         "Files and readings by site",
         [*columns, ("File", "text")],
         rows,
-        notes=[capped(len(rows), len(e.account.files), "tables/files.csv")],
+        notes=[
+            capped(len(rows), len(e.account.files), "tables/files.csv")
+            and f"The {len(rows)} of {len(e.account.files)} with the largest share of readings set"
+            " aside; all are in tables/files.csv."
+        ],
         file="account.csv",
         size="small",
     )
+
+
+def _lost(file: FileRow, fates: Mapping[str, int]) -> float:
+    """How grave a file is: set aside, an earlier one, then by its share of readings set aside."""
+    if file.status == "set aside" or file.kept:
+        return 2.0
+    return fates.get(Fate.SET_ASIDE.value, 0) / max(1, file.readings)
 
 
 def _short(fate: str) -> str:
@@ -146,37 +159,36 @@ def _flow(e: Evidence) -> Table:
 
 
 def _flow_by_site(e: Evidence) -> Table:
-    own = [r for r in e.description.flow if r.site and r.arm and r.patients]
-    order = _arms(e)
-    own.sort(key=lambda r: (r.site, order.index(r.arm)))
-    rows = [
-        row(
-            r.site,
-            r.arm,
-            str(r.patients),
-            str(r.with_baseline),
-            str(r.with_post_baseline),
-            str(r.all_visits),
-        )
-        for r in own[:MOST_SITE_ROWS]
-    ]
-    columns = [
-        ("Site", "text"),
-        ("Arm", "text"),
-        ("Patients", "number"),
-        ("With baseline", "number"),
-        ("After baseline", "number"),
-        ("Every visit", "number"),
-    ]
+    """One row a site: patients by arm, then how far all of them came."""
+    arms = _arms(e)
+    found: dict[str, dict[str, FlowRow]] = {}
+    for r in e.description.flow:
+        if r.site and r.arm and r.patients:
+            found.setdefault(r.site, {})[r.arm] = r
+    shown = of_sites(sorted(found))
+    rows = []
+    for site in shown:
+        own = found[site]
+        all_ = [
+            sum(values)
+            for values in zip(
+                *((r.patients, r.with_baseline, r.with_post_baseline, r.all_visits)
+                  for r in own.values()),
+                strict=True,
+            )
+        ]  # fmt: skip
+        by_arm = [own[arm].patients if arm in own else 0 for arm in arms]
+        rows.append(row(site, *map(str, (*by_arm, *all_))))
+    titles = (*arms, "All", "With baseline", "After baseline", "Every visit")
     return table(
         "tbl-flow-sites",
-        "Patients by site and arm",
-        columns,
+        "Patients by site",
+        [("Site", "text"), *((title, "number") for title in titles)],
         rows,
         notes=[
-            "Patients: with any analysed reading. The other columns: with a reading of"
-            f" {next(iter(e.plan.endpoints))}.",
-            capped(len(rows), len(own), "tables/flow.csv"),
+            f"{listed(arms)}, all: patients with any analysed reading. Then, of all arms, those"
+            f" with a reading of {next(iter(e.plan.endpoints))}; by arm in tables/flow.csv.",
+            capped(len(shown), len(found), "tables/flow.csv"),
         ],
         file="flow.csv",
         size="small",

@@ -1,20 +1,36 @@
-"""Section 8 and the appendix: methods, references, the plan, digests, versions, site files."""
+"""The last section and the appendix: methods, references; plan, digests, versions, site files."""
 
 from dataclasses import dataclass
 
-from sitewise.report.cells import MOST_SITE_ROWS, capped
+from sitewise.report.cells import capped, of_sites
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE
 from sitewise.report.layout import Table, row, table
-from sitewise.report.words_methods import Method, methods, references
+from sitewise.report.words_assumptions import assumptions
+from sitewise.report.words_methods import ESTIMAND, literature, methods, references
+
+
+@dataclass(frozen=True)
+class Cited:
+    """One method as the page prints it. sources: numbers of its references."""
+
+    title: str
+    text: str
+    formula: str
+    sources: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Methods:
-    """Section 8."""
+    """The section of methods. estimand_source: number of the reference that names its attributes.
+
+    references: in the order of their numbers.
+    """
 
     estimand: Table
-    methods: tuple[Method, ...]
+    estimand_source: int
+    assumptions: Table
+    methods: tuple[Cited, ...]
     references: tuple[str, ...]
 
 
@@ -45,14 +61,20 @@ _DIGESTS = {
 
 
 def methods_section(e: Evidence) -> Methods:
-    """Build section 8."""
+    """Build the section of methods."""
     estimand = e.plan.estimand.model_dump()
     rows = [row(label, estimand[key]) for key, label in _ATTRIBUTES.items()]
     found = methods(e)
+    numbers = references(found)
     return Methods(
         table("tbl-estimand", "Estimand", [("Attribute", "text"), ("In this trial", "text")], rows),
-        found,
-        references(found),
+        numbers[ESTIMAND],
+        assumptions(e),
+        tuple(
+            Cited(m.title, m.text, m.formula, tuple(sorted(numbers[key] for key in m.references)))
+            for m in found
+        ),
+        literature(numbers),
     )
 
 
@@ -63,9 +85,7 @@ def appendix(e: Evidence) -> Appendix:
     names = sorted(name for name in e.packages if name.lower() != "python")
     packages = [row("Python", python)] if python else []
     packages += [row(name, e.packages[name]) for name in names]
-    files = [
-        row(f.site, f.file, f.written or NONE, f.sha256) for f in e.account.files[:MOST_SITE_ROWS]
-    ]
+    files = [row(f.site, f.file, f.written or NONE, f.sha256) for f in of_sites(e.account.files)]
     return Appendix(
         plan=plan_text(e),
         digests=table(

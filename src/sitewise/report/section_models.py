@@ -52,7 +52,7 @@ class ModelsOf:
     all_models: tuple[Table, ...]
     tests: Table | None
     test_text: tuple[str, ...]
-    criteria: tuple[Table, ...]
+    criteria: Table
     uses: Table
     slopes: str
     cautions: tuple[str, ...]
@@ -97,9 +97,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         all_models=tuple(_all(e, name, part, i) for i, part in enumerate(_parts(fits))),
         tests=tests_table(e, name) if tests else None,
         test_text=tuple(t for t in (words.comparison_sentence(e, test) for test in tests) if t),
-        criteria=tuple(
-            criteria_table(name, group_, i) for i, group_ in enumerate(own.comparisons.criteria)
-        ),
+        criteria=criteria_table(name, own.comparisons.criteria),
         uses=uses_table(name, fits),
         slopes=words.growing_variance(e, name),
         cautions=fit_cautions(fits),

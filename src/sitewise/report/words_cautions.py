@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from sitewise.inference.planned_fit import PlannedFit
+from sitewise.inference.singular_terms import singular_terms
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
 from sitewise.report.section_by_site import differs
 from sitewise.report.words_models import is_linear, linear_misfit
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
-from sitewise.report.words_states import singular_states, stopped_states
+from sitewise.report.words_states import singular_primary, singular_states, stopped_states
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
 
@@ -26,6 +27,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_earlier_files(evidence),
         lost_patients(evidence),
         *_errors(evidence),
+        *singular_primary(evidence),
         *_primary_cautions(evidence),
         *stopped_states(evidence),
         *_lines(evidence),
@@ -135,9 +137,13 @@ def _primary_cautions(evidence: Evidence) -> list[str]:
 
 
 def _of_primary(fit: PlannedFit) -> tuple[str, ...]:
-    """Of the primary fit: convergence first, then its own cautions."""
+    """Of the primary fit: convergence first, then its own cautions.
+
+    That a variance of it is 0 is told with the singular fits, once.
+    """
     if fit.fit.converged:
-        return fit.cautions
+        told = set(singular_terms(fit.fit)) if fit.fit.singularity.singular else set()
+        return tuple(text for text in fit.cautions if text not in told)
     stopped = f"the primary model did not converge ({fit.fit.optimum.message})"
     return (stopped, *fit.cautions)
 

@@ -2,6 +2,7 @@
 
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import interval, listed, number, plural
+from sitewise.report.pictured import ENDS, between_ends
 from sitewise.report.words import contrast_name, lowered
 
 
@@ -51,13 +52,24 @@ def profiles_alt(evidence: Evidence, endpoint: str) -> str:
 
 def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
     """Caption of the caterpillar plot."""
-    model = evidence.endpoints[endpoint].sites.model
+    sites = evidence.endpoints[endpoint].sites
+    model = sites.model
     return (
         f"{endpoint}: predicted departure of each site from the average site (filled: BLUP of the"
         f" random intercept, model {model}) with {evidence.coverage} intervals, sorted. Open: the"
         " site's readings as observed, mean departure from the mean of their arm and visit,"
         " adjusted for nothing else; the dotted line is the shrinkage towards 0, largest for small"
-        " sites. A rank is not a judgement of a site."
+        f" sites. A rank is not a judgement of a site.{_between([len(sites.predictions)])}"
+    )
+
+
+def _between(panels: list[int]) -> str:
+    """What is drawn of sites that have no row of their own."""
+    if not between_ends(panels):
+        return ""
+    return (
+        f" The {ENDS} lowest and highest have a row of their own; those between are drawn close"
+        " together, point and interval alone. All of them: tables/sites.csv."
     )
 
 
@@ -85,9 +97,11 @@ def forest_caption(evidence: Evidence, endpoint: str) -> str:
         what = f"observed mean {terms} at {visit} of each site, by arm"
     else:
         what = f"observed difference between arms in {terms} at {visit} within each site"
+    arms = [e.arm for e in sites.effects if not e.refused]
     return (
         f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms."
         " A triangle at the end of the axis: the interval of a small site goes on beyond it."
+        f"{_between([arms.count(arm) for arm in dict.fromkeys(arms)])}"
     )
 
 

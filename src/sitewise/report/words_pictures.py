@@ -14,6 +14,7 @@ from sitewise.report.formatting import (
     share,
 )
 from sitewise.report.pictured import (
+    MOST_BARS,
     MOST_COURSES,
     by_model,
     came_in,
@@ -55,9 +56,12 @@ def flow_alt(e: Evidence) -> str:
 def enrolment_caption(e: Evidence) -> str:
     """Caption of the bars by site."""
     first = next(iter(e.plan.endpoints))
+    many = ""
+    if len(enrolment(e.plan, e.description)) > MOST_BARS:
+        many = " The largest sites stand first, without their names: tables/flow.csv."
     return (
         "Patients of each site with an analysed reading, and those of them with a reading of"
-        f" {first} at {e.plan.primary.visit}. Sites whose file was set aside have no bar."
+        f" {first} at {e.plan.primary.visit}. Sites whose file was set aside have no bar.{many}"
     )
 
 

@@ -21,7 +21,8 @@ def apart(r: Replication) -> str:
     if gap is not None and (gap.beyond or not others):
         parts.append(f"the log-likelihood ({difference(gap.difference)})")
     if others:
-        parts.append(f"{plural(len(others), 'other number')} ({_kinds(others)})")
+        what = "other number" if parts else "number"
+        parts.append(f"{plural(len(others), what)} ({_kinds(others)})")
     higher = r.higher or _other(r)
     text = (
         "their log-likelihoods are equal"

@@ -12,8 +12,12 @@ SINGULAR, STOPPED = "singular", "not converged"
 
 
 def fit_states(evidence: Evidence) -> tuple[str, ...]:
-    """All of them, the gravest first; that of the primary models is told before."""
-    return (*stopped_states(evidence), *singular_states(evidence))
+    """All of them, the gravest first."""
+    return (
+        *singular_primary(evidence),
+        *stopped_states(evidence),
+        *singular_states(evidence),
+    )
 
 
 def stopped_states(evidence: Evidence) -> tuple[str, ...]:
@@ -23,9 +27,15 @@ def stopped_states(evidence: Evidence) -> tuple[str, ...]:
     return tuple(typeset(text) for text in found)
 
 
+def singular_primary(evidence: Evidence) -> tuple[str, ...]:
+    """Singular fits of the primary model, and those of other models that are so in the same way."""
+    return tuple(typeset(text) for text, primary in _singular(evidence) if primary)
+
+
 def singular_states(evidence: Evidence) -> tuple[str, ...]:
-    """Singular fits: models of the plan, then analyses beside them."""
-    return tuple(typeset(text) for text in (*_singular(evidence), *_relatives(evidence, SINGULAR)))
+    """The other singular fits: models of the plan, then analyses beside them."""
+    own = [text for text, primary in _singular(evidence) if not primary]
+    return tuple(typeset(text) for text in (*own, *_relatives(evidence, SINGULAR)))
 
 
 def _stopped(evidence: Evidence) -> Iterator[str]:
@@ -46,8 +56,8 @@ def _departed(evidence: Evidence) -> Iterator[str]:
                     yield f"{name}, model {fit.model}: {text}"
 
 
-def _singular(evidence: Evidence) -> Iterator[str]:
-    """Singular fits of the plan, those of one kind and term together."""
+def _singular(evidence: Evidence) -> Iterator[tuple[str, bool]]:
+    """Singular fits of the plan, those of one kind and term together, and if the primary is one."""
     told: dict[tuple[str, str], dict[str, list[str]]] = {}
     for name in evidence.endpoints:
         for fit in evidence.ordered_fits(name):
@@ -59,7 +69,8 @@ def _singular(evidence: Evidence) -> Iterator[str]:
         for name, models in by_endpoint.items():
             groups.setdefault(tuple(models), []).append(name)
         for same, names in groups.items():
-            yield f"{listed(names)}: {singular_sentence(kind, where, list(same))}"
+            said = f"{listed(names)}: {singular_sentence(kind, where, list(same))}"
+            yield said, evidence.plan.primary.model in same
 
 
 def _passed_over(evidence: Evidence) -> Iterator[str]:
