@@ -26,7 +26,7 @@ def draw_residuals(plan: Plan, endpoint: str, rows: "pd.DataFrame", sites: SiteR
     visits = used["AVISIT"].astype(str).to_numpy()
     unit = plan.endpoints[endpoint].unit
     with style():
-        figure = new_figure(3.6)
+        figure = new_figure(3.3)
         (a, b), (c, d) = figure.subplots(2, 2)
         shown = chosen(len(residual), plan.seeds.figures)
         a.axhline(0, color=GREY, linewidth=0.6)
