@@ -14,7 +14,7 @@ def assumptions(e: Evidence) -> Table:
         "tbl-assumptions",
         f"What the answer of this run assumes, model {e.plan.primary.model}",
         [("Assumption", "text"), ("If it does not hold", "text"), ("Looked at", "text")],
-        [row(*line) for line in _lines(e)],
+        [row(said, f"{else_[0].upper()}{else_[1:]}", at) for said, else_, at in _lines(e)],
         notes=["No look at data can prove these; each says where a departure would show."],
     )
 
@@ -77,7 +77,8 @@ def _random(e: Evidence) -> list[tuple[str, str, str]]:
     found = [
         (
             "Random effects and residuals are normal",
-            "little, in trials of this size, but for far outliers",
+            "little for the contrast where patients are many, unless outliers are far;"
+            " predictions of sites suffer more",
             "Section 5, residuals and sites against normal quantiles",
         )
     ]
