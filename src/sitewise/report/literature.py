@@ -30,6 +30,8 @@ REFERENCES = {
     "Halekoh 2014": "Halekoh U, H\u00f8jsgaard S. A Kenward\u2013Roger approximation and"
     " parametric bootstrap methods for tests in linear mixed models: the R package pbkrtest."
     " Journal of Statistical Software 2014; 59(9).",
+    "Harville 1985": "Harville DA, Fenech AP. Confidence intervals for a variance ratio, or for"
+    " heritability, in an unbalanced mixed linear model. Biometrics 1985; 41: 137\u2013152.",
     "Hurvich 1989": "Hurvich CM, Tsai CL. Regression and time series model selection in small"
     " samples. Biometrika 1989; 76: 297\u2013307.",
     "ICH E9(R1)": "ICH E9(R1). Addendum on estimands and sensitivity analysis in clinical trials"

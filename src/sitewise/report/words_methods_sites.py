@@ -32,7 +32,7 @@ def _icc(e: Evidence) -> Iterator[Method]:
         " sample of many sites for granted, covers too little with few.",
         "share = \u03c3\u00b2(site) / \u03c3\u00b2(total);  same patient:"
         " (\u03c3\u00b2(site) + \u03c3\u00b2(patient)) / \u03c3\u00b2(total)",
-        ("Donner 1980", "Wald 1947", *(("Venzon 1988",) if profile else ())),
+        ("Donner 1980", "Harville 1985", *(("Venzon 1988",) if profile else ())),
     )
     if any(own.iccs.by_visit for own in e.endpoints.values()):
         yield Method(
