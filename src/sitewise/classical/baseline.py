@@ -98,19 +98,19 @@ def _with_effect(row: HandlingRow, free: float) -> HandlingRow:
 def _rows(question: Question) -> _Rows:
     plan, whole = question.plan, question.whole
     early = [v.name for v in plan.visits if v.week < plan.baseline_visit.week]
-    rows = whole[(whole[ANL01FL] == "Y") & ~whole[AVISIT].astype(str).isin(early)]
+    rows = whole[(whole[ANL01FL] == "Y") & ~whole[AVISIT].isin(early)]
     rows = rows.reset_index(drop=True)
-    present = set(rows[AVISIT].astype(str))
+    present = set(rows[AVISIT].unique())
     visits = tuple(v.name for v in plan.visits if v.name in present)
     late = [v for v in visits if v != plan.baseline_visit.name]
     others = [a for a in plan.arms.levels if a != plan.arms.reference]
     arms = {arm: f"ARM{i}" for i, arm in enumerate(others, 1)}
     marks = {visit: f"VISIT{i}" for i, visit in enumerate(late, 1)}
-    columns = {name: (rows[TRT01P].astype(str) == arm) * 1.0 for arm, name in arms.items()}
-    columns |= {name: (rows[AVISIT].astype(str) == v) * 1.0 for v, name in marks.items()}
+    columns = {name: (rows[TRT01P] == arm) * 1.0 for arm, name in arms.items()}
+    columns |= {name: (rows[AVISIT] == v) * 1.0 for v, name in marks.items()}
     rows = rows.assign(**columns)
     own = set(fixed_columns(question.design.formula)) - {TRT01P, AVISIT, WEEK, BASE}
-    after = rows[rows[AVISIT].astype(str).isin(late) & rows[BASE].notna()].reset_index(drop=True)
+    after = rows[rows[AVISIT].isin(late) & rows[BASE].notna()].reset_index(drop=True)
     return _Rows(rows, after, arms, marks, visits, tuple(sorted(own)))
 
 
@@ -147,7 +147,8 @@ def _fit(question: Question, rows: _Rows, key: str) -> _Fitted:
     random = _random(question, rows, key)
     formula = f"{response} ~ {fixed}" + (f" + {random}" if random else "")
     levels = dict(factor_levels(question.plan))
-    levels[AVISIT] = tuple(v for v in rows.visits if v in set(data[AVISIT].astype(str)))
+    present = set(data[AVISIT].unique())
+    levels[AVISIT] = tuple(v for v in rows.visits if v in present)
     head = (key, HANDLINGS[key], formula)
     try:
         # Least squares needs the columns alone; any grouping makes a design.

@@ -15,6 +15,7 @@ f(0) = 1, f(H_i) r = r + X_i g(A_i X_i) A_i r, g(x) = (f(x) - 1) / x; A_i X_i is
 eigenvalues in [0, 1].
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 CORRECTIONS = ("none", "kc", "md")
 FULL = 1 - 1e-9  # leverage from which a cluster alone determines a direction
+LITTLE = 0.01  # trace of a leverage up to which the power series are short
+TERMS, ROUNDING = 12, 1e-18
+BLOCK = 1 << 15  # rows at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,41 @@ class Exchangeable:
         found: Ints = np.bincount(self.codes)
         return found
 
-    def sums(self, values: "Floats") -> "Floats":
-        """Sums by cluster, shape (clusters, k), of (n, k)."""
-        total = np.zeros((len(self.sizes), values.shape[1]))
-        np.add.at(total, self.codes, values)
-        return total
+    def sums(self, values: "Floats", weights: "Floats | None" = None) -> "Floats":
+        """Sums by cluster, shape (clusters, k), of (n, k), each row times its weight."""
+        found = np.empty((len(self.sizes), values.shape[1]))
+        for k in range(values.shape[1]):
+            column = values[:, k] if weights is None else values[:, k] * weights
+            found[:, k] = np.bincount(self.codes, column)
+        return found
+
+    def along(self, values: "Floats", at: "Floats") -> "Floats":
+        """x'at_i of each row x of cluster i, shape (n,); values: (n, k), at: (clusters, k)."""
+        found = np.empty(len(values))
+        for begin in range(0, len(values), BLOCK):
+            own = slice(begin, begin + BLOCK)
+            np.einsum("nk,nk->n", values[own], at[self.codes[own]], out=found[own])
+        return found
+
+    def of(self, chosen: "NDArray[np.bool_]") -> "Exchangeable":
+        """Some clusters, numbered anew; chosen: (clusters,)."""
+        number = np.cumsum(chosen) - 1
+        return Exchangeable(number[self.codes[chosen[self.codes]]], self.rho)
 
     def solve(self, values: "Floats") -> "Floats":
         """W^-1 values, shape (n, k)."""
         if self.rho == 0.0:
             return values
-        shrink = self.rho / (1 + (self.sizes - 1) * self.rho)
-        within: Floats = (values - (shrink[:, None] * self.sums(values))[self.codes]) / (
-            1 - self.rho
-        )
-        return within
+        found = (self.shrink[:, None] * self.sums(values))[self.codes]
+        np.subtract(values, found, out=found)
+        found /= 1 - self.rho
+        return found
+
+    @property
+    def shrink(self) -> "Floats":
+        """W^-1 = (I - shrink J) / (1 - rho), shape (clusters,)."""
+        found: Floats = self.rho / (1 + (self.sizes - 1) * self.rho)
+        return found
 
     def products(self, left: "Floats", right: "Floats") -> "Floats":
         """left_i' right_i of each cluster, shape (clusters, p, q), of (n, p) and (n, q)."""
@@ -88,29 +112,69 @@ def sandwich(X: "Floats", residuals: "Floats", clusters: Exchangeable) -> Sandwi
     the leverage has a residual of 0 there; it is left as it is (Moore-Penrose), and counted.
     """
     WX = clusters.solve(X)
-    XWX = clusters.products(X, WX)
-    M = np.linalg.inv(XWX.sum(axis=0))
-    M = (M + M.T) / 2
-    scores = clusters.sums(WX * residuals[:, None])
+    M = _inverse(X.T @ WX)
+    scores = clusters.sums(WX, residuals)
+    found = _corrected(X, WX, clusters, M, scores)
+    return Sandwich(
+        {name: M @ (own.T @ own) @ M for name, own in found.scores.items()}, found.alone
+    )
+
+
+@dataclass(frozen=True)
+class _Corrected:
+    """Scores of corrected residuals by correction, (clusters, p); clusters that stand alone."""
+
+    scores: "dict[str, Floats]"
+    alone: int
+
+
+def _corrected(
+    X: "Floats", WX: "Floats", clusters: Exchangeable, M: "Floats", scores: "Floats"
+) -> _Corrected:
+    """X_i'W^-1 f(H_i) r_i of scores s_i = X_i'W^-1 r_i: f(B_i M) s_i with B_i = X_i'W^-1 X_i.
+
+    Clusters of little leverage, of which there may be hundreds of thousands, go by the power series
+    of f, a pass over the rows a term; the others by the eigenvalues of their B_i M.
+    """
+    leverage = clusters.sums(np.einsum("nk,nk->n", WX @ M, X)[:, None])[:, 0]
+    little = leverage < LITTLE  # the trace of H_i, so no eigenvalue is larger
+    found = {name: scores.copy() for name in CORRECTIONS}
+    if little.any():
+        most, term = float(leverage[little].max()), scores
+        for k in range(1, TERMS):
+            term = clusters.sums(WX, clusters.along(X, term @ M))
+            for name in CORRECTIONS:
+                found[name][little] += (_series(name, k) * term)[little]
+            if most**k < ROUNDING:
+                break
+    if little.all():
+        return _Corrected(found, 0)
+    rows = ~little[clusters.codes]
+    XWX = clusters.of(~little).products(X[rows], WX[rows])
     half = np.linalg.cholesky(M)
     # A X is similar to half' XWX half, which is symmetric.
     values, vectors = np.linalg.eigh(half.T @ XWX @ half)
     values = np.clip(values, 0.0, None)
     alone = int((values > FULL).any(axis=1).sum())
-    found = {}
+    own = scores[~little]
     for name in CORRECTIONS:
         g = np.where(values > FULL, 0.0, _g(name)(np.minimum(values, FULL)))
         # X'W^-1 (r + X g(AX) A r) = s + XWX half G half' s
-        inner = _bent(vectors, g, scores @ half) @ half.T
-        own = scores + np.einsum("iab,ib->ia", XWX, inner)
-        found[name] = M @ (own.T @ own) @ M
-    return Sandwich(found, alone)
+        inner = _bent(vectors, g, own @ half) @ half.T
+        found[name][~little] = own + np.einsum("iab,ib->ia", XWX, inner)
+    return _Corrected(found, alone)
 
 
 def _bent(vectors: "Floats", values: "Floats", at: "Floats") -> "Floats":
     """V diag(values) V' at of each cluster, shape (clusters, p)."""
     turned = np.einsum("iab,ia->ib", vectors, at) * values
     found: Floats = np.einsum("iab,ib->ia", vectors, turned)
+    return found
+
+
+def _inverse(XWX: "Floats") -> "Floats":
+    M = np.linalg.inv(XWX)
+    found: Floats = (M + M.T) / 2
     return found
 
 
@@ -124,6 +188,13 @@ def _g(name: str) -> Callable[["Floats"], "Floats"]:
     return lambda x: 1 / (np.sqrt(1 - x) * (1 + np.sqrt(1 - x)))
 
 
+def _series(name: str, k: int) -> float:
+    """Coefficient of x^k in f(x): 1 / (1 - x), or 1 / sqrt(1 - x) = sum (2k choose k) (x/4)^k."""
+    if name == "none":
+        return 0.0
+    return 1.0 if name == "md" else math.comb(2 * k, k) / 4**k
+
+
 def cr2_df(X: "Floats", clusters: Exchangeable, row: "Floats") -> float:
     """Satterthwaite degrees of freedom of row'b under CR2 and a working model of independence.
 
@@ -132,18 +203,13 @@ def cr2_df(X: "Floats", clusters: Exchangeable, row: "Floats") -> float:
     Gamma is diagonal less a matrix T T' of rank p, so it is never formed: patients are many.
     """
     plain = Exchangeable(clusters.codes)
-    XX = plain.products(X, X)
-    M = np.linalg.inv(XX.sum(axis=0))
-    half = np.linalg.cholesky((M + M.T) / 2)
-    values, vectors = np.linalg.eigh(half.T @ XX @ half)
-    values = np.clip(values, 0.0, None)
-    bent = np.where(values > FULL, 1.0, 1 / np.sqrt(1 - np.minimum(values, FULL)))
-    start = np.broadcast_to(half.T @ row, values.shape)  # X_i M row = X_i half start
-    weights = _bent(vectors, bent, start) @ half.T  # a_i = X_i weights_i
-    reached = np.einsum("iab,ib->ia", XX, weights)  # X_i' a_i
-    T = reached @ half
+    M = _inverse(X.T @ X)
+    # X_i M row in place of residuals: X_i'a_i, and a_i'a_i = (M row)'X_i'C_i^2 X_i M row.
+    start = plain.sums(X, X @ (M @ row))
+    found = _corrected(X, X, plain, M, start).scores
+    T = found["kc"] @ np.linalg.cholesky(M)
     outer = np.einsum("ia,ia->i", T, T)  # the diagonal of T T'
-    diagonal = np.einsum("ia,ia->i", weights, reached) - outer
+    diagonal = found["md"] @ (M @ row) - outer
     # tr(Gamma^2): its diagonal, and the rest of T T', whose squares sum to those of T'T.
     square = float(diagonal @ diagonal + np.sum(np.square(T.T @ T)) - outer @ outer)
     return float(diagonal.sum()) ** 2 / square if square > 0 else float("nan")

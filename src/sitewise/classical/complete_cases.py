@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def complete_cases(rows: "pd.DataFrame", visits: Sequence[str]) -> "pd.DataFrame":
     """The rows of patients that have a reading at each of `visits`, at these visits."""
-    within = rows[rows[AVISIT].astype(str).isin(visits)]
+    within = rows[rows[AVISIT].isin(visits)]
     seen = within.groupby(USUBJID, observed=True)[AVISIT].nunique()
     complete = seen.index[seen == len(visits)]
     return within[within[USUBJID].isin(complete)].reset_index(drop=True)
@@ -40,7 +40,7 @@ def refusal(
         return f"an ANOVA of arms needs two; the rows hold {', '.join(arms) or 'none'}"
     if len(visits) < 2:
         return f"repeated measures need two visits or more; there is one ({', '.join(visits)})"
-    present = set(rows[AVISIT].astype(str))
+    present = set(rows[AVISIT].unique())
     never = [visit for visit in visits if visit not in present]
     if never:
         none = "has no reading" if len(never) == 1 else "have no reading"

@@ -59,10 +59,12 @@ def cross_check(
     selected = select_rows(plan, frame, endpoint, plan.primary.model)
     # Patients are counted in the whole analysis set: one without a baseline that the model needs,
     # or without a later reading, is dropped by complete cases and must not vanish from the count.
-    in_set = selected.rows[selected.rows[f"{plan.models[plan.primary.model].set}FL"] == "Y"]
-    rows = selected.candidates
+    mine = selected.rows[f"{plan.models[plan.primary.model].set}FL"] == "Y"
+    in_set = selected.rows.loc[mine, [SITEID, USUBJID, TRT01P]]
     visits = tuple(visit.name for visit in outcome_visits(plan))
-    rows = rows[rows[AVISIT].astype(str).isin(visits)]
+    rows = selected.candidates[[SITEID, USUBJID, TRT01P, AVISIT, AVAL]]
+    rows = rows[rows[AVISIT].isin(visits)]
+    del selected
     arms = _arms_of(plan, rows)
     complete = complete_cases(rows, visits)
     refused = refusal(rows, complete, visits, arms)
@@ -90,7 +92,7 @@ def cross_check(
 
 def _arms_of(plan: Plan, rows: "pd.DataFrame") -> list[str]:
     """The arms that these rows hold, the reference first."""
-    present = set(rows[TRT01P].astype(str))
+    present = set(rows[TRT01P].unique())
     return [arm for arm in plan.arms.levels if arm in present]
 
 
@@ -169,7 +171,7 @@ def _mixed(
     from sitewise.lmm.record import record_of
 
     patients = _count(rows)
-    seen = set(rows[AVISIT].astype(str))
+    seen = set(rows[AVISIT].unique())
     visits = [visit for visit in visits if visit in seen]
     try:
         design = build_design(formula, rows, factor_levels(plan))

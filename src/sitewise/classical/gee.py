@@ -46,9 +46,17 @@ def fit_gee(X: "Floats", y: "Floats", codes: "Ints", *, exchangeable: bool = Tru
     pairs = float((sizes * (sizes - 1) / 2).sum())
     if exchangeable and pairs == 0:
         raise ModelError("no cluster has two readings, so there is no correlation to estimate")
+    XX, Xy, own = X.T @ X, X.T @ y, clusters.sums(X)
+    level = clusters.sums(y[:, None])[:, 0]
     for _ in range(MOST):
-        WX = clusters.solve(X)
-        beta = np.asarray(np.linalg.solve(X.T @ WX, WX.T @ y), dtype=np.float64)
+        # W^-1 is (I - shrink J) / (1 - rho): a round needs sums by cluster alone.
+        shrink = clusters.shrink
+        left, right = XX - own.T @ (shrink[:, None] * own), Xy - own.T @ (shrink * level)
+        beta = np.asarray(np.linalg.solve(left, right), dtype=np.float64)
+        residuals = y - X @ beta
+        total = clusters.sums(residuals[:, None])[:, 0]
+        # What rounding left in the normal equations, by the residuals themselves.
+        beta += np.linalg.solve(left, X.T @ residuals - own.T @ (shrink * total))
         residuals = y - X @ beta
         phi = float(residuals @ residuals) / len(y)
         if not exchangeable:

@@ -19,7 +19,7 @@ from sitewise.classical.covariance_choice import choose_covariance
 from sitewise.classical.gee import fit_gee
 from sitewise.classical.guard import guard_of
 from sitewise.classical.ladder_result import CovarianceChoice, Ladder, Rung, Share
-from sitewise.classical.least_squares import ordinary, within
+from sitewise.classical.least_squares import within
 from sitewise.classical.mixed_rungs import (
     MIXED,
     SITE,
@@ -113,7 +113,7 @@ def _effective(rung: Rung, ols: Rung) -> Rung:
 def _least_squares(question: Question) -> list[Rung]:
     """Plain, cluster-robust, sites as fixed effects."""
     X, y, alpha = question.design.X, question.design.y, question.plan.alpha
-    line = ordinary(X, y)
+    line = question.line
     clusters = Exchangeable(question.codes(question.cluster))
     robust = sandwich(X, line.residuals, clusters)
     unit = UNIT[question.cluster]
@@ -176,7 +176,7 @@ def _gee(question: Question) -> list[Rung]:
     except ModelError as error:
         said = " ".join(str(error).split())
         return [blank(question, f"gee_{k}", label, "", said) for k, label in labels.items()]
-    df, plain = float(fit.clusters - X.shape[1]), ordinary(X, y)
+    df, plain = float(fit.clusters - X.shape[1]), question.line
 
     def asker(name: str) -> Asker:
         def ask(row: "Floats") -> Answer | None:
@@ -208,7 +208,8 @@ def _anova(question: Question, anova: Sequence[AnovaRow]) -> Rung:
     extra = set(fixed_columns(question.design.formula)) - {TRT01P, AVISIT, WEEK}
     rows, visits = question.rows, question.visits
     complete = complete_cases(rows, visits)
-    arms = [arm for arm in question.plan.arms.levels if arm in set(rows[TRT01P].astype(str))]
+    present = set(rows[TRT01P].unique())
+    arms = [arm for arm in question.plan.arms.levels if arm in present]
     why = refusal(rows, complete, visits, arms)
     if not why and not anova:
         why = "there is no ANOVA of these rows"
@@ -216,10 +217,7 @@ def _anova(question: Question, anova: Sequence[AnovaRow]) -> Rung:
         why = f"the ANOVA takes no covariate, and the primary model has {', '.join(sorted(extra))}"
     if why or question.row is None:
         return blank(question, "anova", label, "", why or "the primary contrast is not estimable")
-    kept = (
-        rows[USUBJID].isin(complete[USUBJID]).to_numpy()
-        & rows[AVISIT].astype(str).isin(visits).to_numpy()
-    )
+    kept = rows[USUBJID].isin(complete[USUBJID]).to_numpy() & rows[AVISIT].isin(visits).to_numpy()
     X, y = question.design.X[kept], question.design.y[kept]
     patients = np.unique(question.codes(USUBJID)[kept], return_inverse=True)[1]
     by_effect = {row.effect: row for row in anova}

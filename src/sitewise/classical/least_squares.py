@@ -35,12 +35,21 @@ class Line:
 def ordinary(X: "Floats", y: "Floats") -> Line:
     """Ordinary least squares. X: shape (n, p), full rank; NaN variances where n = p."""
     n, p = X.shape
-    Q, R = np.linalg.qr(X)
-    beta = np.linalg.solve(R, Q.T @ y)
+    R, turned, _ = _triangle(X, y)
+    beta = np.linalg.solve(R, turned)
     residuals = y - X @ beta
     inverse = np.linalg.solve(R, np.eye(p))
     s2 = float(residuals @ residuals) / (n - p) if n > p else math.nan
     return Line(beta, s2 * (inverse @ inverse.T), residuals, n - p)
+
+
+def _triangle(X: "Floats", y: "Floats") -> tuple["Floats", "Floats", float]:
+    """R (p, p) and Q'y (p,) of X = Q R, and |y - Q Q'y|^2; Q itself is as long as the rows."""
+    n, p = X.shape
+    whole = np.zeros((max(p + 1, n), p + 1))
+    whole[:n, :p], whole[:n, p] = X, y
+    found = np.linalg.qr(whole, mode="r")
+    return found[:p, :p], found[:p, p], float(found[p, p]) ** 2
 
 
 def within(
@@ -57,7 +66,8 @@ def within(
     left = X - means[codes, :-1]
     out = y - means[codes, -1]
     scale = np.sqrt((X**2).sum(axis=0))
-    U, d, Vt = np.linalg.svd(left / scale, full_matrices=False)
+    R, turned, rest = _triangle(left / scale, out)
+    U, d, Vt = np.linalg.svd(R, full_matrices=False)
     kept = d > RANK * max(float(d.max(initial=0.0)), 1.0)
     U, d, Vt = U[:, kept], d[kept], Vt[kept]
     asked = row / scale
@@ -67,7 +77,7 @@ def within(
     df = len(y) - len(sites.sizes) - int(kept.sum())
     if df <= 0:
         return None
-    fitted = U.T @ out
-    residual = out - U @ fitted
-    s2 = float(residual @ residual) / df
+    fitted = U.T @ turned
+    outside = turned - U @ fitted
+    s2 = (float(outside @ outside) + rest) / df
     return float(along @ (fitted / d)), math.sqrt(s2 * float(((along / d) ** 2).sum())), df

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from sitewise.classical.answer import Answer
+from sitewise.classical.least_squares import Line, ordinary
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.design import build_design
 from sitewise.lmm.record import fixed_part_of_design
@@ -76,10 +78,14 @@ class Question:
         """As the primary model."""
         return self.plan.models[self.plan.primary.model].reml
 
+    @cached_property
+    def line(self) -> Line:
+        """Ordinary least squares."""
+        return ordinary(self.design.X, self.design.y)
+
     def codes(self, column: str) -> "Ints":
         """Level of each row, 0..levels-1."""
-        return np.unique(self.rows[column].astype(str).to_numpy(dtype=object).astype(str),
-                         return_inverse=True)[1]  # fmt: skip
+        return level_codes(self.rows[column])
 
     def counts(self) -> tuple[int, int, int]:
         """Rows, patients, sites."""
@@ -101,6 +107,14 @@ class Question:
         data = self.rows if rows is None else rows
         data = data if free else as_modelled(self.plan, data)
         return fit_frame(build_design(formula, data, factor_levels(self.plan)), self.reml)
+
+
+def level_codes(values: "pd.Series") -> "Ints":
+    """Level of each row, 0..levels-1, of the levels that occur, sorted."""
+    import pandas as pd
+
+    found: Ints = pd.factorize(values, sort=True)[0]
+    return found
 
 
 def counts(rows: "pd.DataFrame") -> tuple[int, int, int]:

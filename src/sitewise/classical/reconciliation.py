@@ -17,7 +17,15 @@ from sitewise.classical.complete_cases import complete_cases, refusal
 from sitewise.classical.crosscheck import PATIENT, primary_row
 from sitewise.classical.mixed_rungs import PATIENT as INTERCEPT
 from sitewise.classical.mixed_rungs import planned_answer
-from sitewise.classical.question import Question, answer, counts, over, state_of, tested
+from sitewise.classical.question import (
+    Question,
+    answer,
+    counts,
+    level_codes,
+    over,
+    state_of,
+    tested,
+)
 from sitewise.classical.reconciliation_result import EffectMatch, Reconciliation, Step
 from sitewise.classical.result import AnovaRow
 from sitewise.classical.type3 import EFFECTS, cell_rows, type3_hypotheses, wald_f
@@ -58,7 +66,8 @@ def reconcile(
     anova: the mixed ANOVA of the complete cases, empty where there is none.
     """
     rows, visits = question.rows, question.visits
-    arms = [arm for arm in question.plan.arms.levels if arm in set(rows[TRT01P].astype(str))]
+    present = set(rows[TRT01P].unique())
+    arms = [arm for arm in question.plan.arms.levels if arm in present]
     kept = complete_cases(rows, visits)
     why = refusal(rows, kept, visits, arms) or ("" if anova else "there is no ANOVA of these rows")
     effects: tuple[EffectMatch, ...] = ()
@@ -176,9 +185,7 @@ def _complete_steps(
     if complete.row is None:
         why = "the complete cases do not determine the primary contrast"
         return [_refused("anova", "Repeated-measures ANOVA, complete cases", numbers, "", why)]
-    patients = np.unique(
-        complete.rows[USUBJID].astype(str).to_numpy().astype(str), return_inverse=True
-    )[1]
+    patients = level_codes(complete.rows[USUBJID])
     by_effect = {row.effect: row for row in anova}
     strata = by_strata(complete.design.X, complete.design.y, patients, complete.row, by_effect)
     steps = [

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sitewise.classical.question import level_codes
 from sitewise.classical.result import AnovaRow
 from sitewise.classical.type3 import INTERACTION
 from sitewise.terms import AVAL, AVISIT, TRT01P, USUBJID
@@ -32,9 +33,8 @@ def mixed_anova(complete: "pd.DataFrame") -> Anova:
     """
     import pingouin
 
-    data = complete[[USUBJID, TRT01P, AVISIT, AVAL]].astype(
-        {USUBJID: str, TRT01P: str, AVISIT: str}
-    )
+    data = complete[[TRT01P, AVISIT, AVAL]].astype({TRT01P: str, AVISIT: str})
+    data[USUBJID] = level_codes(complete[USUBJID])  # names cost several times the memory
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         table = pingouin.mixed_anova(

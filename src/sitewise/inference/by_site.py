@@ -46,7 +46,7 @@ def _both(plan: Plan, endpoint: str, rows: "pd.DataFrame") -> BySite:
     from sitewise.inference.by_site_terms import terms_of
 
     asked = plan.treatment_by_site
-    seen = list(dict.fromkeys(rows[TRT01P].astype(str)))
+    seen = [str(arm) for arm in rows[TRT01P].unique()]
     terms = terms_of(plan, seen, [str(name) for name in rows.columns])
     random = random_form(terms, rows) if asked.random != "none" else None
     fixed = fixed_form(terms, rows) if asked.fixed else None

@@ -44,13 +44,13 @@ def patients_by_site(terms: Terms, rows: "pd.DataFrame") -> dict[str, tuple[int,
     """Patients of the primary contrast's arm and of the reference, by site, sorted."""
     plan = terms.plan
     people = rows.drop_duplicates(USUBJID)
-    site, arm = people[SITEID].astype(str), people[TRT01P].astype(str)
+    sizes = people.groupby([SITEID, TRT01P], observed=True).size().to_dict()
     return {
-        name: (
-            int(((site == name) & (arm == plan.primary.arm)).sum()),
-            int(((site == name) & (arm == plan.arms.reference)).sum()),
+        site: (
+            int(sizes.get((site, plan.primary.arm), 0)),
+            int(sizes.get((site, plan.arms.reference), 0)),
         )
-        for name in sorted(set(rows[SITEID].astype(str)))
+        for site in sorted(rows[SITEID].unique())
     }
 
 
@@ -83,6 +83,8 @@ def _by_rule(
     terms: Terms, rows: "pd.DataFrame", lacking: list[str]
 ) -> "tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]":
     """The rows of the form; sites pooled, sites left out. A pool that lacks an arm is left out."""
+    if not lacking:
+        return rows, (), ()
     site = rows[SITEID].astype(str)
     if terms.plan.treatment_by_site.missing_arm == "pool" and len(lacking) > 1:
         name = POOL.join(lacking)

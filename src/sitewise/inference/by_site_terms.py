@@ -60,14 +60,11 @@ class Terms:
     def frame(self, rows: "pd.DataFrame") -> "pd.DataFrame":
         """The rows as a model of the plan sees them, with the added columns."""
         rows = as_modelled(self.plan, rows)
-        made = {
-            column: (rows[TRT01P].astype(str) == arm).astype(float)
-            for arm, column in self.arms.items()
-        }
+        made = {column: (rows[TRT01P] == arm).astype(float) for arm, column in self.arms.items()}
         if self.course and self.course != WEEK:
             base = self.plan.baseline_visit.week
             late = [v.name for v in self.plan.visits if v.week > base]
-            made[self.course] = rows[AVISIT].astype(str).isin(late).astype(float)
+            made[self.course] = rows[AVISIT].isin(late).astype(float)
         return rows.assign(**made)
 
     def levels(self) -> dict[str, tuple[str, ...]]:

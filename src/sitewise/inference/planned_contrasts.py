@@ -84,7 +84,7 @@ def seen_in(formula: Formula, rows: "pd.DataFrame") -> SeenRows:
     """What `rows`, the rows used, hold."""
     numbers = rows[list(fixed_columns(formula))].select_dtypes("number")
     means = {str(name): float(numbers[name].astype(float).mean()) for name in numbers}
-    return SeenRows(frozenset(rows[TRT01P]), frozenset(rows[AVISIT]), means)
+    return SeenRows(frozenset(rows[TRT01P].unique()), frozenset(rows[AVISIT].unique()), means)
 
 
 def ask_all(plan: Plan, part: "FixedPart", seen: Seen) -> tuple[list[Asked], list[str]]:

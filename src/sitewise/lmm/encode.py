@@ -41,9 +41,9 @@ def text_codes(values: "pd.Series") -> tuple[np.ndarray, tuple[str, ...]]:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
-        codes = values.cat.codes.to_numpy().astype(np.int32)
-        return _merged(codes, list(values.cat.categories))
-    codes, uniques = _factorized(values)
+        codes, uniques = values.cat.codes.to_numpy().astype(np.int32), values.cat.categories
+    else:
+        codes, uniques = _factorized(values)
     listed = (uniques.to_numpy(dtype=object) if hasattr(uniques, "to_numpy") else uniques).tolist()
     if set(map(type, listed)) == {str} and "" not in listed:
         return codes, tuple(listed)  # millions of identifiers: no second look at each

@@ -76,9 +76,9 @@ def _predictions(
 def _raw_departures(rows: "pd.DataFrame") -> dict[str, float]:
     """Mean departure of each site's outcomes from the observed mean of their arm and visit."""
     level = rows[AVAL].astype(float)
-    cells = [rows[AVISIT].astype(str), rows[TRT01P].astype(str)]
-    away = level - level.groupby(cells).transform("mean")
-    means = away.groupby(rows[SITEID].astype(str)).mean()
+    cells = [rows[AVISIT], rows[TRT01P]]
+    away = level - level.groupby(cells, observed=True).transform("mean")
+    means = away.groupby(rows[SITEID], observed=True).mean()
     return {str(site): float(mean) for site, mean in means.items()}
 
 
@@ -86,20 +86,17 @@ def _effects(plan: Plan, rows: "pd.DataFrame", constant: bool) -> tuple[SiteEffe
     """One effect a site, in the terms of the primary contrast."""
     primary = plan.primary
     column = CHG if primary.contrast == "change" else AVAL
-    at_visit = rows[(rows[AVISIT].astype(str) == primary.visit) & rows[column].notna()]
-    found = []
-    for site in sorted(rows[SITEID].astype(str).unique()):
-        here = at_visit[at_visit[SITEID].astype(str) == site]
-        values = {
-            str(arm): part[column].to_numpy(dtype=float)
-            for arm, part in here.groupby(TRT01P, observed=True)
-        }
-        if constant:
-            arm = str(rows.loc[rows[SITEID].astype(str) == site, TRT01P].iloc[0])
-            found.append(_mean(site, arm, values.get(arm, []), plan))
-        else:
-            found.append(_contrast(site, values, plan))
-    return tuple(found)
+    at_visit = rows[(rows[AVISIT] == primary.visit) & rows[column].notna()]
+    values: dict[str, dict[str, Any]] = {}
+    for (site, arm), own in at_visit.groupby([SITEID, TRT01P], observed=True)[column]:
+        values.setdefault(str(site), {})[str(arm)] = own.to_numpy(dtype=float)
+    first = rows.drop_duplicates(SITEID).sort_values(SITEID)
+    arms = zip(first[SITEID].astype(str), first[TRT01P].astype(str), strict=True)
+    if constant:
+        return tuple(
+            _mean(site, arm, values.get(site, {}).get(arm, []), plan) for site, arm in arms
+        )
+    return tuple(_contrast(site, values.get(site, {}), plan) for site, _ in arms)
 
 
 def _mean(site: str, arm: str, values: Any, plan: Plan) -> SiteEffect:

@@ -125,8 +125,8 @@ def read_endpoint(path: str | Path, endpoint: str, columns: "Sequence[str]") -> 
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    present = pq.read_schema(path).names
-    wanted = [name for name in dict.fromkeys(columns) if name in present]
+    known = pq.read_schema(path).names
+    wanted = [name for name in dict.fromkeys(columns) if name in known]
     coded = sorted(set(wanted) & set(REPEATED))
     with pq.ParquetFile(path, read_dictionary=coded) as file:
         kept = [file.schema_arrow.empty_table().select(wanted)]
@@ -140,9 +140,8 @@ def read_endpoint(path: str | Path, endpoint: str, columns: "Sequence[str]") -> 
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     for name in coded:
         values = frame[name].cat
-        frame[name] = values.set_categories(
-            sorted(values.remove_unused_categories().cat.categories)
-        )
+        present = values.remove_unused_categories().cat.categories
+        frame[name] = values.set_categories(present.sort_values())
     return frame
 
 

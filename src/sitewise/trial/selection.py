@@ -74,12 +74,16 @@ def no_rows(endpoint: str, model: str, reasons: Mapping[str, int]) -> ModelError
 
 def judge_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> Selection:
     """As `select_rows`, also where no row is left, as in a batch may be."""
-    rows = frame[frame[PARAMCD] == endpoint].reset_index(drop=True)
+    mine = frame[PARAMCD] == endpoint
+    rows = (frame if mine.all() else frame[mine]).reset_index(drop=True)
     name = plan.models[model].set
     reasons = np.full(len(rows), "", dtype=object)
+    candidate = np.ones(len(rows), dtype=bool)
 
     def exclude(mask: "np.ndarray | pd.Series[bool]", reason: str) -> None:
-        reasons[np.asarray(mask, dtype=bool) & (reasons == "")] = reason
+        out = np.asarray(mask, dtype=bool) & candidate
+        reasons[out] = reason
+        candidate[out] = False
 
     exclude(rows[f"{name}FL"] != "Y", f"not in the analysis set {name}")
     exclude(rows[ANL01FL] != "Y", "not the record to analyse (ANL01FL)")
@@ -90,7 +94,7 @@ def judge_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> 
         week = plan.baseline_visit.week
         early = [visit.name for visit in plan.visits if visit.week < week]
         exclude(rows[AVISIT].isin(early), "before baseline")
-    return Selection(rows, reasons == "", reasons)
+    return Selection(rows, candidate, reasons)
 
 
 def as_modelled(plan: Plan, rows: "pd.DataFrame") -> "pd.DataFrame":

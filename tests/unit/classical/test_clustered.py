@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import fractional_matrix_power
 
+from sitewise.classical import clustered
 from sitewise.classical.clustered import Exchangeable, cr2_df, sandwich
 from sitewise.classical.gee import fit_gee
 from sitewise.classical.least_squares import ordinary, within
@@ -61,6 +62,22 @@ def test_cr2_degrees_of_freedom_are_the_dense_ones():
     gamma = np.array(g) @ np.array(g).T
     expected = np.trace(gamma) ** 2 / np.trace(gamma @ gamma)
     assert cr2_df(X, Exchangeable(codes), row) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.3])
+def test_many_clusters_of_little_leverage_are_corrected_alike(rho, monkeypatch):
+    X, y, codes = rows(clusters=1500)
+    X[codes == 4, 1] *= 40  # one that is not little
+    residuals = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    row = np.array([0.0, 0.0, 1.0])
+    clusters = Exchangeable(codes, rho)
+    fast, df = sandwich(X, residuals, clusters), cr2_df(X, clusters, row)
+    monkeypatch.setattr(clustered, "LITTLE", 0.0)
+    slow = sandwich(X, residuals, clusters)
+    for name in ("none", "kc", "md"):
+        np.testing.assert_allclose(fast.vcov[name], slow.vcov[name], rtol=1e-12)
+    assert df == pytest.approx(cr2_df(X, clusters, row), rel=1e-12)
+    assert fast.vcov["kc"][1, 1] != fast.vcov["none"][1, 1]
 
 
 def test_a_cluster_that_alone_determines_a_column_is_counted():
