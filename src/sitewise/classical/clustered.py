@@ -76,10 +76,9 @@ class Exchangeable:
         """W^-1 values, shape (n, k)."""
         if self.rho == 0.0:
             return values
-        found = (self.shrink[:, None] * self.sums(values))[self.codes]
+        found: Floats = (self.shrink[:, None] * self.sums(values))[self.codes]
         np.subtract(values, found, out=found)
-        found /= 1 - self.rho
-        return found
+        return np.divide(found, 1 - self.rho, out=found)
 
     @property
     def shrink(self) -> "Floats":
