@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.errors import ModelError
 from sitewise.inference.cautions import uneven_spread
 from sitewise.inference.planned_fit import PlannedFit, PlannedScore, UseCount
 from sitewise.inference.planned_rows import table_uses
@@ -30,7 +29,7 @@ class ScoredRows:
 
     use: one row an analysis row of the endpoint: SRCFILE, SRCROW, USUBJID, AVISIT, USE, REASON,
     FITTED, RESIDUAL (conditional on the random effects), SCALED (marginal, of the primary model
-    alone, null where a site has too many rows); null unless used as outcome.
+    alone, where it converged); null unless used as outcome.
     ranef: GROUP, LEVEL, TERM, BLUP, SE.
     """
 
@@ -83,10 +82,7 @@ def _scaled(plan: Plan, planned: PlannedFit, fit: "LmmFit", selection: "Selectio
     found = np.full(len(selection.rows), np.nan)
     if planned.model != plan.primary.model or not planned.fit.converged:
         return found
-    try:
-        own = fit.residuals(selection.candidates, kind="scaled", level="marginal")
-    except ModelError:  # a site beyond residual_kinds.MOST_ROWS; the figure's caption says so
-        return found
+    own = fit.residuals(selection.candidates, kind="scaled", level="marginal")
     found[np.flatnonzero(selection.candidate)] = own.to_numpy()
     return found
 

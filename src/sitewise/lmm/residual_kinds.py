@@ -7,35 +7,27 @@ each by visit, or as the rows stand) or R of a patient: what each reading has be
 it, in its own SD (marginal: as VCIRY of SAS PROC MIXED; conditional: as "normalized" of R's nlme).
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import column_values
+from sitewise.lmm.innovations import NestedEffects, innovations
 from sitewise.lmm.score_frame import placed_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sitewise.lmm.hierarchy import Effect, Level
     from sitewise.lmm.lmmfit import LmmFit
+    from sitewise.lmm.rows import Rows
     from sitewise.lmm.score_frame import PlacedRows
 
 KINDS = ("raw", "pearson", "scaled")
 LEVELS = ("marginal", "conditional")
 SAME = {"response": "raw"}
-MOST_ROWS = 4000  # of a block whose Cholesky factor is taken
-
-
-@dataclass(frozen=True)
-class _Term:
-    """Values of a random term by row (n, q), who shares its effect (n,), its D (q, q)."""
-
-    values: np.ndarray = field(repr=False)
-    units: np.ndarray = field(repr=False)
-    D: np.ndarray = field(repr=False)
 
 
 def residual_values(
@@ -43,8 +35,7 @@ def residual_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which rows of the frame are used, and their residuals in that order.
 
-    Raises ModelError for other words, and for scaled marginal residuals of a unit with more rows
-    than MOST_ROWS.
+    Raises ModelError for other words.
     """
     kind = SAME.get(kind, kind)
     _check(kind, level)
@@ -54,14 +45,14 @@ def residual_values(
         from sitewise.lmm.score_frame import score_frame
 
         left = score_frame(fit, frame).residuals
-        terms: list[_Term] = []
+        effects: list[NestedEffects] = []
     else:
         left = rows.y - column_values(placed.columns, rows) @ fit.estimates.beta
-        terms = _terms(fit, placed)
+        effects = _effects(fit, placed)
     if kind == "pearson":
-        left = left / np.sqrt(_variances(fit, placed, terms))
+        left = left / np.sqrt(_variances(fit, placed, effects))
     elif kind == "scaled":
-        left = _scaled(fit, placed, terms, left, _blocks(placed, level == "marginal"))
+        left = _scaled(fit, placed, effects, left)
     return rows.used, left
 
 
@@ -78,86 +69,71 @@ def _check(kind: str, level: str) -> None:
         raise ModelError("There are no such residuals.", problems)
 
 
-def _terms(fit: "LmmFit", placed: "PlacedRows") -> list[_Term]:
-    """Every random term of the model on the rows."""
-    rows = placed.rows
+def _effects(fit: "LmmFit", placed: "PlacedRows") -> list[NestedEffects]:
+    """The random effects of each level that has some, innermost first."""
     D = {term.basis.label: term.D for term in fit.estimates.terms}
     found = []
     for level in placed.hierarchy:
-        for effect in level.effects:
-            units = level.codes.astype(np.int64)
-            if effect.across:
-                across, labels = rows.grouping(effect.across)
-                units = units * len(labels) + across
-            found.append(_Term(column_values(effect.columns, rows), units, D[str(effect.spec)]))
+        if not level.effects:
+            continue
+        parts = [_copied(effect, placed.rows) for effect in level.effects]
+        whole = np.zeros((sum(len(part[0]) for part in parts),) * 2)
+        at = 0
+        for effect, (columns, copies) in zip(level.effects, parts, strict=True):
+            own = slice(at, at := at + len(columns))
+            whole[own, own] = np.kron(np.eye(copies), D[str(effect.spec)])
+        values = np.concatenate([columns for columns, _ in parts]).T
+        found.append(NestedEffects(level.codes, values, whole))
     return found
 
 
-def _variances(fit: "LmmFit", placed: "PlacedRows", terms: list[_Term]) -> np.ndarray:
+def _copied(effect: "Effect", rows: "Rows") -> tuple[np.ndarray, int]:
+    """Values of a term's columns (copies * q, n), a copy for each label across, and copies."""
+    values = column_values(effect.columns, rows).T
+    if not effect.across:
+        return values, 1
+    codes, labels = rows.grouping(effect.across)
+    own = codes == np.arange(len(labels))[:, None]
+    return (own[:, None] * values).reshape(-1, rows.size), len(labels)
+
+
+def _variances(fit: "LmmFit", placed: "PlacedRows", effects: list[NestedEffects]) -> np.ndarray:
     own = np.full(placed.rows.size, fit.residual_variance)
     R = fit.estimates.residual
     if R is not None and placed.schedule is not None:
         own = np.diag(np.asarray(R))[placed.schedule.code]
-    for term in terms:
-        own = own + np.einsum("nq,qr,nr->n", term.values, term.D, term.values)
+    for level in effects:
+        own = own + np.einsum("nq,qr,nr->n", level.values, level.D, level.values)
     return np.asarray(own)
 
 
-def _blocks(placed: "PlacedRows", whole: bool) -> Iterator[np.ndarray]:
-    """Rows of each block, its patients one after the other, each by visit.
-
-    whole: blocks are units of the outermost grouping, else of the innermost.
-    """
-    inner = placed.hierarchy[0].codes
-    slot = np.arange(placed.rows.size) if placed.schedule is None else placed.schedule.code
-    block = placed.hierarchy[-1].codes if whole else inner
-    order = np.lexsort((slot, *(level.codes for level in placed.hierarchy), block))
-    ends = np.flatnonzero(np.diff(block[order])) + 1
-    yield from np.split(order, ends)
-
-
 def _scaled(
-    fit: "LmmFit",
-    placed: "PlacedRows",
-    terms: list[_Term],
-    left: np.ndarray,
-    blocks: Iterator[np.ndarray],
+    fit: "LmmFit", placed: "PlacedRows", effects: list[NestedEffects], left: np.ndarray
 ) -> np.ndarray:
-    if not terms and fit.estimates.residual is None:
-        return np.asarray(left / np.sqrt(fit.residual_variance))
-    covariance = _covariance(fit, placed, terms)
-    found = np.empty(len(left))
-    for at in blocks:
-        if len(at) > MOST_ROWS:
-            top = placed.hierarchy[-1]
-            raise ModelError(
-                "These residuals can't be scaled.",
-                [Problem(f"{top.labels[top.codes[at[0]]]} of {':'.join(top.group)} has {len(at)}"
-                         " rows, which are all correlated", where=fit.formula,
-                         allowed=f"{MOST_ROWS} rows in a unit of the outermost grouping",
-                         fix='use level="conditional", or kind="pearson"')],
-            )  # fmt: skip
-        found[at] = np.linalg.solve(np.linalg.cholesky(covariance(at)), left[at])
-    return found
-
-
-def _covariance(
-    fit: "LmmFit", placed: "PlacedRows", terms: list[_Term]
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Of some rows, as a function of which."""
+    """The residual covariance R is scaled away first: C = chol(R) chol(I + what stands above)."""
+    values = np.column_stack([left, *(level.values for level in effects)])
     R = fit.estimates.residual
-    patient = placed.hierarchy[0].codes
+    if R is None or placed.schedule is None:
+        values /= np.sqrt(fit.residual_variance)
+    else:
+        _whiten(values, np.asarray(R), placed.hierarchy[0], placed.schedule.code)
+    if not effects:
+        return values[:, 0]
+    cuts = np.cumsum([1, *(len(level.D) for level in effects)])[:-1]
+    whitened = [
+        replace(level, values=own)
+        for level, own in zip(effects, np.split(values, cuts, axis=1)[1:], strict=True)
+    ]
+    slot = np.arange(placed.rows.size) if placed.schedule is None else placed.schedule.code
+    order = np.lexsort((slot, *(level.codes for level in placed.hierarchy)))
+    return innovations(values[:, 0], whitened, placed.hierarchy[-1].codes, order)
 
-    def of(at: np.ndarray) -> np.ndarray:
-        if R is None or placed.schedule is None:
-            V = fit.residual_variance * np.eye(len(at))
-        else:
-            slot = placed.schedule.code[at]
-            same = patient[at][:, None] == patient[at]
-            V = np.where(same, np.asarray(R)[np.ix_(slot, slot)], 0.0)
-        for term in terms:
-            z, unit = term.values[at], term.units[at]
-            V = V + (unit[:, None] == unit) * (z @ term.D @ z.T)
-        return V
 
-    return of
+def _whiten(values: np.ndarray, R: np.ndarray, patients: "Level", slot: np.ndarray) -> None:
+    """Rows (n, k) of each patient, by visit, become chol(R)^-1 of themselves, in place."""
+    place = np.full((len(patients.labels), len(R)), -1)
+    place[patients.codes, slot] = np.arange(len(slot))
+    patterns, which = np.unique(place >= 0, axis=0, return_inverse=True)
+    for k, seen in enumerate(patterns):
+        at = place[which.reshape(-1) == k][:, seen]
+        values[at] = np.linalg.solve(np.linalg.cholesky(R[np.ix_(seen, seen)]), values[at])

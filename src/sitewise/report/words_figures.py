@@ -150,8 +150,8 @@ def scaled_caption(evidence: Evidence, endpoint: str) -> str:
         " expect, in units of its own standard deviation. If fixed effects, variances and"
         " correlations are right they are independent with variance 1. a: against normal quantiles;"
         " the line is the standard normal distribution. b: root mean square by visit; the line is"
-        " 1, the grey bar holds 95 of 100 where the model is right. They are not computed for sites"
-        " with more readings than one matrix bears (docs/methods.md)."
+        " 1, the grey bar holds 95 of 100 where the model is right. There are none of a fit that"
+        " did not converge."
     )
 
 

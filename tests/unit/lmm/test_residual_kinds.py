@@ -6,7 +6,6 @@ import pytest
 
 import sitewise
 from sitewise.errors import ModelError
-from sitewise.lmm import residual_kinds
 from sitewise.lmm.lmmfit import LmmFit
 
 VISITS = ("a", "b", "c")
@@ -105,12 +104,8 @@ def test_conditional(fit: LmmFit, frame: pd.DataFrame) -> None:
         assert pearson[own.index].to_numpy() == pytest.approx(r / np.sqrt(np.diag(V)), rel=1e-9)
 
 
-def test_what_is_refused(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused(frame: pd.DataFrame) -> None:
     fit = sitewise.lmm(TEXTS["nested"], frame)
     with pytest.raises(ModelError, match="raw, pearson, scaled") as error:
         fit.residuals(frame, kind="deviance", level="both")
     assert "marginal, conditional" in str(error.value)
-    monkeypatch.setattr(residual_kinds, "MOST_ROWS", 20)
-    with pytest.raises(ModelError, match="rows, which are all correlated"):
-        fit.residuals(frame, kind="scaled", level="marginal")
-    assert fit.residuals(frame, kind="scaled").notna().sum() == fit.nobs
