@@ -10,6 +10,7 @@ from sitewise.lmm.moments import Moments
 from sitewise.plan.parts import read_part
 from sitewise.store.frames import read_frames, write_frame
 from sitewise.store.results import read_result, write_result
+from sitewise.trial.selection import Selections
 from sitewise.trial.wide_rows import long_rows
 
 
@@ -20,9 +21,11 @@ def main(*, wide: Sequence[str], moments: Sequence[str], fits: Sequence[str], pl
     moments: all batches of the first model, then of the next; fits and outputs: one a model.
     """
     part, rows = read_part(plan), long_rows(read_frames(wide))
-    for i, (fit, *made) in enumerate(zip(fits, scores, uses, ranefs, strict=True)):
+    planned = [read_result(path, PlannedFit) for path in fits]
+    selections = Selections(part, rows, planned[0].endpoint)
+    for i, (fit, *made) in enumerate(zip(planned, scores, uses, ranefs, strict=True)):
         own = [Moments.load(path) for path in moments[i * len(wide) : (i + 1) * len(wide)]]
-        scored = score_batches(part, rows, read_result(fit, PlannedFit), own)
+        scored = score_batches(part, selections, fit, own)
         write_result(made[0], scored.score)
         write_frame(made[1], scored.use)
         write_frame(made[2], scored.ranef)

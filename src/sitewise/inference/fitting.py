@@ -78,10 +78,11 @@ def fit_planned(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
     """Moments, fit and score at once, of the analysis rows `frame` (adbp), one model."""
     from sitewise.inference.batch import batch_moments
     from sitewise.inference.scoring import score_fit
+    from sitewise.trial.selection import Selections
 
     batch = batch_moments(plan, frame, endpoint, [model])[model]
     planned, fit = _fitted(plan, endpoint, model, batch.tally, batch.moments)
-    scored = score_fit(plan, frame, planned, fit)
+    scored = score_fit(plan, Selections(plan, frame, endpoint), planned, fit)
     return PlannedResult(with_score(planned, scored.score), scored.use, scored.ranef)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from sitewise.terms import AVISIT, SRCFILE, SRCROW, USUBJID, Use
 from sitewise.trial.selection import BASELINE_REASON, Selection
 
+_USES = tuple(Use)
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,22 +24,27 @@ def table_uses(
     scored: of `selection.candidates`; missing: which of these lack each column, by column. A
     baseline counts as used only where a later reading of the patient is used.
     """
+    import pandas as pd
+
     rows = selection.rows
     reasons = selection.reasons.copy()
     candidates = np.flatnonzero(selection.candidate)
-    for name, mask in missing.items():
-        lost = candidates[mask]
-        reasons[lost] = [f"{r} and {name} missing" if r else name for r in reasons[lost]]
-    reasons[candidates] = [_missing(reason) for reason in reasons[candidates]]
+    _say_missing(reasons, candidates, missing)
     used = candidates[scored.used]
-    use = np.full(len(rows), Use.DROPPED.value, dtype=object)
-    use[used] = Use.OUTCOME.value
-    followed = rows[USUBJID].isin(set(rows[USUBJID].iloc[used])).to_numpy()
+    patient, known = pd.factorize(rows[USUBJID])
+    has = np.zeros(len(known), dtype=bool)
+    has[patient[used]] = True
+    followed = has[patient]
     baseline = reasons == BASELINE_REASON
-    use[baseline & followed] = Use.BASELINE.value
+    use = np.full(len(rows), _USES.index(Use.DROPPED))
+    use[used] = _USES.index(Use.OUTCOME)
+    use[baseline & followed] = _USES.index(Use.BASELINE)
     reasons[baseline & ~followed] = "baseline of a patient without a later reading in this model"
+    why, sentences = pd.factorize(reasons)
     table = rows[[SRCFILE, SRCROW, USUBJID, AVISIT]].copy()
-    table["USE"], table["REASON"] = use.astype(str), reasons.astype(str)
+    # Few texts of many rows: taken by number.
+    table["USE"] = pd.array([kind.value for kind in _USES], dtype="str").take(use)
+    table["REASON"] = pd.array(sentences.tolist(), dtype="str").take(why)
     for column, values in (("FITTED", scored.fitted), ("RESIDUAL", scored.residuals)):
         whole = np.full(len(rows), np.nan)
         whole[used] = values
@@ -45,6 +52,13 @@ def table_uses(
     return table
 
 
-def _missing(names: str) -> str:
-    """`BMI` as `BMI missing`; several are joined already."""
-    return f"{names} missing" if names and not names.endswith("missing") else names
+def _say_missing(
+    reasons: np.ndarray, candidates: np.ndarray, missing: Mapping[str, np.ndarray]
+) -> None:
+    """`BMI missing`, `BMI and AGE missing`: into the reasons of candidates, in place."""
+    lacking = np.zeros(len(candidates), dtype=np.int64)
+    for k, mask in enumerate(missing.values()):
+        lacking |= mask.astype(np.int64) << k
+    for bits in np.unique(lacking[lacking > 0]).tolist():
+        names = [name for k, name in enumerate(missing) if bits >> k & 1]
+        reasons[candidates[lacking == bits]] = f"{' and '.join(names)} missing"

@@ -11,7 +11,7 @@ from sitewise.inference.planned_fit import PlannedFit, PlannedScore, UseCount
 from sitewise.inference.planned_rows import table_uses
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, USUBJID, Use
-from sitewise.trial.selection import as_modelled, select_rows
+from sitewise.trial.selection import as_modelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sitewise.lmm.lmmfit import LmmFit
     from sitewise.lmm.moments import Moments
     from sitewise.lmm.score import Predicted
-    from sitewise.trial.selection import Selection
+    from sitewise.trial.selection import Selection, Selections
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class ScoredRows:
 
 
 def score_batches(
-    plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, moments: "Sequence[Moments]"
+    plan: Plan, selections: "Selections", planned: PlannedFit, moments: "Sequence[Moments]"
 ) -> ScoredRows:
-    """Score the analysis rows `frame` with the fit `planned`, without a search.
+    """Score the analysis rows of an endpoint with the fit `planned`, without a search.
 
     moments: those of all batches that were fitted, in the same order.
     """
@@ -49,7 +49,7 @@ def score_batches(
     from sitewise.lmm.record import refit_at
 
     fit = refit_at(planned.fit.formula, add_moments(moments), planned.fit)
-    scored = score_fit(plan, frame, planned, fit)
+    scored = score_fit(plan, selections, planned, fit)
     return _withheld(scored) if plan.blinded else scored
 
 
@@ -59,17 +59,20 @@ def _withheld(scored: ScoredRows) -> ScoredRows:
     return replace(scored, use=use, ranef=scored.ranef.iloc[:0])
 
 
-def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmFit") -> ScoredRows:
+def score_fit(
+    plan: Plan, selections: "Selections", planned: PlannedFit, fit: "LmmFit"
+) -> ScoredRows:
     """As `score_batches`, with the fit at hand."""
     from sitewise.lmm.formula import formula_columns
     from sitewise.lmm.score_frame import score_frame
 
-    selection = select_rows(plan, frame, planned.endpoint, planned.model)
+    selection = selections.selected(planned.model)
     rows = selection.candidates
-    scored = score_frame(fit, as_modelled(plan, rows))
+    modelled = as_modelled(plan, rows)
+    scored = score_frame(fit, modelled)
     lacking = {name: rows[name].isna().to_numpy() for name in formula_columns(fit.basis.formula)}
     use = table_uses(selection, scored, {n: mask for n, mask in lacking.items() if mask.any()})
-    use["SCALED"] = _scaled(plan, planned, fit, selection)
+    use["SCALED"] = _scaled(plan, planned, fit, selection, modelled)
     visit = rows[AVISIT].to_numpy(dtype=object)[scored.used]
     visits = [v.name for v in plan.visits if (visit == v.name).any()]
     uneven = uneven_spread(planned.fit, {v: scored.residuals[visit == v] for v in visits})
@@ -77,12 +80,17 @@ def score_fit(plan: Plan, frame: "pd.DataFrame", planned: PlannedFit, fit: "LmmF
     return ScoredRows(score, use, _ranef_table(fit.basis.formula, scored.ranef))
 
 
-def _scaled(plan: Plan, planned: PlannedFit, fit: "LmmFit", selection: "Selection") -> np.ndarray:
-    """Scaled marginal residuals of all rows of the endpoint, NaN where there is none."""
+def _scaled(
+    plan: Plan, planned: PlannedFit, fit: "LmmFit", selection: "Selection", rows: "pd.DataFrame"
+) -> np.ndarray:
+    """Scaled marginal residuals of all rows of the endpoint, NaN where there is none.
+
+    rows: the candidates of the selection, as the model sees them.
+    """
     found = np.full(len(selection.rows), np.nan)
     if planned.model != plan.primary.model or not planned.fit.converged:
         return found
-    own = fit.residuals(selection.candidates, kind="scaled", level="marginal")
+    own = fit.residuals(rows, kind="scaled", level="marginal")
     found[np.flatnonzero(selection.candidate)] = own.to_numpy()
     return found
 
@@ -90,9 +98,10 @@ def _scaled(plan: Plan, planned: PlannedFit, fit: "LmmFit", selection: "Selectio
 def _count_uses(use: "pd.DataFrame") -> tuple[UseCount, ...]:
     """Rows and patients by use and reason: outcomes first, then in order of size."""
     order = [kind.value for kind in (Use.OUTCOME, Use.BASELINE, Use.DROPPED)]
+    found = use.groupby(["USE", "REASON"], sort=True)[USUBJID].agg(["size", "nunique"])
     counts = [
-        UseCount(str(kind), str(reason), len(rows), int(rows[USUBJID].nunique()))
-        for (kind, reason), rows in use.groupby(["USE", "REASON"], sort=True)
+        UseCount(str(kind), str(reason), int(rows), int(patients))
+        for (kind, reason), rows, patients in found.itertuples()
     ]
     return tuple(sorted(counts, key=lambda c: (order.index(c.use), -c.rows, c.reason)))
 
@@ -101,14 +110,19 @@ def _ranef_table(formula: "Formula", effects: "Iterable[Predicted]") -> "pd.Data
     """Term by term in the order of the formula, levels sorted."""
     import pandas as pd
 
-    rows = []
     at = {one.label: one for one in effects}
+    parts = []
     for one in (at[str(spec)] for spec in formula.random):
-        order = sorted(range(len(one.labels)), key=lambda k: one.labels[k])
-        rows += [
-            (one.group, one.labels[k], name, one.blup[k, j], one.se[k, j])
-            for k in order
-            for j, name in enumerate(one.terms)
-        ]
-    table = pd.DataFrame(rows, columns=["GROUP", "LEVEL", "TERM", "BLUP", "SE"])
-    return table.astype({"BLUP": np.float64, "SE": np.float64})
+        q, labels = len(one.terms), one.labels
+        order = np.array(sorted(range(len(labels)), key=labels.__getitem__), dtype=np.int64)
+        parts.append(
+            pd.DataFrame({
+                "GROUP": pd.array([one.group], dtype="str").take(np.zeros(q * len(order), int)),
+                "LEVEL": pd.array(labels, dtype="str").take(np.repeat(order, q)),
+                "TERM": pd.array(one.terms, dtype="str").take(np.tile(np.arange(q), len(order))),
+                "BLUP": one.blup[order].ravel(),
+                "SE": one.se[order].ravel(),
+            })
+        )  # fmt: skip
+    names = {"GROUP": "str", "LEVEL": "str", "TERM": "str", "BLUP": "float64", "SE": "float64"}
+    return pd.concat([pd.DataFrame(columns=list(names)).astype(names), *parts], ignore_index=True)

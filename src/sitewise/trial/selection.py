@@ -5,6 +5,7 @@ The models and all their relatives select by this, so that they see the same row
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,10 +45,30 @@ class Selection:
     candidate: np.ndarray = field(repr=False)
     reasons: np.ndarray = field(repr=False)
 
-    @property
+    @cached_property
     def candidates(self) -> "pd.DataFrame":
         """The rows that may be outcomes, numbered anew."""
         return self.rows[self.candidate].reset_index(drop=True)
+
+
+class Selections:
+    """Selections of one endpoint's rows: models of one analysis set share theirs, made once."""
+
+    def __init__(self, plan: Plan, frame: "pd.DataFrame", endpoint: str) -> None:
+        """frame: analysis rows (adbp), of any endpoints."""
+        self._plan, self._frame, self._endpoint = plan, frame, endpoint
+        self._made: dict[str, Selection] = {}
+
+    def judged(self, model: str) -> Selection:
+        """As `judge_rows`."""
+        name = self._plan.models[model].set
+        if name not in self._made:
+            self._made[name] = judge_rows(self._plan, self._frame, self._endpoint, model)
+        return self._made[name]
+
+    def selected(self, model: str) -> Selection:
+        """As `select_rows`."""
+        return _some(self.judged(model), self._endpoint, model)
 
 
 def select_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) -> Selection:
@@ -55,7 +76,10 @@ def select_rows(plan: Plan, frame: "pd.DataFrame", endpoint: str, model: str) ->
 
     Raises ModelError where the endpoint has no rows, or none is left.
     """
-    found = judge_rows(plan, frame, endpoint, model)
+    return _some(judge_rows(plan, frame, endpoint, model), endpoint, model)
+
+
+def _some(found: Selection, endpoint: str, model: str) -> Selection:
     if not found.candidate.any():
         reasons = found.reasons.tolist()
         raise no_rows(endpoint, model, {r: reasons.count(r) for r in dict.fromkeys(reasons)})

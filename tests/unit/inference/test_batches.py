@@ -19,6 +19,7 @@ from sitewise.plan.model import Plan
 from sitewise.plan.parts import part_data, read_part
 from sitewise.store.frames import read_frame, read_frames, write_frame
 from sitewise.store.results import read_result, write_result
+from sitewise.trial.selection import Selections
 from sitewise.trial.wide_rows import long_rows, wide_rows
 
 VISITS = (("Baseline", 0.0), ("Month 6", 26.0), ("Month 12", 52.0))
@@ -91,7 +92,8 @@ def by_files(
     write_result(folder / "fit.json", planned)
     back = read_result(folder / "fit.json", PlannedFit)
     part = read_part(part_data(plan, "score"))
-    return planned, score_batches(part, long_rows(read_frames(wide)), back, parts)
+    rows = Selections(part, long_rows(read_frames(wide)), planned.endpoint)
+    return planned, score_batches(part, rows, back, parts)
 
 
 BATCHES = {
