@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sitewise.inference.tally import Tally, tally_batch
+from sitewise.inference.tally import Tally, row_keys, tally_batch
 from sitewise.lmm.formula import (
     Formula,
     fixed_columns,
@@ -12,12 +12,13 @@ from sitewise.lmm.formula import (
     parse_formula,
     term_columns,
 )
-from sitewise.lmm.moments import Moments, moments
+from sitewise.lmm.moments import Moments, moments_of_rows
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, TRT01P, USUBJID, WEEK
-from sitewise.trial.selection import as_modelled, factor_levels, judge_rows
+from sitewise.trial.selection import Selections, as_modelled, factor_levels
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from sitewise.lmm.rows import Rows
@@ -42,20 +43,25 @@ def batch_moments(
     frame: analysis rows (adbp) of whole hospitals. Raises ModelError where a model can't be built.
     """
     levels = factor_levels(plan)
+    selections = Selections(plan, frame, endpoint)
+    keys: dict[str, list[np.ndarray]] = {}
     found = {}
     for model in models or plan.models:
         spec = plan.models[model]
         formula = parse_formula(spec.formula)
-        selection = judge_rows(plan, frame, endpoint, model)
+        selection = selections.judged(model)
+        if spec.set not in keys:
+            keys[spec.set] = row_keys(selection.candidates)
         own = {name: levels[name] for name in formula_columns(formula) if name in levels}
         rows = _typed(plan, formula, selection, own)
         kept = Moments({})
         if rows is not None:
-            kept = moments(
-                spec.formula, as_modelled(plan, selection.candidates), own,
+            kept = moments_of_rows(
+                formula, rows, own,
                 roles=_roles(plan, formula), scheduled=_scheduled(plan, formula),
             )  # fmt: skip
-        found[model] = ModelBatch(tally_batch(endpoint, model, formula, selection, rows), kept)
+        tally = tally_batch(endpoint, model, formula, selection, rows, keys=keys[spec.set])
+        found[model] = ModelBatch(tally, kept)
     return found
 
 

@@ -73,12 +73,19 @@ class Tally:
         return {name: total / self.used for name, total in self.sums.items()}
 
 
+def row_keys(rows: "pd.DataFrame") -> list[np.ndarray]:
+    """Hashes of what names each row, uint64 (n,) each, for the digest of the rows used."""
+    return [_hashes(rows[name]) for name in IDENTIFIERS]
+
+
 def tally_batch(
-    endpoint: str, model: str, formula: Formula, selection: Selection, rows: "Rows | None"
-) -> Tally:
+    endpoint: str, model: str, formula: Formula, selection: Selection, rows: "Rows | None",
+    *, keys: Sequence[np.ndarray],
+) -> Tally:  # fmt: skip
     """The tally of one batch.
 
-    rows: of the formula on `selection.candidates`; None where no row is used.
+    rows: of the formula on `selection.candidates`; None where no row is used. keys: `row_keys` of
+    these candidates, which models of one analysis set share.
     """
     reasons, counts = np.unique(
         selection.reasons[~selection.candidate].astype(str), return_counts=True
@@ -88,7 +95,7 @@ def tally_batch(
         return Tally(
             endpoint, model, len(selection.rows), unfit, 0, (0, 0, 0), 0, 0, {}, {}, {}, ()
         )
-    used = selection.candidates[rows.used]
+    used = selection.candidates.loc[rows.used, [USUBJID, SITEID, TRT01P, AVISIT]]
     names = fixed_columns(formula)
     return Tally(
         endpoint=endpoint,
@@ -96,7 +103,7 @@ def tally_batch(
         rows=len(selection.rows),
         unfit=unfit,
         used=len(used),
-        digest=row_sums([_hashes(used[name]) for name in IDENTIFIERS], rows.y),
+        digest=row_sums([key[rows.used] for key in keys], rows.y),
         patients=int(used[USUBJID].nunique()),
         sites=int(used[SITEID].nunique()),
         arms=_counts(used[TRT01P]),

@@ -169,6 +169,26 @@ def moments(
     return _streamed(parsed, source, declared, roles or {}, scheduled)
 
 
+@one_thread
+def moments_of_rows(
+    formula: Formula,
+    rows: Rows,
+    declared: Mapping[str, tuple[str, ...]],
+    *,
+    roles: Mapping[str, str],
+    scheduled: bool | None,
+) -> Moments:
+    """As `moments` of one batch, of rows read with `read_rows(formula, ..., declared, batch=True)`.
+
+    Raises ModelError as `moments` does.
+    """
+    one = _Adding(formula, declared, roles, scheduled)
+    one.add_rows(rows)
+    while one.again():
+        one.add_rows(rows)
+    return Moments({formula.text: one.result()})
+
+
 def _streamed(
     formulas: Sequence[Formula],
     source: "Iterable[pd.DataFrame]",
@@ -219,6 +239,10 @@ class _Adding:
         except NoRowsError as empty:
             self._empty.append(empty)
             return
+        self.add_rows(rows)
+
+    def add_rows(self, rows: Rows) -> None:
+        """As `add`, of rows that were read already."""
         self._batches += 1
         slots = [name for name, role in self._used.items() if role == "slot"]
         hierarchy = build_hierarchy(self._formula, rows, batch=True, slots=slots)
