@@ -186,3 +186,11 @@ def test_what_is_refused(data: dict[str, Any], formula: str, says: str) -> None:
     found = check_models(plan_with(data, formula, whole=False))
     assert says in " ".join(map(str, found))
     assert check_models(plan_with(data, US, whole=False)) == []
+
+
+def test_scaled_residuals(data: dict[str, Any]) -> None:
+    """REML at its optimum: r'V^-1 r = n - p, with the means that the model gives every arm."""
+    found = fit_planned(plan_with(data, US, whole=False), trial(whole=False), "SYSBP", "m")
+    scaled = found.use["SCALED"].dropna()
+    n, p = found.planned.fit.nobs, len(found.planned.fit.fixef)
+    assert len(scaled) == n and float(scaled @ scaled) == pytest.approx(n - p, rel=1e-6)
