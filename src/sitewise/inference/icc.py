@@ -43,7 +43,7 @@ def compute_iccs(
     primary = build_design(plan.models[plan.primary.model].formula, candidates, factor_levels(plan))
     modelled = candidates[primary.used]
     rows = selection.candidates[primary.used]
-    present = set(rows[AVISIT].astype(str))
+    present = set(rows[AVISIT].unique())
     visits = [visit.name for visit in plan.visits if visit.name in present]
     fixed_parts = {
         "empty": "1",
@@ -76,13 +76,15 @@ def compute_iccs(
 
 def _icc_model(plan: Plan, rows: "pd.DataFrame", fixed: str, text: str) -> IccModel:
     """Fit one fixed part with random intercepts; shares, correlations, intervals."""
+    from sitewise.lmm.api import fit_frame
     from sitewise.lmm.design import build_design
-    from sitewise.lmm.fit import fit_design
+    from sitewise.lmm.record import record_of
 
     names = (SITEID, USUBJID) if rows[USUBJID].duplicated().any() else (SITEID,)
     random = " + ".join(f"(1 | {name})" for name in names)
     design = build_design(f"{AVAL} ~ {text} + {random}", rows, factor_levels(plan))
-    fit = fit_design(design, reml=True, alpha=plan.alpha, df=plan.df).fit
+    # no effect is tested here, and nobody's is predicted
+    fit = record_of(fit_frame(design, reml=True), alpha=plan.alpha, df="asymptotic")
     codes = _codes(rows[design.used])
     variances = [term.variances[0] for term in fit.random]
     total = sum(variances) + fit.sigma**2

@@ -24,7 +24,8 @@ def iccs_by_visit(
     """
     rows = []
     for visit in visits:
-        part = frame[frame[AVISIT].astype(str) == visit].sort_values([SITEID, USUBJID])
+        part = frame.loc[frame[AVISIT] == visit, [SITEID, USUBJID, AVAL]]
+        part = part.sort_values([SITEID, USUBJID])
         rows.append(one_way_icc(visit, part[AVAL].to_numpy(), part[SITEID].to_numpy(), alpha))
     return tuple(rows)
 
@@ -42,8 +43,10 @@ def one_way_icc(visit: str, values: "ArrayLike", sites: "ArrayLike", alpha: floa
 
     All numbers are NaN where there are fewer than two sites, or no site with two patients.
     """
+    import pandas as pd
+
     y = np.asarray(values, dtype=float)
-    names, code = np.unique(np.asarray(sites).astype(str), return_inverse=True)
+    code, names = pd.factorize(np.asarray(sites, dtype=object))
     k, total = len(names), len(y)
     if k < 2 or total <= k:
         nan = math.nan

@@ -33,8 +33,6 @@ _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 def plain(text: str) -> str:
     """Return `text` without case, blanks, unseen characters and accents: equal for look-alikes."""
-    if text.isascii() and text.isprintable():  # a hundred thousand identifiers are mostly that
-        return text.casefold().replace(" ", "")
     for _, step in _STEPS:
         text = step(text)
     return text

@@ -4,14 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sitewise.terms import AVISIT, SITEID, USUBJID, Fate, Severity
+from sitewise.terms import (
+    ADY,
+    AVAL,
+    AVISIT,
+    AVISITN,
+    SITEID,
+    SRCFILE,
+    SRCROW,
+    TRT01P,
+    USUBJID,
+    Fate,
+    Severity,
+)
 from sitewise.trial.account import FileRow
 from sitewise.trial.accounting import Counts, count_readings
 from sitewise.trial.blinding import pool_arms
 from sitewise.trial.cells import count_cells, count_patients
 from sitewise.trial.findings import SITE_ASIDE, Found, apply_found, findings_frame
 from sitewise.trial.patient_checks import check_patients, witnesses
-from sitewise.trial.rows import FATE, PARAMCD, REASON, SITE_SET_ASIDE, set_fate, undecided
+from sitewise.trial.rows import FATE, PARAMCD, REASON, SITE_SET_ASIDE, set_fate
 from sitewise.trial.schema import assert_analysable
 from sitewise.trial.trial_notes import missing_baselines
 
@@ -19,6 +31,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sitewise.plan.model import Plan
+
+
+# What is asked of a reading that reaches the analysis.
+ANALYSED = [SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, AVISITN, ADY, AVAL, SRCFILE, SRCROW]
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,14 @@ def settle(
     apply_found(readings, sites)
     _give_fates(plan, readings)
     pool_arms(plan, readings)
-    analysed = readings[readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value])]
+    analysed = readings.loc[
+        readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value]), ANALYSED
+    ]
     assert_analysable(plan, analysed)
+    # counted many times over: by code, not by text
+    analysed = analysed.astype(
+        dict.fromkeys([SITEID, USUBJID, TRT01P, AVISIT, PARAMCD], "category")
+    )
     return Settled(
         readings,
         findings_frame([*patients, *sites, *missing_baselines(plan, analysed)]),
@@ -109,9 +131,10 @@ def _bad_sites(
 
 def _give_fates(plan: "Plan", readings: "pd.DataFrame") -> None:
     """Give the readings that are left their fate: analysed, or averaged into a named record."""
-    left = undecided(readings)
-    size = left.groupby([SITEID, USUBJID, AVISIT, PARAMCD])[FATE].transform("size")
+    keys = [SITEID, USUBJID, AVISIT, PARAMCD]
+    left = readings.loc[readings[FATE].isna(), keys]
     if plan.replicates == "mean":
+        size = left.groupby(keys)[PARAMCD].transform("size")
         many = left[size > 1]
         readings.loc[many.index, FATE] = Fate.AVERAGED.value
         readings.loc[many.index, REASON] = (
