@@ -93,7 +93,7 @@ def draw_endpoint(
     from sitewise.report.drawing import save
     from sitewise.report.pictured import MOST_COURSES
     from sitewise.sites.result import SiteResults
-    from sitewise.store.frames import read_frame
+    from sitewise.store.frames import read_endpoint, read_frame
     from sitewise.store.results import read_result
     from sitewise.terms import AVAL, AVISIT, AVISITN, PARAMCD, SITEID, TRT01P, USUBJID
     from sitewise.trial.courses import sampled_courses
@@ -110,7 +110,7 @@ def draw_endpoint(
     primary = next(fit for fit in fitted if fit.model == part.primary.model)
     used = read_frame(use, columns=[AVISIT, "FITTED", "RESIDUAL", "SCALED"])
     columns = [SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, AVISITN, AVAL]
-    readings = read_frame(rows, columns=columns)
+    readings = read_endpoint(rows, endpoint, columns)
     courses = sampled_courses(part, readings, endpoint, MOST_COURSES)
     drawn = {
         "profiles": draw_profiles(part, described, primary),

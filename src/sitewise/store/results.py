@@ -7,8 +7,9 @@ infinities, which JSON lacks, are written as the strings "NaN", "Infinity", "-In
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -61,34 +62,43 @@ def read_result(path: str | Path, kind: type[Result]) -> Result:
 
 def from_plain(data: Any, kind: Any) -> Any:
     """Rebuild a value of type `kind` from plain data."""
+    return _reader(kind)(data)
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What rebuilds values of a type: made once, for a result may hold ten thousand of them."""
     origin, args = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return data
     if origin in (Union, UnionType):
-        if data is None:
-            return None
-        return from_plain(data, next(a for a in args if a is not type(None)))
+        some = _reader(next(a for a in args if a is not type(None)))
+        return lambda data: None if data is None else some(data)
     if origin is tuple:
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(from_plain(item, args[0]) for item in data)
-        return tuple(from_plain(item, a) for item, a in zip(data, args, strict=True))
+        each = [_reader(a) for a in args if a is not Ellipsis]
+        if args[-1:] == (Ellipsis,):
+            return lambda data: tuple(map(each[0], data))
+        return lambda data: tuple(read(item) for item, read in zip(data, each, strict=True))
     if origin in (dict, Mapping) or (origin and issubclass(origin, Mapping)):
-        return {key: from_plain(item, args[1]) for key, item in data.items()}
+        value = _reader(args[1])
+        return lambda data: {key: value(item) for key, item in data.items()}
     if dataclasses.is_dataclass(kind):
-        return _dataclass(data, kind)
+        return _dataclass(kind)
     if kind is float:
-        return _SPECIAL[data] if isinstance(data, str) else float(data)
+        return lambda data: _SPECIAL[data] if isinstance(data, str) else float(data)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(data)
-    return data
+        return kind
+    return lambda data: data
 
 
-def _dataclass(data: Any, kind: Any) -> Any:
+def _dataclass(kind: Any) -> Callable[[Any], Any]:
     hints = get_type_hints(kind)
-    names = {f.name for f in dataclasses.fields(kind)}
-    if set(data) != names:
-        raise ValueError(
-            f"{kind.__name__}: unknown fields {sorted(set(data) - names)},"
-            f" missing {sorted(names - set(data))}"
-        )
-    return kind(**{name: from_plain(data[name], hints[name]) for name in names})
+    fields = {f.name: _reader(hints[f.name]) for f in dataclasses.fields(kind)}
+
+    def read(data: Any) -> Any:
+        if data.keys() != fields.keys():
+            raise ValueError(
+                f"{kind.__name__}: unknown fields {sorted(data.keys() - fields.keys())},"
+                f" missing {sorted(fields.keys() - data.keys())}"
+            )
+        return kind(**{name: of(data[name]) for name, of in fields.items()})
+
+    return read
