@@ -83,8 +83,7 @@ class Exchangeable:
     @property
     def shrink(self) -> "Floats":
         """W^-1 = (I - shrink J) / (1 - rho), shape (clusters,)."""
-        found: Floats = self.rho / (1 + (self.sizes - 1) * self.rho)
-        return found
+        return np.asarray(self.rho / (1 + (self.sizes - 1) * self.rho), dtype=np.float64)
 
     def products(self, left: "Floats", right: "Floats") -> "Floats":
         """left_i' right_i of each cluster, shape (clusters, p, q), of (n, p) and (n, q)."""
@@ -139,11 +138,11 @@ def _corrected(
     little = leverage < LITTLE  # the trace of H_i, so no eigenvalue is larger
     found = {name: scores.copy() for name in CORRECTIONS}
     if little.any():
-        most, term = float(leverage[little].max()), scores
+        most, term = float(leverage[little].max()), np.where(little[:, None], scores, 0.0)
         for k in range(1, TERMS):
             term = clusters.sums(WX, clusters.along(X, term @ M))
             for name in CORRECTIONS:
-                found[name][little] += (_series(name, k) * term)[little]
+                found[name] += _series(name, k) * term
             if most**k < ROUNDING:
                 break
     if little.all():

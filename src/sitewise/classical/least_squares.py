@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.classical.clustered import Exchangeable
+from sitewise.classical.clustered import BLOCK, Exchangeable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -35,21 +37,31 @@ class Line:
 def ordinary(X: "Floats", y: "Floats") -> Line:
     """Ordinary least squares. X: shape (n, p), full rank; NaN variances where n = p."""
     n, p = X.shape
-    R, turned, _ = _triangle(X, y)
-    beta = np.linalg.solve(R, turned)
+    R, turned, _ = _triangle((X[b], y[b]) for b in _blocks(n))
+    beta = np.asarray(np.linalg.solve(R, turned), dtype=np.float64)
     residuals = y - X @ beta
     inverse = np.linalg.solve(R, np.eye(p))
     s2 = float(residuals @ residuals) / (n - p) if n > p else math.nan
     return Line(beta, s2 * (inverse @ inverse.T), residuals, n - p)
 
 
-def _triangle(X: "Floats", y: "Floats") -> tuple["Floats", "Floats", float]:
-    """R (p, p) and Q'y (p,) of X = Q R, and |y - Q Q'y|^2; Q itself is as long as the rows."""
-    n, p = X.shape
-    whole = np.zeros((max(p + 1, n), p + 1))
-    whole[:n, :p], whole[:n, p] = X, y
-    found = np.linalg.qr(whole, mode="r")
-    return found[:p, :p], found[:p, p], float(found[p, p]) ** 2
+def _triangle(blocks: "Iterable[tuple[Floats, Floats]]") -> tuple["Floats", "Floats", float]:
+    """R (p, p) and Q'y (p,) of X = Q R, and |y - Q Q'y|^2, from blocks of rows of X and y.
+
+    The triangle of what came before stands on top of each block: neither Q nor a copy of all rows.
+    """
+    found: Floats | None = None
+    for X, y in blocks:
+        own = np.column_stack([X, y])
+        top = np.zeros((own.shape[1],) * 2) if found is None else found
+        found = np.asarray(np.linalg.qr(np.vstack([top, own]), mode="r"), dtype=np.float64)
+    if found is None:
+        raise ValueError("no rows")
+    return found[:-1, :-1], found[:-1, -1], float(found[-1, -1]) ** 2
+
+
+def _blocks(n: int) -> "list[slice]":
+    return [slice(begin, begin + BLOCK) for begin in range(0, n, BLOCK)]
 
 
 def within(
@@ -62,11 +74,11 @@ def within(
     site leaves nothing. s^2 is on n - sites - rank.
     """
     sites = Exchangeable(codes)
-    means = sites.sums(np.column_stack([X, y])) / sites.sizes[:, None]
-    left = X - means[codes, :-1]
-    out = y - means[codes, -1]
-    scale = np.sqrt((X**2).sum(axis=0))
-    R, turned, rest = _triangle(left / scale, out)
+    means, level = sites.sums(X) / sites.sizes[:, None], sites.sums(y[:, None])[:, 0] / sites.sizes
+    scale = np.sqrt(np.einsum("nk,nk->k", X, X))
+    R, turned, rest = _triangle(
+        ((X[b] - means[codes[b]]) / scale, y[b] - level[codes[b]]) for b in _blocks(len(y))
+    )
     U, d, Vt = np.linalg.svd(R, full_matrices=False)
     kept = d > RANK * max(float(d.max(initial=0.0)), 1.0)
     U, d, Vt = U[:, kept], d[kept], Vt[kept]

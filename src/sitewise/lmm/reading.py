@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -277,8 +278,10 @@ def _in_order(
     """Codes int32 of the labels that occur, in the given order, else sorted as text."""
     present = np.zeros(len(labels), dtype=bool)
     present[codes] = True
-    if order is None and present.all() and sorted(labels) == list(labels):
-        return codes, labels
+    if order is None and sorted(labels) == list(labels):
+        if present.all():
+            return codes, labels
+        return (np.cumsum(present, dtype=np.int32) - 1)[codes], tuple(compress(labels, present))
     position = {label: i for i, label in enumerate(labels) if present[i]}
     kept = sorted(position) if order is None else [label for label in order if label in position]
     if tuple(kept) == labels:
