@@ -2,7 +2,7 @@
 
 from sitewise.audit.job import recorded
 from sitewise.plan.parts import read_part
-from sitewise.store.frames import read_frame
+from sitewise.store.frames import read_columns
 from sitewise.store.results import write_result
 from sitewise.trial.describe import columns_of, describe
 
@@ -10,7 +10,7 @@ from sitewise.trial.describe import columns_of, describe
 def main(*, plan, rows, description):
     """plan: part data; rows: the analysis rows."""
     part = read_part(plan)
-    write_result(description, describe(part, read_frame(rows, columns_of(part))))
+    write_result(description, describe(part, read_columns(rows, columns_of(part))))
 
 
 if __name__ == "__main__":

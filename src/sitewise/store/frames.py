@@ -116,21 +116,31 @@ def read_sites(path: str | Path, sites: "Sequence[str]") -> "pd.DataFrame":
 
 
 def read_endpoint(path: str | Path, endpoint: str, columns: "Sequence[str]") -> "pd.DataFrame":
-    """Some columns of one endpoint (PARAMCD), in the file's order, a row group at a time.
+    """`read_columns` of the rows of one endpoint (PARAMCD)."""
+    return read_columns(path, columns, endpoint)
 
-    columns: those that the file lacks are left out. `REPEATED` ones come as categories: the texts
-    that occur, sorted.
+
+def read_columns(
+    path: str | Path, columns: "Sequence[str]", endpoint: str | None = None
+) -> "pd.DataFrame":
+    """Some columns, in the file's order, a row group at a time.
+
+    columns: those that the file lacks are left out. endpoint: its rows (PARAMCD) alone. `REPEATED`
+    columns come as categories: the texts that occur, sorted.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    known = pq.read_schema(path).names
-    wanted = [name for name in dict.fromkeys(columns) if name in known]
+    present = pq.read_schema(path).names
+    wanted = [name for name in dict.fromkeys(columns) if name in present]
     coded = sorted(set(wanted) & set(REPEATED))
     with pq.ParquetFile(path, read_dictionary=coded) as file:
         kept = [file.schema_arrow.empty_table().select(wanted)]
         for i in range(file.metadata.num_row_groups):
+            if endpoint is None:
+                kept.append(file.read_row_group(i, wanted, use_threads=False))
+                continue
             here = file.read_row_group(i, [PARAMCD], use_threads=False)[PARAMCD].cast(pa.string())
             mine = pc.equal(here, endpoint)
             if pc.any(mine).as_py():
