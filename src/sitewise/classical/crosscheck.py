@@ -132,7 +132,9 @@ def _contrasts(
 ) -> tuple[ContrastRow, ...]:
     """The primary contrast by cell means with a patient intercept, and as planned."""
     rows = [
-        _contrast_row(f"patient intercept, {who}", checked.patients, to_numbers(checked.contrast))
+        _contrast_row(
+            f"cell means, patient intercept, {who}", checked.patients, to_numbers(checked.contrast)
+        )
         for who, checked in (("complete cases", kept), ("all patients", everybody))
         if checked.contrast is not None
     ]

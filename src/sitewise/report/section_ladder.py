@@ -16,6 +16,7 @@ from sitewise.report.words_ladder import (
     spread,
 )
 from sitewise.report.words_models import group_name
+from sitewise.terms import AVISIT, WEEK
 
 MOST_LEFT_OUT = 5
 
@@ -64,6 +65,19 @@ def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
         baseline=None if found.baseline is None else baseline_table(e, name, found.baseline),
         baseline_text=() if found.baseline is None else baseline_words(e, name, found.baseline),
     )
+
+
+def _straight(found: Ladder) -> list[str]:
+    """That all rows ask along straight lines, where they do; ANOVA and MMRM seem not to."""
+    formula = next((r.formula for r in found.rungs if r.key == "ols"), "")
+    if WEEK not in formula or AVISIT in formula:
+        return []
+    return [
+        "Every row has the fixed part of the primary model, straight lines through the visits: MMRM"
+        " has no visit means here, and the contrast of the ANOVA is taken along lines through its"
+        " cell means. The models of the plan stand in section 5, contrasts of cell means in"
+        " section 7."
+    ]
 
 
 def _table(e: Evidence, name: str, found: Ladder) -> Table:
@@ -128,6 +142,7 @@ def _notes(e: Evidence, found: Ladder) -> list[str]:
             told.setdefault(note, []).append(rung.label)
     notes += [typeset(f"{'; '.join(labels)}: {note}") for note, labels in told.items()]
     notes += [
+        *_straight(found),
         f"Clusters of the robust standard error and of the estimating equations (GEE): the"
         f" {unit}, {why}; {found.clusters} of them. GEE: t on clusters less fixed effects; valid"
         " where readings are missing completely at random given arm and visit. Mixed models:"

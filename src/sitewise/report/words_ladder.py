@@ -70,10 +70,11 @@ def direction(e: Evidence, name: str) -> str:
         f" {number(ols.answer.se, d)} where the primary model has {number(planned.answer.se, d)}:"
         f" {_way(found.ratio)}."
     ]
-    nested = by_key.get("nested")
+    nested, opposite = by_key.get("nested"), False
     done = nested is not None and nested.state != STOPPED
     if done and nested is not None and nested.answer is not None and not nested.planned:
         parts.append(_against_nested(e, found, ols, nested, d))
+        opposite = _opposite(e, found, ols, nested)
     if found.base and ols.base is not None and planned.base is not None:
         parts.append(
             f"Of the difference between the arms at baseline, which lies between patients"
@@ -81,7 +82,8 @@ def direction(e: Evidence, name: str) -> str:
             f" {number(ols.base.se, d)} and the primary model {number(planned.base.se, d)}:"
             f" {_way(found.base_ratio)}."
         )
-    if found.base and found.ratio > 1 + _ALIKE and found.base_ratio < 1 - _ALIKE:
+    contrary = found.ratio > 1 + _ALIKE and found.base_ratio < 1 - _ALIKE
+    if found.base and contrary and not opposite:
         parts.append(
             "Both errors have one cause: a change is a comparison within patients, where shared"
             " levels cancel, which least squares does not use; a level is one between patients,"
@@ -90,12 +92,19 @@ def direction(e: Evidence, name: str) -> str:
     return " ".join(parts)
 
 
+def _opposite(e: Evidence, found: Ladder, ols: Rung, nested: Rung) -> bool:
+    """Whether what least squares does to patients and what it does to sites meet in one number."""
+    if e.plan.design != "cluster" or ols.answer is None or nested.answer is None:
+        return False
+    return abs(found.ratio - 1) < abs(ols.answer.se / nested.answer.se - 1)
+
+
 def _against_nested(e: Evidence, found: Ladder, ols: Rung, nested: Rung, d: int) -> str:
     """Where the primary model is another than the three levels: these beside."""
     assert ols.answer is not None and nested.answer is not None, "checked by the caller"
     ratio = ols.answer.se / nested.answer.se
     text = f"Against three levels alone (SE {number(nested.answer.se, d)}) it is {_way(ratio)}."
-    if e.plan.design == "cluster" and abs(found.ratio - 1) < abs(ratio - 1):
+    if _opposite(e, found, ols, nested):
         text += (
             " Against the primary model two errors of opposite direction meet: least squares does"
             " not use that patients are their own controls, which makes its SE too large, and does"
