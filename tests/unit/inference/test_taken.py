@@ -18,6 +18,7 @@ from sitewise.lmm.lmmfit import LmmFit
 from sitewise.plan.load import read_yaml
 from sitewise.plan.model import Plan
 from sitewise.store.results import to_plain
+from sitewise.trial.selection import Selections
 
 HEAD = "AVAL ~ AVISIT*TRT01P"
 NESTED = f"{HEAD} + (1 | SITEID) + (1 | USUBJID)"
@@ -126,7 +127,7 @@ def test_a_term_at_zero_is_dropped_by_leave_alone(root: Any) -> None:
     assert dropped.fit.npar == stays.fit.npar - 1
     # Jobs that rebuild the fit from the moments of the plan's formula.
     moments = batch_moments(plan, frame, "SYSBP", ["m"])["m"].moments
-    scored = score_batches(plan, frame, dropped, [moments])
+    scored = score_batches(plan, Selections(plan, frame, "SYSBP"), dropped, [moments])
     assert set(scored.ranef["GROUP"]) == {"USUBJID"}
     assert scored.use["RESIDUAL"].notna().all()
 
