@@ -1,6 +1,6 @@
 """The parametric bootstrap: draw from a model, refit, again and again, from one seed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -9,33 +9,48 @@ from sitewise.inference.placed import Pair
 from sitewise.inference.smaller import null_columns
 from sitewise.inference.submodel import Submodel, with_columns
 from sitewise.lmm.model import Model
-from sitewise.lmm.newton import Minimum, Objective, minimise
+from sitewise.lmm.newton import Minimum, Objective, Path, minimise
 from sitewise.lmm.residuals import Correlated
 
 ENOUGH = (
     1e-6  # decrement that ends a search: the step after it leaves less than 1e-9 of a statistic
 )
+NEAR = 1e-3  # the same where no step follows: what the last one promises is off by about 1e-5
 
 
-def null_statistics(pair: Pair, draws: int, seed: int) -> tuple[np.ndarray, int]:
-    """The likelihood-ratio statistics (draws,) of outcomes drawn from the smaller model.
+def null_statistics(pair: Pair, draws: int, seed: int) -> Iterator[tuple[float, bool]]:
+    """The likelihood-ratio statistic of each outcome drawn from the smaller model, one by one.
 
-    Also how many refits did not converge. Both models see the same moments.
+    Also whether both refits converged. Both models see the same moments.
     """
     embedding, psi = pair.embedding
     model = pair.model
-    draw = drawer(model, embedding.natural(psi))
+    v = embedding.natural(psi)
+    draw, near = drawer(model, v), inner_start(model, v)
     columns = null_columns(pair.small, pair.larger, drawn=True) if pair.fixed else None
-    near = inner_start(model, embedding.natural(psi))
-    statistics, failed = np.empty(draws), 0
-    for k, generator in enumerate(generators(seed, draws)):
+    for generator in generators(seed, draws):
         drawn = draw(generator)
         null = drawn if columns is None else with_columns(drawn, columns)
-        smaller = _minimum(Submodel(null, embedding), [psi, _inner(psi)])
-        larger = refit(drawn, drawn.scored_start(near))
-        failed += not (smaller.best.converged and larger.best.converged)
-        statistics[k] = max(smaller.best.value - larger.best.value, 0.0)
-    return statistics, failed
+        submodel = Submodel(null, embedding)
+        smaller = _minimum(submodel, [psi, _inner(psi)], NEAR, last=False).best
+        at = drawn.scored_start(near) if pair.fixed else _beyond(submodel, smaller, near)
+        larger = _minimum(drawn, [at, _default(drawn)], NEAR, last=False).best
+        statistic = max(_promised(smaller) - _promised(larger), 0.0)
+        yield statistic, smaller.converged and larger.converged
+
+
+def _beyond(submodel: Submodel, end: Path, near: np.ndarray) -> np.ndarray:
+    """Where a step of scoring leads from the end of the smaller model, off every 0."""
+    try:
+        point = submodel.point(end.end)
+        return submodel.model.scored_from(submodel.embedding.natural(end.end), point, near)
+    except np.linalg.LinAlgError:
+        return near
+
+
+def _promised(end: Path) -> float:
+    """The least value, by the quadratic model at an end that is near it."""
+    return end.value - end.decrement / 2 if end.converged else end.value
 
 
 def generators(seed: int, draws: int) -> Iterable[np.random.Generator]:
@@ -46,8 +61,7 @@ def generators(seed: int, draws: int) -> Iterable[np.random.Generator]:
 
 def refit(model: Model, near: np.ndarray | None = None) -> Minimum:
     """The optimum of a drawn model, from `near`; from another start where that is doubtful."""
-    starts = [*([near] if near is not None else []), model.parameters.start("default")]
-    return _minimum(model, starts)
+    return _minimum(model, [*([near] if near is not None else []), _default(model)])
 
 
 def inner_start(model: Model, v: np.ndarray) -> np.ndarray:
@@ -67,8 +81,14 @@ def inner_start(model: Model, v: np.ndarray) -> np.ndarray:
     return np.concatenate([*phis, last])
 
 
-def _minimum(objective: Objective, starts: list[np.ndarray]) -> Minimum:
-    return minimise(objective, starts, always=1, boundary=lambda phi: False, enough=ENOUGH)
+def _default(model: Model) -> np.ndarray:
+    return model.parameters.start("default")
+
+
+def _minimum(
+    objective: Objective, starts: list[np.ndarray], enough: float = ENOUGH, last: bool = True
+) -> Minimum:
+    return minimise(objective, starts, enough=enough, last=last)
 
 
 def _inner(psi: np.ndarray) -> np.ndarray:

@@ -102,6 +102,7 @@ class Submodel:
 
     model: Model
     embedding: Embedding
+    _last: dict[bytes, Point] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def value(self, psi: np.ndarray) -> float:
         """In the units of the data; +inf outside."""
@@ -114,13 +115,21 @@ class Submodel:
         k = len(psi)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                point = point_at(self.model, self.embedding.natural(psi))
+                point = self.point(psi)
         except np.linalg.LinAlgError:
             return np.inf, np.zeros(k), np.zeros((k, k))
         J = self.embedding.jacobian(psi)
         hessian = J.T @ point.hessian @ J + self.embedding.curvature(psi, point.gradient)
         value = point.deviance + self.model.constant
         return value, J.T @ point.gradient, (hessian + hessian.T) / 2
+
+    def point(self, psi: np.ndarray) -> Point:
+        """Everything in the v of the larger model; the last one is kept. LinAlgError outside."""
+        key = psi.tobytes()
+        if key not in self._last:
+            self._last.clear()
+            self._last[key] = point_at(self.model, self.embedding.natural(psi))
+        return self._last[key]
 
 
 def covariances_at(model: Model, v: np.ndarray) -> list[LevelCovariance]:

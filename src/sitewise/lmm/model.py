@@ -59,12 +59,19 @@ class Model:
 
         With V linear in v it is MIVQUE at phi (Rao 1971, J. Multivariate Anal. 1, 445-456).
         """
+        try:
+            point = self.point(phi)
+        except np.linalg.LinAlgError:
+            return phi
+        return self.scored_from(self.parameters.natural(phi), point, phi)
+
+    def scored_from(self, v: np.ndarray, point: Point, phi: np.ndarray) -> np.ndarray:
+        """The same step from natural parameters v and their point; phi: what bounds it from 0."""
         parameters = self.parameters
         if any(s.second(s.natural(np.zeros(s.n_phi))) is not None for s in parameters.structures):
             return phi
         try:
-            point = self.point(phi)
-            v = parameters.natural(phi) - np.linalg.solve(2 * point.expected, point.gradient)
+            v = v - np.linalg.solve(2 * point.expected, point.gradient)
         except np.linalg.LinAlgError:
             return phi
         before = [*parameters.covariances(phi), parameters.residual_matrix(phi)]

@@ -78,6 +78,7 @@ def minimise(
     max_steps: int = STEPS,
     hopeless: Callable[[Path], bool] = lambda path: False,
     enough: float = DECREMENT,
+    last: bool = True,
     size: float = 0.0,
 ) -> Minimum:
     """The lowest end over `starts`.
@@ -85,8 +86,8 @@ def minimise(
     The first `always` starts are searched; the others too where the best end lies on the boundary
     (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ; none
     after two that are `hopeless`. A search that is seen to run into the end of another stops there.
-    enough: the decrement that ends a search, before its last step. A start where the objective is
-    not finite is passed over, unless none is left: then ValueError. size: see `search`.
+    enough: the decrement that ends a search; last: after one step more. A start where the objective
+    is not finite is passed over, unless none is left: then ValueError. size: see `search`.
     """
     paths: list[Path] = []
     for number, start in enumerate(starts):
@@ -96,7 +97,7 @@ def minimise(
             break
         path = search(
             objective, np.asarray(start, dtype=float), max_steps, known=paths, enough=enough,
-            size=size,
+            last=last, size=size,
         )  # fmt: skip
         if np.isfinite(path.value):
             paths.append(path)
@@ -119,12 +120,13 @@ def search(
     *,
     known: Sequence[Path] = (),
     enough: float = DECREMENT,
+    last: bool = True,
     size: float = 0.0,
 ) -> Path:
     """One trust-region search; never raises, `reason` and `converged` say how it ended.
 
-    known: other searches, into whose ends this one may run. enough: see `minimise`. size: of the
-    terms that the value is the sum of; in some unit of the outcome they cancel, their rounding
+    known: other searches, into whose ends this one may run. enough, last: see `minimise`. size: of
+    the terms that the value is the sum of; in some unit of the outcome they cancel, their rounding
     stays.
     """
     value, gradient, hessian = _evaluate(objective, start, wary=False)
@@ -143,7 +145,7 @@ def search(
         stalled = stalled + 1 if model.decrement < allowance and model.decrement > before / 4 else 0
         ended = ended or (stalled > 1 and model.is_minimum())
         before = model.decrement
-        if ended and model.decrement < NOTHING:  # a last step would move nothing
+        if ended and (model.decrement < NOTHING or not last):  # a last step would move nothing
             converged, reason = True, "the gradient is 0"
             break
         step = model.step(_furthest(phi) if ended else radius)

@@ -10,6 +10,6 @@ class Bootstrap(Section):
 
     draws: int = Field(
         default=199, ge=0, le=100_000,
-        description="outcomes drawn from the smaller model, to each of which both are fitted; its p"
-        " is a multiple of 1/(draws + 1); 0: none",
+        description="outcomes drawn from the smaller model at most, to each of which both are"
+        " fitted; fewer where 20 statistics are as large before; 0: none",
     )  # fmt: skip

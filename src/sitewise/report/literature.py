@@ -18,6 +18,8 @@ REFERENCES = {
     " models using lme4. Journal of Statistical Software 2015; 67(1).",
     "Bell 2002": "Bell RM, McCaffrey DF. Bias reduction in standard errors for linear regression"
     " with multi-stage samples. Survey Methodology 2002; 28: 169\u2013181.",
+    "Besag 1991": "Besag J, Clifford P. Sequential Monte Carlo p-values. Biometrika 1991; 78:"
+    " 301\u2013304.",
     "Davison 1997": "Davison AC, Hinkley DV. Bootstrap methods and their application. Cambridge"
     " University Press 1997.",
     "Donner 1980": "Donner A, Koval JJ. The estimation of intraclass correlation in the analysis"

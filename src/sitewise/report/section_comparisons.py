@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from sitewise.inference.comparison import CriterionGroup, ModelComparison
 from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, number, plural
+from sitewise.report.formatting import NONE, degrees, listed, number, plural
 from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.terms import Use
 
@@ -79,12 +79,13 @@ def _drawn(tests: Sequence[ModelComparison]) -> Iterator[str]:
     """What the bracketed errors and the bootstrap are, where the table has any."""
     if any(t.p_error or t.p_bootstrap is not None for t in tests):
         yield "\u00b1: Monte Carlo standard error of a simulated p-value."
-    draws = {(t.bootstrap_draws, t.bootstrap_seed) for t in tests if t.p_bootstrap is not None}
-    for count, seed in sorted(draws):
+    drawn = [t for t in tests if t.p_bootstrap is not None]
+    if drawn:
+        counts = listed([str(t.bootstrap_draws) for t in drawn])
         yield (
-            f"Bootstrap: parametric, {count} outcomes drawn from the smaller model (seed {seed}),"
-            " where a tested group has fewer than 20 levels; p is the share of draws with a"
-            " statistic as large, the data counted as one draw more."
+            "Bootstrap: parametric, where a tested group has fewer than 20 levels; p is the share"
+            f" of outcomes drawn from the smaller model, {counts} of them (seed"
+            f" {drawn[0].bootstrap_seed}), with a statistic as large; drawing ends where 20 are."
         )
 
 

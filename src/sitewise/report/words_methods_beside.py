@@ -34,15 +34,14 @@ def _comparisons(e: Evidence) -> Iterator[Method]:
             " many levels of the tested group."
         )
         cited = ("Self 1987", "Stram 1994")
-    drawn = sorted({test.bootstrap_draws for test in tests if test.bootstrap_draws})
-    if drawn:
+    if any(test.bootstrap_draws for test in tests):
         text += (
             " Where there are fewer than 20 levels, the p of a parametric bootstrap stands beside:"
-            " (1 + draws whose statistic is as large) / (1 + draws), outcomes drawn from the"
-            f" smaller model, {listed(list(map(str, drawn)), 'or')} draws by the plan's seed"
-            f" {e.plan.seeds.comparisons}."
+            " outcomes are drawn from the smaller model (seed"
+            f" {e.plan.seeds.comparisons}) until 20 have a statistic as large, p = 20 / draws, or"
+            f" until {e.plan.bootstrap.draws} are drawn, p = (1 + draws as large) / (1 + draws)."
         )
-        cited = (*cited, "Davison 1997")
+        cited = (*cited, "Davison 1997", "Besag 1991")
     if any(test.f is not None for test in tests):
         text += (
             " Where fixed effects are tested, the F test by the larger model's degrees of freedom"

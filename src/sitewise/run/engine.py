@@ -188,7 +188,7 @@ def _start(call: Call, stdout: int | IO[str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         command,
         cwd=call.directory,
-        env=_environment(os.environ, call.run_id),
+        env=_environment(os.environ, call),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.STDOUT,
@@ -200,10 +200,14 @@ def _start(call: Call, stdout: int | IO[str]) -> "subprocess.Popen[str]":
     )
 
 
-def _environment(outer: Mapping[str, str], run_id: str) -> dict[str, str]:
+def _environment(outer: Mapping[str, str], call: Call) -> dict[str, str]:
     """What the child sees: settings of the engine that a user keeps elsewhere don't count here."""
     kept = {name: value for name, value in outer.items() if not name.startswith("SNAKEMAKE_")}
-    own = {VARIABLE: run_id, ENGINE: this_process(), "PYTHONUNBUFFERED": "1"}
+    own = {VARIABLE: call.run_id, ENGINE: this_process(), "PYTHONUNBUFFERED": "1"}
+    if call.profile.executor != SLURM:
+        # The engine's Slurm plugin asks the controller as it is loaded, needed or not, and waits
+        # ten seconds for one that does not answer: here there is none to ask.
+        own["SLURM_CONF"] = os.devnull
     return {**kept, **variables(), **own}
 
 

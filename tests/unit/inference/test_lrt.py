@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import optimize, stats
 
 import sitewise
 from sitewise.errors import ComparisonError
-from sitewise.inference.lrt import lrt
+from sitewise.inference.lrt import SURE, lrt
 from sitewise.inference.placed import place
 from sitewise.lmm.lmmfit import LmmFit
 
@@ -213,9 +214,32 @@ def test_a_null_on_the_boundary() -> None:
     assert any("itself singular" in text for text in found.cautions)
 
 
-def test_few_units_have_a_bootstrap(data: pd.DataFrame) -> None:
+def eight_sites(data: pd.DataFrame, smaller: str, larger: str) -> tuple[LmmFit, LmmFit]:
     few = data[data.site < "s08"]
-    null, full = (sitewise.lmm(TEXTS[name], few) for name in ("patient", "nested"))
+    return sitewise.lmm(TEXTS[smaller], few), sitewise.lmm(TEXTS[larger], few)
+
+
+def test_a_bootstrap_ends_where_its_p_is_sure(data: pd.DataFrame) -> None:
+    """At the twentieth statistic as large; the draws made are the first of those asked for."""
+    null, full = eight_sites(data, "slope", "both")
+    few = lrt(null, full, bootstrap=30, seed=2).bootstrap
+    assert few is not None
+    assert few.draws == few.most == 30
+    larger = int(np.sum(few.statistics >= lrt(null, full, bootstrap=0).statistic - 1e-6))
+    assert 0 < larger < SURE
+    assert few.p == (1 + larger) / 31
+    many = lrt(null, full, bootstrap=999, seed=2).bootstrap
+    assert many is not None
+    assert many.draws < many.most == 999
+    assert_array_equal(many.statistics[:30], few.statistics)
+    statistic = lrt(null, full, bootstrap=0).statistic
+    assert int(np.sum(many.statistics >= statistic - 1e-6)) == SURE
+    assert many.statistics[-1] >= statistic - 1e-6
+    assert many.p == SURE / many.draws
+
+
+def test_few_units_have_a_bootstrap(data: pd.DataFrame) -> None:
+    null, full = eight_sites(data, "patient", "nested")
     found = lrt(null, full, bootstrap=99, seed=2)
     again = lrt(null, full, bootstrap=99, seed=2)
     assert found.units == 8

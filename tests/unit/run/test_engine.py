@@ -76,12 +76,25 @@ def test_an_engine_that_fell_over_another_trials_lock_is_started_again(
     assert seen[-1] == Progress(2, 2)
 
 
+def local(run_id: str, executor: str = "") -> Any:
+    """A call as far as the environment of the engine asks."""
+    return SimpleNamespace(run_id=run_id, profile=SimpleNamespace(executor=executor))
+
+
+def test_a_local_run_asks_no_slurm() -> None:
+    """Loaded, the engine's plugin waits ten seconds for a controller that does not answer."""
+    assert _environment({}, local("run-1"))["SLURM_CONF"] == os.devnull
+    outer = {"SLURM_CONF": "/etc/slurm/slurm.conf"}
+    assert _environment(outer, local("run-1", "slurm"))["SLURM_CONF"] == "/etc/slurm/slurm.conf"
+
+
 def test_the_engine_knows_who_started_it() -> None:
-    assert _environment({}, "run-1")[ENGINE] == f"{socket.gethostname()} {os.getpid()}"
+    assert _environment({}, local("run-1"))[ENGINE] == f"{socket.gethostname()} {os.getpid()}"
 
 
 def test_settings_of_the_engine_that_a_user_keeps_do_not_count() -> None:
-    found = _environment({"SNAKEMAKE_PROFILE": "slurm", "PATH": "/bin", "TZ": "X"}, "run-1")
+    outer = {"SNAKEMAKE_PROFILE": "slurm", "PATH": "/bin", "TZ": "X"}
+    found = _environment(outer, local("run-1"))
     assert "SNAKEMAKE_PROFILE" not in found
     assert found["PATH"] == "/bin"
     assert found["TZ"] == "UTC"
