@@ -17,7 +17,6 @@ from sitewise.classical.clustered import Exchangeable, cr2_df, sandwich
 from sitewise.classical.complete_cases import complete_cases, refusal
 from sitewise.classical.covariance_choice import choose_covariance
 from sitewise.classical.gee import fit_gee
-from sitewise.classical.guard import guard_of
 from sitewise.classical.ladder_result import CovarianceChoice, Ladder, Rung, Share
 from sitewise.classical.least_squares import within
 from sitewise.classical.mixed_rungs import (
@@ -53,6 +52,7 @@ def climb(
 
     question: `pose(...)`. primary: the primary model's fit as plain data (`fit.json`). anova: the
     mixed ANOVA of the complete cases of the same analysis set, without rows where there is none.
+    The guard holds all relatives and comes after them (`guard.guard_of`).
     """
     rungs = [*_least_squares(question)]
     shares: list[Share] = []
@@ -100,7 +100,7 @@ def _ladder(
         site_ratio=over(se_of(nested.answer), se_of(patient.answer)),
         base_site_ratio=over(se_of(nested.base), se_of(patient.base)),
         covariance=choice,
-        guard=guard_of(question, rungs),
+        guard=None,
     )
 
 

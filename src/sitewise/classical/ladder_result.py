@@ -82,13 +82,36 @@ class CovarianceChoice:
 
 
 @dataclass(frozen=True)
+class Guarded:
+    """One analysis of the primary contrast held against what the sites give.
+
+    key, label: of the rung, or `baseline_` and the key of a handling of the baseline. df, p: its
+    own; most: what sites give to such a contrast. lean: its p on `Guard.between` degrees of freedom
+    in place of its own. verdict: `within`; `beyond`, where it lacks a term for the course of sites
+    and so counts patients or readings; `assumed`, where it has one, and its number rests on equal
+    variances of sites at all visits.
+    """
+
+    key: str
+    label: str
+    df: float
+    p: float
+    most: int
+    lean: float
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Guard:
     """What a trial that randomised whole sites must hold its standard errors against.
 
-    units: sites with a reading; arms. between: units - arms, the degrees of freedom that the sites
-        give to a difference between arms. most: the largest number that a contrast of this many
-        visits can have from them, between x (visits - 1) (between with one visit or a level).
-    df: of the primary analysis; beyond: keys of the rungs whose df exceed `most`.
+    units: sites with a reading; arms; visits. between: units - arms, the degrees of freedom that
+        the sites give to a difference between arms if nothing is shared by the visits. most: what
+        they give to the primary contrast at most where the variance of site by visit is one:
+        between x (visits - 1) to a change; at_level: between x visits, to a level, and to a change
+        whose arms are held equal at baseline, which mix both strata.
+    df: of the primary analysis; levels: the least and the largest of its levels by visit, NaN where
+        there are none. checked: every rung with an answer and every handling of the baseline.
     missing: whether the primary model lacks a site-by-visit term. without, with_term: the contrast
         by the model without and with (1 | SITEID:AVISIT); statistic, p: likelihood-ratio test of
         that variance, p from 0.5 chi2(0) + 0.5 chi2(1). refused: why there is none.
@@ -96,16 +119,24 @@ class Guard:
 
     units: int
     arms: int
+    visits: int
     between: int
     most: int
+    at_level: int
     df: float
-    beyond: tuple[str, ...]
+    levels: tuple[float, float]
+    checked: tuple[Guarded, ...]
     missing: bool
     without: Answer | None
     with_term: Answer | None
     statistic: float
     p: float
     refused: str
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """Keys of the analyses that count patients or readings where sites were randomised."""
+        return tuple(one.key for one in self.checked if one.verdict == "beyond")
 
 
 @dataclass(frozen=True)

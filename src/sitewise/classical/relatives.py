@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitewise.classical.baseline import handle_baseline
 from sitewise.classical.crosscheck import BLINDED, cross_check
+from sitewise.classical.guard import guard_of
 from sitewise.classical.ladder import climb
 from sitewise.classical.ladder_result import CovarianceChoice, Ladder
 from sitewise.classical.leave_out import leave_sites_out
@@ -39,6 +40,7 @@ def relatives(
     ladder = replace(ladder, left_out=leave_sites_out(question, planned))
     if plan.baseline.side_by_side or plan.baseline.handling == "constrained":
         ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
+    ladder = replace(ladder, guard=guard_of(question, ladder, primary))
     return check, ladder, reconcile(question, endpoint, primary, check.anova)
 
 

@@ -8,9 +8,9 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, listed, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
+from sitewise.report.words_guard import guard_words
 from sitewise.report.words_ladder import (
     direction,
-    guard_words,
     left_out_words,
     sites_words,
     spread,
@@ -207,6 +207,7 @@ def _guard(e: Evidence, name: str, guard: Guard, d: int) -> Table:
             f"{plural(guard.units, 'site')}, {plural(guard.arms, 'arm')}: {guard.between} degrees"
             " of freedom between sites.",
             f"There is no such pair: {guard.refused}." if guard.refused else "",
+            "Every analysis held against the sites: tables/guard_checked.csv.",
             place_note(e, name),
         ],
         file="guard.csv",

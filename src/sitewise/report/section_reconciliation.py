@@ -7,7 +7,9 @@ from sitewise.report.cells import p_cell, place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, number, percent, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
-from sitewise.report.words_models import group_name
+from sitewise.report.words_models import group_name, is_linear
+
+_ROUNDING = 1e-6  # of a standard error: two fits of one model agree to this
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ def _one(e: Evidence, name: str, found: Reconciliation) -> ReconciliationOf:
     return ReconciliationOf(
         name=name,
         title=e.endpoint(name).label,
-        text=tuple(text for text in (refused, _way(e, name, found)) if text),
+        text=tuple(
+            text for text in (refused, _which(e, name, found), _way(e, name, found)) if text
+        ),
         effects=_effects(e, name, found) if found.effects else None,
         said=tuple(
             f"{group_name(x.effect)[0].upper()}{group_name(x.effect)[1:]}: {x.said}."
@@ -42,6 +46,36 @@ def _one(e: Evidence, name: str, found: Reconciliation) -> ReconciliationOf:
         steps=_steps(e, name, found),
         notes=tuple(map(typeset, found.notes)),
     )
+
+
+def _which(e: Evidence, name: str, found: Reconciliation) -> str:
+    """Which contrast the steps ask for, where the section before takes another of the same name.
+
+    The step that is the ANOVA's mixed model and the row of cell means there are one fit: where
+    their numbers differ, the contrast does.
+    """
+    own = next((s.answer for s in found.steps if s.key == "same"), None)
+    shown = e.endpoints[name].crosscheck.contrasts
+    cells = next((c for c in shown if c.analysis.endswith("complete cases")), None)
+    if own is None or cells is None or abs(cells.se - own.se) < _ROUNDING * own.se:
+        return ""
+    d, primary = e.decimals(name), e.plan.primary
+    ends = primary.visit
+    if primary.contrast == "change":
+        ends = f"{e.plan.baseline_visit.name} and {primary.visit}"
+    lines = is_linear(e.plan.models[primary.model].formula)
+    along = "along straight lines in time" if lines else "along the primary model's fixed part"
+    text = (
+        "The contrast of every step is that of the primary analysis: the difference between arms"
+        f" {along}, laid by least squares through the cell means of all visits;"
+        f" {number(own.estimate, d)} (SE {number(own.se, d + 1)}) on complete cases. Section 7"
+        f" takes the cell means at {ends} alone, by the same model of the same patients:"
+        f" {number(cells.estimate, d)} (SE {number(cells.se, d + 1)}). The two are one quantity"
+        f" only if the means lie {'on such lines' if lines else 'as that fixed part says'}"
+    )
+    if cells.se > own.se:
+        text += "; the first is the more precise, because every visit tells of it"
+    return f"{text}."
 
 
 def _way(e: Evidence, name: str, found: Reconciliation) -> str:

@@ -17,6 +17,7 @@ LADDER = ("endpoint", "key", "label", "formula", "planned", "rows", "patients", 
 SHARES = ("endpoint", "rung", "group", "variance", "share")
 GUARD = ("endpoint", "units", "arms", "between", "most", "beyond", "missing", "site_by_visit",
          *NUMBERS, "statistic", "p_lrt", "refused")  # fmt: skip
+GUARDED = ("endpoint", "key", "label", "df", "most", "p", "between", "lean", "verdict")
 COVARIANCES = ("endpoint", "place", "taken", "structure", "formula", "loglik", "npar", "aic",
                "aicc", "bic", "usable", "reason")  # fmt: skip
 LEFT_OUT = ("endpoint", "site", "patients", *NUMBERS, "change", "se_ratio", "state",
@@ -62,6 +63,14 @@ def guard(e: "Evidence") -> Lines:
                 "statistic": g.statistic, "p_lrt": g.p}  # fmt: skip
         for which, answer in (("without", g.without), ("with", g.with_term)):
             yield {**head, "site_by_visit": which, **_numbers(answer)}
+
+
+def guarded(e: "Evidence") -> Lines:
+    """One line an analysis that the guard held against the sites; lean: p on `between` df."""
+    for name, own in e.endpoints.items():
+        if own.ladder.guard is not None:
+            for one in own.ladder.guard.checked:
+                yield {"endpoint": name, "between": own.ladder.guard.between, **asdict(one)}
 
 
 def covariances(e: "Evidence") -> Lines:

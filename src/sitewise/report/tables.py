@@ -118,6 +118,7 @@ WRITERS: dict[str, Writer] = {
     "ladder.csv": (table_ladder.LADDER, table_ladder.ladder),
     "ladder_shares.csv": (table_ladder.SHARES, table_ladder.shares),
     "guard.csv": (table_ladder.GUARD, table_ladder.guard),
+    "guard_checked.csv": (table_ladder.GUARDED, table_ladder.guarded),
     "covariances.csv": (table_ladder.COVARIANCES, table_ladder.covariances),
     "baseline_handling.csv": (table_ladder.BASELINE, table_ladder.baseline),
     "left_out.csv": (table_ladder.LEFT_OUT, table_ladder.left_out),

@@ -7,6 +7,7 @@ from sitewise.inference.singular_terms import singular_terms
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
 from sitewise.report.section_by_site import differs
+from sitewise.report.words_fragile import by_handling, fragile
 from sitewise.report.words_models import is_linear, linear_misfit
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
@@ -32,8 +33,10 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *stopped_states(evidence),
         *_lines(evidence),
         *(differs(evidence, name) for name in evidence.endpoints),
-        *(missing_sentence(evidence, name) for name in evidence.endpoints),
+        missing_sentence(evidence),
         other_verdict(evidence),
+        *fragile(evidence),
+        *by_handling(evidence),
         *_disagreements(evidence),
         *singular_states(evidence),
     )
@@ -177,10 +180,12 @@ def other_verdict(evidence: Evidence) -> str:
     if not apart_from_it:
         return ""
     is_, are_ = ("is", "is not") if significant else ("is not", "is")
+    warned = " and says what each leaves out" if any(fit.cautions for fit in others) else ""
     return (
-        f"{name}: the verdict hangs on the model. The contrast {is_} significant under the primary"
-        f" model and {are_} under {listed(apart_from_it)}. The plan named the primary one; section"
-        " 5 puts them side by side and says what each leaves out."
+        f"{name}: the verdict hangs on the model. Among the plan's own models, the contrast {is_}"
+        f" significant under the primary one and {are_} under {listed(apart_from_it)}. Section 5"
+        f" puts them side by side{warned}; section 6 has the analyses that are usual, whether the"
+        " plan names them or not."
     )
 
 

@@ -2,9 +2,10 @@
 
 import math
 
-from sitewise.classical.ladder_result import Guard, Ladder, Rung
+from sitewise.classical.ladder_result import Ladder, Rung
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, level, number
+from sitewise.report.formatting import level, number
+from sitewise.report.words_guard import named
 from sitewise.report.words_models import group_name
 
 STOPPED = "not converged"
@@ -13,12 +14,6 @@ _ALIKE = 0.02  # ratio of standard errors that prose calls about the same
 
 def _shown(found: Ladder) -> list[Rung]:
     return [r for r in found.rungs if r.answer is not None and r.state != "not converged"]
-
-
-def _named(rung: Rung) -> str:
-    """Its label inside a sentence: a capital stays where it is an acronym's or a name's."""
-    label = rung.label
-    return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"
 
 
 def spread(e: Evidence, name: str) -> str:
@@ -33,13 +28,13 @@ def spread(e: Evidence, name: str) -> str:
         min(shown, key=lambda pair: pair[1].se),
         max(shown, key=lambda pair: pair[1].se),
     )
-    below = [_named(r) for r, a in shown if a.p < e.plan.alpha]
-    above = [_named(r) for r, a in shown if not a.p < e.plan.alpha]
+    below = [named(r.label) for r, a in shown if a.p < e.plan.alpha]
+    above = [named(r.label) for r, a in shown if not a.p < e.plan.alpha]
     text = (
         f"{found.contrast}: {len(shown)} analyses give estimates from"
         f" {number(min(estimates), d)} to {number(max(estimates), d)}"
         f" {e.endpoint(name).unit} and standard errors from {number(low[1].se, d + 2)}"
-        f" ({_named(low[0])}) to {number(high[1].se, d + 2)} ({_named(high[0])})."
+        f" ({named(low[0].label)}) to {number(high[1].se, d + 2)} ({named(high[0].label)})."
     )
     if below and above:
         few, side = (below, "below") if len(below) <= len(above) else (above, "not below")
@@ -51,6 +46,10 @@ def spread(e: Evidence, name: str) -> str:
         )
     else:
         text += f" All p-values lie {'below' if below else 'above'} {level(e.plan.alpha)}."
+    text += (
+        " These are the analyses that are usual, whether the plan names them or not; the plan's own"
+        " models stand in section 5."
+    )
     return text
 
 
@@ -161,38 +160,6 @@ def _moves(ratio: float) -> str:
         return "does not change"
     verb = "raises" if ratio > 1 else "lowers"
     return f"{verb} by {100 * abs(ratio - 1):.0f}%"
-
-
-def guard_words(e: Evidence, name: str, guard: Guard) -> tuple[str, ...]:
-    """What the number of sites allows, and what site-by-visit does."""
-    labels = {r.key: _named(r) for r in e.endpoints[name].ladder.rungs}
-    d = e.decimals(name) + 2
-    texts = [
-        f"Sites were randomised, {guard.units} of them: a difference between arms has"
-        f" {guard.between} degrees of freedom, one of {guard.units} sites less {guard.arms} arms,"
-        f" and changes over several visits at most {guard.most}. The primary analysis has"
-        f" {degrees(guard.df)}."
-    ]
-    if guard.beyond:
-        texts.append(
-            f"More than {guard.most} is claimed by: {'; '.join(labels[k] for k in guard.beyond)}."
-            " They count patients or readings where sites were randomised, and their p-values are"
-            " not to be trusted."
-        )
-    if guard.without is not None and guard.with_term is not None:
-        head = (
-            "The primary model has no (1 | SITEID:AVISIT), and should have it: "
-            if guard.missing
-            else "Without (1 | SITEID:AVISIT) "
-        )
-        texts.append(
-            f"{head}the SE would be {number(guard.without.se, d)} on"
-            f" {degrees(guard.without.df)} degrees of freedom, with it it is"
-            f" {number(guard.with_term.se, d)} on {degrees(guard.with_term.df)}. Likelihood ratio"
-            f" {number(guard.statistic, 2)}, {e.p_phrase(guard.p)} (half of it at 0, half on 1"
-            " degree of freedom). The term belongs to the design and stays whatever this test says."
-        )
-    return tuple(texts)
 
 
 def left_out_words(e: Evidence, name: str) -> str:

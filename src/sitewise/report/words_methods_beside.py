@@ -106,11 +106,12 @@ def _ladder(e: Evidence) -> Iterator[Method]:
     if any(found.guard is not None for found in ladders):
         yield Method(
             "Guard of a trial that randomised sites",
-            "S sites in a arms give S \u2212 a degrees of freedom to a difference between arms, and"
-            " at most (S \u2212 a)(v \u2212 1) to a change over v visits; an analysis that claims"
-            " more counts patients or readings where sites were randomised. The site-by-visit"
-            " variance is tested against one half at 0 and one half on 1 degree of freedom, and"
-            " stays in the model whatever the test says.",
+            "S sites in a arms give S \u2212 a degrees of freedom to a difference between arms, at"
+            " most (S \u2212 a)(v \u2212 1) to a change over v visits and, if the variance of site"
+            " by visit is one at all of them, (S \u2212 a) v to a level at one. The analyses of the"
+            " primary contrast are held against this, a tenth above left to unbalanced data. The"
+            " site-by-visit variance is tested against one half at 0 and one half on 1 degree of"
+            " freedom, and stays in the model whatever the test says.",
             references=("Self 1987",),
         )
 

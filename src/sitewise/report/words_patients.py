@@ -70,11 +70,40 @@ def analysed_text(evidence: Evidence) -> str:
     return " ".join(analysed_sentence(evidence, name) for name in evidence.endpoints)
 
 
-def missing_sentence(evidence: Evidence, endpoint: str) -> str:
-    """Who is left out of the primary model or lacks its visit, by arm: the answer rests on why."""
+def missing_sentence(evidence: Evidence) -> str:
+    """Who is left out of the primary models or lacks their visit: the answer rests on why.
+
+    Endpoints that lack the same patients are told together.
+    """
+    bodies: dict[str, list[str]] = {}
+    for name in evidence.endpoints:
+        if parts := _lacking(evidence, name):
+            bodies.setdefault(listed(parts), []).append(name)
+    if not bodies:
+        return ""
+    of = f"of {plural(everybody(evidence), 'patient')} "
+    told = []
+    for body, names in bodies.items():
+        told.append(f"{listed(names)}: {of}{body}")
+        of = ""
+    tail = (
+        " The answer rests on what is missing being missing at random, given the model and the"
+        " readings that there are."
+    )
+    if any(_left(evidence, name) for name in evidence.endpoints):
+        tail += " Patients left out add nothing to it."
+    return f"{'; '.join(told)}.{tail}"
+
+
+def _left(evidence: Evidence, endpoint: str) -> int:
+    """Patients left out of the primary model."""
+    return max(0, everybody(evidence) - evidence.primary_fit(endpoint).patients)
+
+
+def _lacking(evidence: Evidence, endpoint: str) -> list[str]:
+    """What patients of one endpoint lack, by arm."""
     total, visit = everybody(evidence), evidence.plan.primary.visit
-    left = total - evidence.primary_fit(endpoint).patients
-    by_arm = evidence_arms(evidence)
+    left, by_arm = _left(evidence, endpoint), evidence_arms(evidence)
     seen = {
         r.arm: r.n
         for r in evidence.description.outcomes
@@ -87,21 +116,11 @@ def missing_sentence(evidence: Evidence, endpoint: str) -> str:
         if r.endpoint == endpoint and "." not in r.pattern
     )
     parts = []
-    if left > 0:
+    if left:
         parts.append(f"{left} are left out of the primary model ({reasons(evidence, endpoint)})")
     if sum(lacking.values()) > 0:
         arms = [f"{arm} {lacking[arm]} of {n}" for arm, n in by_arm.items()]
         parts.append(f"{sum(lacking.values())} have no reading at {visit} ({listed(arms)})")
     if total > every:
         parts.append(f"{total - every} lack a reading at one visit or more")
-    if not parts:
-        return ""
-    first = endpoint == next(iter(evidence.plan.endpoints))
-    tail = (
-        " The answer rests on what is missing being missing at random, given the model and the"
-        " readings that there are."
-    )
-    if left > 0:
-        tail += " Patients left out add nothing to it."
-    head = f"{endpoint}: of {plural(total, 'patient')} {listed(parts)}."
-    return head + (tail if first else "")
+    return parts

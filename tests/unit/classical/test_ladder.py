@@ -80,6 +80,46 @@ def test_sites_randomised_without_site_by_visit_are_pointed_out(replan, make_tri
     assert 0 <= found.p <= 0.5 or found.statistic == pytest.approx(0, abs=1e-5)
 
 
+def test_what_sites_give_to_a_level_and_to_a_change(replan, make_trial):
+    """Balanced data: a level's df are Satterthwaite's of the two mean squares between sites."""
+    frame = make_trial()
+    cells = frame.groupby(["SITEID", "AVISIT"]).ngroup()
+    rng = np.random.default_rng(4)
+    frame["AVAL"] += (rng.normal(0, 5, 18) + np.repeat(rng.normal(0, 8, 6), 3))[cells]
+    found = climbed(replanned(replan, df="satterthwaite"), frame)[1].guard
+    sites = frame.groupby("SITEID")["TRT01P"].first()
+    means = frame.groupby(["SITEID", "AVISIT"])["AVAL"].mean().unstack()
+    rest = means - means.groupby(sites).transform("mean")
+    per_site, v = len(frame) / means.size, means.shape[1]
+    between = len(sites) - 2
+    ms_site = per_site * v * (rest.mean(axis=1) ** 2).sum() / between
+    own = rest.sub(rest.mean(axis=1), axis=0)
+    ms_visit = per_site * (own**2).sum().sum() / (between * (v - 1))
+    whole = ms_site + (v - 1) * ms_visit
+    df = whole**2 / (ms_site**2 / between + ((v - 1) * ms_visit) ** 2 / (between * (v - 1)))
+    assert found.levels == pytest.approx((df, df), rel=1e-4)
+    assert found.between <= df <= found.at_level == between * v
+    assert found.df == pytest.approx(found.most, rel=1e-4)
+    assert found.most == between * (v - 1)
+
+
+def test_every_analysis_is_held_against_the_sites(replan, make_trial):
+    baseline = {"handling": "outcome", "side_by_side": True, "missing": "keep"}
+    ladder = climbed(replanned(replan, baseline=baseline), make_trial())[1]
+    held = {one.key: one for one in ladder.guard.checked}
+    answered = {r.key for r in ladder.rungs if r.answer and r.state != "not converged"}
+    handled = {f"baseline_{r.key}" for r in ladder.baseline.rows if r.answer}
+    assert set(held) == answered | handled
+    assert held["ols"].verdict == held["nested"].verdict == "beyond"
+    assert set(ladder.guard.beyond) <= answered | handled
+    for one in held.values():
+        assert (one.verdict == "within") == (one.df <= 1.1 * one.most)
+    free = held["baseline_free"]
+    assert (free.most, held["baseline_constrained"].most) == (8, 12)
+    # As many degrees of freedom as sites less arms: the largest p of all that sites allow.
+    assert held["ols"].lean > held["ols"].p
+
+
 def test_the_guard_s_p_is_that_of_the_mixture():
     # chi2(0) is the point 0: a variance estimated at 0 is no evidence at all.
     assert guard.half_p(0.0) == guard.half_p(1e-9) == 1.0

@@ -8,6 +8,7 @@ from sitewise.classical.ladder_result import (
     CovarianceChoice,
     CovarianceRow,
     Guard,
+    Guarded,
     Ladder,
     LeftOut,
     Rung,
@@ -58,7 +59,13 @@ def ladder(trial: Any, endpoint: str) -> Ladder:
                        True, "")),
         ("The plan's residual covariance us was not used: the fit did not converge.",),
     )  # fmt: skip
-    guard = Guard(3, 2, 1, 2, 56.7, ("ols", "nested"), False, answer(1.5), answer(1.84), 7.4,
+    checked = (
+        Guarded("ols", "Least squares, hierarchy ignored", 97.0, 0.03, 2, 0.2, "beyond"),
+        Guarded("site_by_visit", "Three levels, with site-by-visit", 2.0, 0.1, 2, 0.2, "within"),
+        Guarded("baseline_constrained", "baseline as outcome, arms equal at baseline (cLDA)", 7.0,
+                0.194, 3, 0.301, "assumed"),
+    )  # fmt: skip
+    guard = Guard(3, 2, 3, 1, 2, 3, 1.9, (1.4, 2.8), checked, False, answer(1.5), answer(1.84), 7.4,
                   0.003, "")  # fmt: skip
     return Ladder(
         endpoint, CONTRAST, "Active minus Placebo at Baseline",

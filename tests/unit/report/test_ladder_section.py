@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sitewise.report.section_ladder import ladders
 from sitewise.report.section_reconciliation import reconciliations
+from sitewise.report.words_guard import guard_words
 from sitewise.report.words_ladder import direction, sites_words
 
 
@@ -88,3 +89,41 @@ def test_sites_left_out(evidence_of):
     assert found.left_out.rows[0].cells[0].text == "001"
     assert "Not without 003: the others do not determine" in text_of(found.left_out)
     assert "below 5% without: 001" in found.left_out_text
+
+
+def test_the_guard_says_who_claims_more_and_what_that_does(evidence_of):
+    e = evidence_of(design="cluster")
+    said = " ".join(ladders(e)[0].guard_text)
+    assert "have 1.4 to 2.8, more than 1" in said
+    assert "up to 1 \u00d7 3 = 3 degrees of freedom" in said
+    assert "2 analyses of the table above and 1 handling of the baseline below were held" in said
+    assert "claimed by: least squares, hierarchy ignored. They have no term" in said
+    assert "(cLDA) (7.0, of at most 3) has all terms of sites and yet more" in said
+    assert "on 1 degree of freedom p is 0.301 in place of 0.194" in said
+    # Of the analyses below alpha none keeps to what the sites give.
+    assert "The one analysis with p below 5% is among those that are not to be trusted" in said
+    guard = e.endpoints["SYSBP"].ladder.guard
+    sound = tuple(replace(x, p=0.04) if x.key == "site_by_visit" else x for x in guard.checked)
+    more = " ".join(guard_words(e, "SYSBP", replace(guard, checked=sound)))
+    assert "1 keeps to what the sites give: three levels, with site-by-visit" in more
+    few = replace(guard, levels=(0.8, 0.9), checked=guard.checked[1:2])
+    less = " ".join(guard_words(e, "SYSBP", few))
+    assert "single visits" not in less
+    assert "None counts patients" in less
+
+
+def test_the_contrast_of_the_steps_is_told_from_that_of_cell_means(evidence_of):
+    e = evidence_of()
+    own = e.endpoints["SYSBP"]
+    same = replace(own.reconciliation.steps[0], key="same")
+    found = replace(own.reconciliation, steps=(same, *own.reconciliation.steps[1:]))
+    e.endpoints["SYSBP"] = replace(own, reconciliation=found)
+    cells = next(c for c in own.crosscheck.contrasts if c.analysis.endswith("complete cases"))
+    said = reconciliations(e)[0].text[0]
+    assert "by least squares through the cell means of all visits; \u22123.1 (SE 1.60)" in said
+    assert f"(SE {cells.se:.2f})" in said
+    assert ("more precise" in said) == (cells.se > same.answer.se)
+    alike = replace(cells, se=same.answer.se)
+    check = replace(own.crosscheck, contrasts=(alike,))
+    e.endpoints["SYSBP"] = replace(e.endpoints["SYSBP"], crosscheck=check)
+    assert "Section 7" not in " ".join(reconciliations(e)[0].text)
