@@ -23,6 +23,8 @@ SOURCES := src workflow tests benchmarks
 LINT_CONFIG := plan=config/demo.yaml
 
 export PYTHON REASON
+# A run is thirty short processes: each would compile the package anew, and read what it means.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: report test test-package test-runs test-records test-storage test-long test-kills test-cluster test-cluster-short setup limits lock clean
 

@@ -9,11 +9,12 @@ it reaches. Imports under `if TYPE_CHECKING:` are never run and do not count.
 import ast
 import hashlib
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from sitewise.audit.hashing import SHORT, file_sha256, text_sha256
+from sitewise.audit.read_before import ReadBefore, beside
 
 _NOT_DATA = {".py", ".pyc", ".pyi", ".typed"}
 
@@ -21,7 +22,8 @@ _NOT_DATA = {".py", ".pyc", ".pyi", ".typed"}
 class CodeBase:
     """The package folder (the one named `sitewise`) and the folder of the scripts.
 
-    Trees are read once; make a new one to see edits.
+    Trees are read once; make a new one to see edits. What was read in earlier processes is taken
+    from beside this module (`read_before`), by the digest of the file.
     """
 
     def __init__(self, package: Path, scripts: Path) -> None:
@@ -29,12 +31,14 @@ class CodeBase:
         self.scripts = scripts
         self._read: dict[Path, tuple[str, frozenset[str]]] = {}
         self._named: dict[str, list[str]] = {}
+        self._before = ReadBefore(beside(__file__))
 
     def named(self, rule: str) -> list[str]:
         """Digests of the code of `<rule>.py` as `room:digest`, sorted; `script` is its own."""
         if rule not in self._named:
             digests = self.by_room(self.scripts / f"{rule}.py")
             self._named[rule] = [f"{room}:{digests[room]}" for room in sorted(digests)]
+            self._before.keep()
         return self._named[rule]
 
     def by_room(self, script: Path) -> dict[str, str]:
@@ -86,10 +90,15 @@ class CodeBase:
     def _module(self, path: Path) -> tuple[str, frozenset[str]]:
         """Digest of one file's meaning, and the dotted names that it imports."""
         if path not in self._read:
-            meaning = _Meaning(self._package_of(path))
-            meaning.tell(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-            digest = text_sha256("\n".join(meaning.words))
-            self._read[path] = digest, frozenset(meaning.imported)
+            text, package = path.read_text(encoding="utf-8"), self._package_of(path)
+            key = text_sha256(f"{_reader()} {package} {text}")
+            found = self._before.get(key)
+            if found is None:
+                meaning = _Meaning(package)
+                meaning.tell(ast.parse(text, str(path)))
+                found = text_sha256("\n".join(meaning.words)), frozenset(meaning.imported)
+                self._before.add(key, found)
+            self._read[path] = found
         return self._read[path]
 
     def _package_of(self, path: Path) -> str:
@@ -104,6 +113,12 @@ class CodeBase:
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and path.suffix not in _NOT_DATA:
                     yield f"{path.relative_to(folder).as_posix()} {file_sha256(path)}"
+
+
+@cache
+def _reader() -> str:
+    """Digest of this module: another reader may find another meaning."""
+    return file_sha256(Path(__file__))
 
 
 def _combined(lines: list[str]) -> str:

@@ -27,10 +27,10 @@ from sitewise.lmm.newton import (
     ROUNDING,
     Minimum,
     Path,
-    Quadratic,
     minimise,
     search,
 )
+from sitewise.lmm.quadratic import Quadratic
 from sitewise.lmm.rows import Rows
 from sitewise.lmm.wide import Wide
 
@@ -104,10 +104,11 @@ def solve(model: Model, where: str, near: np.ndarray | None = None) -> Solution:
     end leaves no doubt.
     """
     starts: Iterable[np.ndarray] = (_start(model, how) for how in STARTS)
-    few = near is None and min(model.likelihood.bottom.shape.units, default=FEW) < FEW
+    few = min(model.likelihood.bottom.shape.units, default=FEW) < FEW
     starts = starts if near is None else chain([near], starts)
     found = minimise(
-        model, starts, boundary=lambda phi: _on_boundary(model, phi), always=2 if few else 1,
+        model, starts, boundary=lambda phi: _on_boundary(model, phi),
+        always=2 if few and near is None else 1, agreeing=np.inf if few else 2,
         hopeless=lambda path: is_singular(model, path), size=model.likelihood.bottom.n,
     )  # fmt: skip
     _refuse_degenerate(model, found.best, where)

@@ -1,9 +1,8 @@
 """Trust-region Newton with exact Hessians: the search for the optimum of a likelihood.
 
-The step minimises the quadratic model within a ball exactly, by eigendecomposition, the hard case
-included (More & Sorensen 1983, SIAM J. Sci. Stat. Comput. 4, 553-572). Where a column of a factor L
-is 0 the gradient vanishes by symmetry; negative curvature there is followed, so that such a point
-is left where it is a saddle and kept where it is the minimum.
+The step minimises the quadratic model within a ball exactly (`quadratic`). Where a column of a
+factor L is 0 the gradient vanishes by symmetry; negative curvature there is followed, so that such
+a point is left where it is a saddle and kept where it is the minimum.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,13 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from sitewise.lmm.quadratic import Quadratic
+
 ROUNDING = 1e-13  # of |deviance|: a rise by less is no rise
 VALUELESS = 1e-9  # of |deviance|: a fall by less is told by slopes, not by values
 DECREMENT = 1e-12  # predicted fall of the deviance below which the end is reached
 NOTHING = 1e-22  # the same, whose step is rounding: 1e-11 of a standard error
-NEGATIVE = 1e-7  # negative curvature beyond this share of a direction's own scale is a way down
-FLAT = 1e-10  # curvature below this share of a direction's own scale is rounding
-NOISE = (1e-12, 1e-14)  # the same two, as shares of the largest eigenvalue: what eigh itself leaves
 ILL = 1e8  # condition number that calls for another start
 LONG = 20  # steps that call for another start
 STEPS = 200
@@ -75,6 +73,7 @@ def minimise(
     *,
     boundary: Callable[[np.ndarray], bool] = lambda phi: False,
     always: int = 1,
+    agreeing: float = np.inf,
     max_steps: int = STEPS,
     hopeless: Callable[[Path], bool] = lambda path: False,
     enough: float = DECREMENT,
@@ -84,14 +83,15 @@ def minimise(
     """The lowest end over `starts`.
 
     The first `always` starts are searched; the others too where the best end lies on the boundary
-    (`boundary`), is ill-conditioned, did not converge, took long, or where two ends differ; none
-    after two that are `hopeless`. A search that is seen to run into the end of another stops there.
+    (`boundary`) and fewer than `agreeing` searches have ended there, where it is ill-conditioned,
+    did not converge, took long, or where two ends differ; none after two that are `hopeless`. A
+    search that is seen to run into the end of another stops there.
     enough: the decrement that ends a search; last: after one step more. A start where the objective
     is not finite is passed over, unless none is left: then ValueError. size: see `search`.
     """
     paths: list[Path] = []
     for number, start in enumerate(starts):
-        if number >= always and paths and not _doubtful(paths, boundary):
+        if number >= always and paths and not _doubtful(paths, boundary, agreeing):
             break
         if sum(hopeless(path) for path in paths) > 1:
             break
@@ -125,9 +125,8 @@ def search(
 ) -> Path:
     """One trust-region search; never raises, `reason` and `converged` say how it ended.
 
-    known: other searches, into whose ends this one may run. enough, last: see `minimise`. size: of
-    the terms that the value is the sum of; in some unit of the outcome they cancel, their rounding
-    stays.
+    known: other searches, into whose ends this one may run. size: of the terms that the value sums;
+    in some unit of the outcome they cancel, their rounding stays. enough, last: see `minimise`.
     """
     value, gradient, hessian = _evaluate(objective, start, wary=False)
     first, evaluations, steps, wary, stalled, before = value, 1, 0, False, 0, np.inf
@@ -179,7 +178,7 @@ def search(
                 converged, reason)  # fmt: skip
 
 
-def _joined(value: float, model: "Quadratic", known: Sequence[Path]) -> Path | None:
+def _joined(value: float, model: Quadratic, known: Sequence[Path]) -> Path | None:
     """The end that a search is about to reach, where it is one known."""
     near, close = JOINING
     if not known or not model.is_minimum() or model.decrement > near:
@@ -187,83 +186,6 @@ def _joined(value: float, model: "Quadratic", known: Sequence[Path]) -> Path | N
     promised = value - model.decrement / 2
     ends = (path for path in known if path.converged)
     return next((path for path in ends if abs(promised - path.value) < close), None)
-
-
-class Quadratic:
-    """The model g's + s'Hs/2 by the eigendecomposition of H."""
-
-    def __init__(self, gradient: np.ndarray, hessian: np.ndarray) -> None:
-        self.hessian = hessian
-        self.gradient = gradient
-        values, self.vectors = np.linalg.eigh(hessian)
-        self.slopes = self.vectors.T @ gradient
-        self.largest = float(np.abs(values).max())
-        # A direction is judged by the diagonal entries it is made of, so that neither a stiff nor a
-        # very large problem hides a saddle or a small curvature behind its largest eigenvalue.
-        own = np.abs(np.diag(hessian)) @ self.vectors**2
-        down = values < -np.maximum(NEGATIVE * own, NOISE[0] * self.largest)
-        floor = np.maximum(FLAT * own, NOISE[1] * self.largest) + np.finfo(float).tiny
-        self.curves = np.where(down, values, np.maximum(np.abs(values), floor))
-
-    @property
-    def decrement(self) -> float:
-        """g'|H|^-1 g, twice the fall that a Newton step promises."""
-        return float(np.sum(self.slopes**2 / np.abs(self.curves)))
-
-    def is_minimum(self) -> bool:
-        """No direction of negative curvature beyond rounding, whatever the scales."""
-        return bool((self.curves > 0).all())
-
-    def fall(self, step: np.ndarray) -> float:
-        """How far the model falls over `step`."""
-        return float(-(self.gradient @ step) - 0.5 * step @ self.hessian @ step)
-
-    def step(self, radius: float) -> np.ndarray:
-        """The lowest point of the model within `radius`."""
-        if self.is_minimum():
-            inside = -self.slopes / self.curves
-            if np.linalg.norm(inside) <= radius:
-                newton: np.ndarray = self.vectors @ inside
-                return newton
-        moves = self._on_the_sphere(radius)
-        step: np.ndarray = self.vectors @ moves
-        return step
-
-    def _on_the_sphere(self, radius: float) -> np.ndarray:
-        """Moves -slopes / (curves + mu) of length `radius`, mu by bisection of its logarithm."""
-        lowest = float(self.curves.min())
-        base = max(0.0, -lowest)
-        shifted = self.curves - lowest if lowest < 0 else self.curves
-
-        def moves(extra: float) -> np.ndarray:
-            found: np.ndarray = -self.slopes / (shifted + extra)
-            return found
-
-        low = 1e-15 * max(self.largest, base)
-        if np.linalg.norm(moves(low)) < radius:
-            return self._hard_case(moves(low), radius)
-        high = float(np.linalg.norm(self.slopes)) / radius + low
-        for _ in range(200):
-            middle = np.sqrt(low * high)
-            if np.linalg.norm(moves(middle)) > radius:
-                low = middle
-            else:
-                high = middle
-            if high <= low * (1 + 1e-10):
-                break
-        return moves(high)
-
-    def _hard_case(self, moves: np.ndarray, radius: float) -> np.ndarray:
-        """To the sphere along the lowest eigenvector, which the gradient does not see."""
-        rest = np.sqrt(max(radius**2 - float(moves @ moves), 0.0))
-        k = int(np.argmin(self.curves))
-        lowest = self.vectors[:, k]
-        # Either way goes down alike; which one is taken must not hang on LAPACK's choice of sign.
-        sign = np.sign(lowest[np.argmax(np.abs(lowest))])
-        along = moves.copy()
-        along[k] += (-sign if moves[k] * sign < 0 else sign) * rest
-        step: np.ndarray = along * (radius / np.linalg.norm(along))
-        return step
 
 
 def _evaluate(
@@ -314,9 +236,11 @@ def condition(hessian: np.ndarray) -> float:
     return float(values[-1] / values[0]) if values[0] > 0 else np.inf
 
 
-def _doubtful(paths: list[Path], boundary: Callable[[np.ndarray], bool]) -> bool:
+def _doubtful(paths: list[Path], boundary: Callable[[np.ndarray], bool], agreeing: float) -> bool:
     """Whether the ends so far call for another start."""
     best = min(paths, key=lambda p: p.value)
     apart = any(not _same(path.value, best.value) for path in paths)
     ill = condition(best.hessian) > ILL
-    return bool(apart or ill or not best.converged or paths[0].steps > LONG or boundary(best.end))
+    if apart or ill or not best.converged or paths[0].steps > LONG:
+        return True
+    return len(paths) < agreeing and boundary(best.end)

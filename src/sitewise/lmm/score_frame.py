@@ -119,6 +119,8 @@ def _hierarchy_as_fitted(fit: "LmmFit", rows: Rows) -> tuple[Level, ...]:
 def _occurring(codes: np.ndarray, labels: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Without labels that no row has (a grouping that is a factor, too)."""
     codes, present = compact(codes, len(labels))
+    if len(present) == len(labels):
+        return codes, labels
     return codes, tuple(labels[i] for i in present.tolist())
 
 

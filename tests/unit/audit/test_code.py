@@ -1,9 +1,11 @@
 """The digest of code: what counts as a change, and what is reached."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from sitewise.audit import code
 from sitewise.audit.code import CodeBase
 
 MODULES = {
@@ -116,3 +118,36 @@ def test_the_digest_of_everything_covers_every_script(tree: Path) -> None:
     before = CodeBase(tree / "sitewise", tree / "scripts").digest()
     edit(tree, "store/frames.py", "return 1", "return 2")
     assert CodeBase(tree / "sitewise", tree / "scripts").digest() != before
+
+
+def test_what_was_read_before_is_taken_by_the_files_digest(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same digests from what is kept; an edit is seen; a broken file is no harm."""
+    kept = tmp_path / "meanings.json"
+    monkeypatch.setattr(code, "beside", lambda module: kept)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tree / "scripts" / "job.py").write_text(FIT)
+
+    def digest() -> str:
+        return CodeBase(tree / "sitewise", tree / "scripts").digest()
+
+    first = digest()
+    assert kept.exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(code, "_Meaning", None)  # nothing is read again
+        assert digest() == first
+    edit(tree, "lmm/fit.py", "x + 1", "x + 2")
+    assert digest() != first
+    edit(tree, "lmm/fit.py", "x + 2", "x + 1")
+    for broken in ("", "{", "[]", '{"a": 1}'):
+        kept.write_text(broken)
+        assert digest() == first
+    kept.unlink()
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert digest() == first
+    assert not kept.exists()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(code, "beside", lambda module: tmp_path / "absent" / "meanings.json")
+    assert digest() == first
+    assert list(tmp_path.glob("*.tmp")) == []

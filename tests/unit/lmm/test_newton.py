@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sitewise.lmm.newton import Quadratic, minimise, search
+from sitewise.lmm.newton import minimise, search
+from sitewise.lmm.quadratic import Quadratic
 
 
 class Given:
