@@ -111,7 +111,8 @@ class CodeBase:
         folder = self.package / room
         if room != self.package.name and folder.is_dir():
             for path in sorted(folder.rglob("*")):
-                if path.is_file() and path.suffix not in _NOT_DATA:
+                kept = "__pycache__" in path.parts  # by Python, or by `read_before`
+                if path.is_file() and path.suffix not in _NOT_DATA and not kept:
                     yield f"{path.relative_to(folder).as_posix()} {file_sha256(path)}"
 
 

@@ -120,6 +120,14 @@ def test_the_digest_of_everything_covers_every_script(tree: Path) -> None:
     assert CodeBase(tree / "sitewise", tree / "scripts").digest() != before
 
 
+def test_what_is_kept_of_an_earlier_reading_is_no_data_of_its_room(tree: Path) -> None:
+    before = digests(tree, FIT)
+    kept = tree / "sitewise" / "lmm" / "__pycache__"
+    kept.mkdir()
+    (kept / "meanings.cpython-311.json").write_text("{}")
+    assert digests(tree, FIT) == before
+
+
 def test_what_was_read_before_is_taken_by_the_files_digest(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
