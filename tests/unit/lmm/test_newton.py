@@ -95,6 +95,29 @@ def test_boundary_optimum_asks_for_another_start():
     assert len(minimise(objective, starts).paths) == 1
 
 
+def test_a_boundary_is_settled_by_searches_that_agree():
+    objective = OneWay(20, 9, 160.0, 10.0)
+    starts = [np.array([0.5, 0.0]), np.array([2.0, 1.0]), np.array([1.0, 2.0])]
+
+    def at_zero(phi):
+        return abs(phi[0]) < 1e-4
+
+    assert len(minimise(objective, starts, boundary=at_zero).paths) == 3
+    assert len(minimise(objective, starts, boundary=at_zero, agreeing=2).paths) == 2
+
+
+def test_without_its_last_step_a_search_promises_the_optimum():
+    """Value less half the decrement: to the third order of what is left of the way."""
+    objective = OneWay(20, 9, 160.0, 500.0)
+    start = [np.array([0.5, 0.0])]
+    whole = minimise(objective, start).best
+    short = minimise(objective, start, enough=1e-3, last=False).best
+    assert short.converged
+    assert short.evaluations < whole.evaluations
+    assert 0 < short.decrement < 1e-3
+    assert short.value - short.decrement / 2 == pytest.approx(whole.value, abs=1e-4)
+
+
 def test_a_stiff_direction_does_not_hide_a_shallow_saddle():
     """The way down along x is 1e-8 of the curvature in y: x^4 - x^2 + 10^8 (y - 1)^2."""
     objective = Given(
