@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.lmm.linear.multiplicity import STEPWISE, adjusted_p, check_adjustment, critical
+from sitewise.lmm.linear.multiplicity import (
+    STEPWISE,
+    Family,
+    adjusted_p,
+    check_adjustment,
+    critical,
+)
 from sitewise.lmm.linear.tests import COLUMNS
 
 if TYPE_CHECKING:
@@ -39,6 +45,8 @@ def compared(
     """
     import pandas as pd
 
+    from sitewise.lmm.linear.table import Tested
+
     check_adjustment(adjust, kinds)
     tables = []
     for where, size, asked in families:
@@ -47,7 +55,7 @@ def compared(
         for i, (name, value) in enumerate(zip(means.by, where, strict=True)):
             table.insert(i, f"{name}_" if name in TAKEN else name, value)
         tables.append(table)
-    found = pd.concat(tables, ignore_index=True)
+    found = Tested(pd.concat(tables, ignore_index=True))
     said = NO_INTERVALS if adjust in STEPWISE else "simultaneous" if adjust != "none" else "each"
     found.attrs = means.wald.method.attrs | {
         "level": means.level, "adjust": adjust, "intervals": said,
@@ -71,7 +79,7 @@ def _family(
         return columns
     cov = rows[good] @ means.wald.vcov @ rows[good].T
     sds = np.sqrt(np.diag(cov))
-    family = (size, cov / np.outer(sds, sds))
+    family = Family(size, cov / np.outer(sds, sds))
     df = columns["df"][good]
     columns["p"][good] = adjusted_p(adjust, columns["t"][good], df, columns["p"][good], family)
     half = critical(adjust, df, means.level, family) * columns["se"][good]
