@@ -263,7 +263,7 @@ def test_refusals() -> None:
         crossed.tests("between-within")
     nested = fit("y ~ visit * arm + (1 | site/patient)", False)
     with pytest.raises(ModelError, match="fit by REML"):
-        nested.tests()
+        nested.tests("kenward-roger")
     with pytest.raises(ModelError, match="unknown df method 'kr'"):
         nested.tests("kr")
     with pytest.raises(ModelError, match="has no full form"):
@@ -280,6 +280,42 @@ def test_refusals() -> None:
         nested.contrast([1, 0], df="satterthwaite")
     with pytest.raises(ModelError, match="1, 2 or 3"):
         nested.anova("satterthwaite", type=4)
+
+
+def test_what_nothing_is_said_of_under_maximum_likelihood_is_satterthwaites() -> None:
+    by_ml = fit("y ~ visit * arm + (1 | site/patient)", False)
+    found, asked = by_ml.tests(), by_ml.tests("satterthwaite")
+    pd.testing.assert_frame_equal(found, asked)
+    assert found.attrs["df"] == "satterthwaite"
+    assert "by maximum likelihood, and Kenward-Roger is for REML" in found.attrs["note"]
+    assert "note" not in asked.attrs
+    for table in (by_ml.anova(), by_ml.emmeans("arm").frame, by_ml.contrast([0, 1, 0, 0, 0, 0])):
+        assert repr(table).splitlines()[0].startswith("df: Satterthwaite (observed information)")
+        assert "\nnote: the fit is by maximum likelihood" in repr(table)
+
+
+def test_tables_print_what_they_are() -> None:
+    own = fit("y ~ visit * arm + age + (1 | site/patient)")
+    kr = "df: Kenward-Roger (expected information, linear form)"
+    rows = own.contrast([{"visitv2": 1}, {"visitv3": 1}], ["second", "third"])
+    assert list(rows.index) == ["second", "third"]
+    assert repr(rows).startswith(f"{kr}; 95% intervals\n")
+    assert repr(rows[["t", "p"]]).startswith(kr)  # slices say it too
+    together = own.contrast([{"visitv2": 1}, {"visitv3": 1}], joint=True)
+    assert list(together.columns) == ["F", "df1", "df2", "p"]
+    assert repr(together).startswith(f"{kr}\n")
+    assert repr(own.anova(type=2)).startswith(f"{kr}; type II\n")
+    full = {"df": "kenward-roger", "information": "observed", "form": "full"}
+    means = own.emmeans("visit", by="arm", level=0.9, **full)
+    said = "df: Kenward-Roger (observed information, full form)"
+    assert repr(means).startswith(f"emmean\n{said}; 90% intervals\nover age (")
+    pairs = means.pairs("tukey")
+    assert repr(pairs).startswith(f"{said}; p adjusted: tukey; 90% intervals: simultaneous\n")
+    assert "none: a stepwise adjustment" in repr(means.pairs("holm"))
+    assert repr(means.joint()).startswith(said)
+    for table in (means, pairs):
+        assert said in table._repr_html_()
+    assert "lower" in repr(pairs)  # no column is left out
 
 
 def test_refusals_of_means() -> None:

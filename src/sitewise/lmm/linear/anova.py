@@ -35,7 +35,7 @@ def anova(fit: "LmmFit", wald: Wald, type_: int) -> "pd.DataFrame":
     sum_sq = df1 x F x sigma^2, F without the scale of Kenward-Roger's, as lmerTest prints
     it. Raises ModelError for another type.
     """
-    import pandas as pd
+    from sitewise.lmm.linear.table import Tested
 
     if type_ not in TYPES:
         raise ModelError(
@@ -47,7 +47,7 @@ def anova(fit: "LmmFit", wald: Wald, type_: int) -> "pd.DataFrame":
     for term, rows in hypotheses(spans, type_, fit.estimates.vcov).items():
         test = wald.joint(rows) if np.any(rows) else None
         found[":".join(term)] = test or NONE
-    table = pd.DataFrame(
+    table = Tested(
         {name: [getattr(test, name) for test in found.values()] for name in COLUMNS},
         index=list(found),
     )

@@ -54,11 +54,11 @@ class Means:
         A variable with the name of one of these (t, say) stands as `t_`. NaN where the data can't
         estimate it (a cell without rows).
         """
-        import pandas as pd
+        from sitewise.lmm.linear.table import Tested
 
         names = _shown_as((*self.by, *self.specs))
         order = [(*cell[len(self.specs) :], *cell[: len(self.specs)]) for cell in self.cells]
-        found = pd.DataFrame(order, columns=list(names))
+        found = Tested(order, columns=list(names))
         for name, values in estimable(self.wald, self.rows, self.broken, self.level).items():
             found[name] = values
         found.attrs = self.wald.method.attrs | {"level": self.level, "averaged": dict(self.grid)}
@@ -139,7 +139,7 @@ class Means:
 
         together: one test that this holds in every cell of `by`.
         """
-        import pandas as pd
+        from sitewise.lmm.linear.table import Tested
 
         rows = [self.rows[own[1:]] - self.rows[own[0]] for _, own in self._families()]
         wheres = [where for where, _ in self._families()]
@@ -148,16 +148,18 @@ class Means:
             rows, wheres, named = [np.vstack(rows)], [()], ()
         tests = [(w, self.wald.joint(one)) for w, one in zip(wheres, rows, strict=True)]
         found = [(*where, test.F, test.df1, test.df2, test.p) for where, test in tests]
-        table = pd.DataFrame(found, columns=[*named, "F", "df1", "df2", "p"])
+        table = Tested(found, columns=[*named, "F", "df1", "df2", "p"])
         table.attrs = self.wald.method.attrs
         return table
 
     def __repr__(self) -> str:
         """The frame."""
-        return f"{self.what}, {self.wald.method}\n{self.frame}"
+        return f"{self.what}\n{self.frame}"
 
     def _repr_html_(self) -> str:
-        return str(self.frame.to_html())
+        from sitewise.lmm.linear.table import as_html
+
+        return as_html(self.frame, self.what)
 
     def _spec(self, i: int) -> Cell:
         return self.cells[i][: len(self.specs)]

@@ -11,6 +11,10 @@ INFORMATION = ("expected", "observed")
 FORMS = ("linear", "full")
 # What the programs do that the methods are known by: pbkrtest and lmerTest.
 USUAL = {"kenward-roger": "expected", "satterthwaite": "observed"}
+BY_ML = (
+    "the fit is by maximum likelihood, and Kenward-Roger is for REML; variances by ML are too small"
+    " in small samples, and so are these SEs: reml=True for tests of fixed effects"
+)
 NAMES = {
     "kenward-roger": "Kenward-Roger",
     "satterthwaite": "Satterthwaite",
@@ -24,12 +28,14 @@ class Method:
     """A method of degrees of freedom.
 
     information: of the covariance parameters, "" where none is used. form: of Kenward-Roger, ""
-    elsewhere; "full" has the second derivatives of V in the theta of the R package mmrm.
+    elsewhere; "full" has the second derivatives of V in the theta of the R package mmrm. note: why
+    it is not the one that a reader expects, else "".
     """
 
     df: str
     information: str = ""
     form: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
         """`Kenward-Roger (expected information, linear form)`."""
@@ -40,16 +46,22 @@ class Method:
     @property
     def attrs(self) -> dict[Hashable, Any]:
         """As frames carry it."""
-        return {"df": self.df, "information": self.information, "form": self.form}
+        found: dict[Hashable, Any] = {
+            "df": self.df, "information": self.information, "form": self.form,
+        }  # fmt: skip
+        return found | ({"note": self.note} if self.note else {})
 
 
-def method_of(df: str, information: str | None, form: str, reml: bool) -> Method:
+def method_of(df: str | None, information: str | None, form: str, reml: bool) -> Method:
     """The method of these words; raises ModelError, with every problem, where they don't fit.
 
-    information: None for the usual one, expected for Kenward-Roger (pbkrtest), observed for
-    Satterthwaite (lmerTest).
+    df: None for Kenward-Roger of a REML fit, Satterthwaite, with a note, of one by maximum
+    likelihood. information: None for the usual one, expected for Kenward-Roger (pbkrtest), observed
+    for Satterthwaite (lmerTest).
     """
-    problems = []
+    problems, note = [], ""
+    if df is None:
+        df, note = ("kenward-roger", "") if reml else ("satterthwaite", BY_ML)
     if df not in DF_METHODS:
         problems.append(
             Problem(f"unknown df method {df!r}", where="df", allowed=", ".join(DF_METHODS))
@@ -80,4 +92,5 @@ def method_of(df: str, information: str | None, form: str, reml: bool) -> Method
         )  # fmt: skip
     if problems:
         raise ModelError("The tests can't be made as asked.", problems)
-    return Method(df, information or USUAL.get(df, ""), form if df == "kenward-roger" else "")
+    form = form if df == "kenward-roger" else ""
+    return Method(df, information or USUAL.get(df, ""), form, note)

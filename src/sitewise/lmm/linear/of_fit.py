@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from sitewise.lmm.linear.tests import Contrast
     from sitewise.lmm.lmmfit import LmmFit
 
-KENWARD_ROGER = "kenward-roger"
-
 
 class LinearFunctions:
     """Tests, contrasts and marginal means of a fit.
 
-    df: "kenward-roger" (REML only), "satterthwaite", "between-within" or "asymptotic".
+    df: "kenward-roger" (REML only), "satterthwaite", "between-within" or "asymptotic"; None for
+    Kenward-Roger of a fit by REML and Satterthwaite of one by ML, which the table then notes.
     information: on the covariance parameters, "expected" or "observed"; None for expected under
     Kenward-Roger (as pbkrtest) and observed under Satterthwaite (as lmerTest). form: of
     Kenward-Roger, "linear" (pbkrtest) or "full", with the second derivatives of V in the theta of
     the R package mmrm: mmrm's "Kenward-Roger" is observed and full. level: coverage of intervals.
-    Frames carry all of these in `attrs`. ModelError where the words don't fit the model.
+    Frames carry all of these in `attrs` and print them above. ModelError where the words don't fit
+    the model.
     """
 
     def tests(
         self,
-        df: str = KENWARD_ROGER,
+        df: str | None = None,
         *,
         information: str | None = None,
         form: str = "linear",
@@ -45,12 +45,12 @@ class LinearFunctions:
         names: Sequence[str] | None = None,
         *,
         joint: bool = False,
-        df: str = KENWARD_ROGER,
+        df: str | None = None,
         information: str | None = None,
         form: str = "linear",
         level: float = 0.95,
     ) -> "pd.DataFrame":
-        """Tests of linear combinations of the fixed effects, or with `joint` their F test.
+        """A t test of each linear combination of the fixed effects, or with `joint` one F test.
 
         L: weights by position (p,) or (k, p), or by name: {"ARMb": 1, "AVISIT2:ARMb": 1}, or a list
         of such. names: of the rows. joint: one row F, df1, df2, p instead.
@@ -68,7 +68,7 @@ class LinearFunctions:
 
     def anova(
         self,
-        df: str = KENWARD_ROGER,
+        df: str | None = None,
         type: int = 3,  # noqa: A002
         *,
         information: str | None = None,
@@ -90,7 +90,7 @@ class LinearFunctions:
         *,
         at: Mapping[str, object] | None = None,
         weights: str = "equal",
-        df: str = KENWARD_ROGER,
+        df: str | None = None,
         information: str | None = None,
         form: str = "linear",
         level: float = 0.95,
@@ -117,7 +117,7 @@ class LinearFunctions:
         *,
         at: Mapping[str, object] | None = None,
         weights: str = "equal",
-        df: str = KENWARD_ROGER,
+        df: str | None = None,
         information: str | None = None,
         form: str = "linear",
         level: float = 0.95,

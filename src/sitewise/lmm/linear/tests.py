@@ -60,7 +60,7 @@ def tests(wald: Wald, names: Sequence[str], level: float) -> "pd.DataFrame":
 
 def contrast(wald: Wald, rows: np.ndarray, labels: Sequence[str], level: float) -> "pd.DataFrame":
     """Tests of the linear combinations `rows` (k, p), one row each."""
-    import pandas as pd
+    from sitewise.lmm.linear.table import Tested
 
     if len(labels) != len(rows):
         raise ModelError(
@@ -68,16 +68,16 @@ def contrast(wald: Wald, rows: np.ndarray, labels: Sequence[str], level: float) 
             [Problem(f"{len(labels)} names for {len(rows)} contrasts", where="names",
                      allowed="a name each")],
         )  # fmt: skip
-    found = pd.DataFrame(tested(wald, rows, level), index=list(labels))
+    found = Tested(tested(wald, rows, level), index=list(labels))
     found.attrs = wald.method.attrs | {"level": level}
     return found
 
 
 def joint(wald: Wald, rows: np.ndarray) -> "pd.DataFrame":
     """One row F, df1, df2, p: the test that all `rows` are 0."""
-    import pandas as pd
+    from sitewise.lmm.linear.table import Tested
 
-    found = pd.DataFrame([vars(wald.joint(rows))])[["F", "df1", "df2", "p"]]
+    found = Tested([vars(wald.joint(rows))])[["F", "df1", "df2", "p"]]
     found.attrs = wald.method.attrs
     return found
 

@@ -58,7 +58,9 @@ class Asymptotic:
         return f_test(F, q, np.inf)
 
 
-def wald_of(fit: "LmmFit", df: str, information: str | None = None, form: str = "linear") -> Wald:
+def wald_of(
+    fit: "LmmFit", df: str | None, information: str | None = None, form: str = "linear"
+) -> Wald:
     """For a fit; raises ModelError where the words don't fit it (see `method_of`)."""
     method = method_of(df, information, form, fit.reml)
     return wald(fit.solution, fit.estimates, fit.basis, method)
