@@ -1,6 +1,6 @@
 """What a reader must know before trusting a fit, in sentences that a clinician understands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,18 +8,13 @@ from sitewise.inference.plan_models import has_site_by_visit
 from sitewise.inference.planned_fit import MissedVisit
 from sitewise.inference.singular_terms import singular_terms
 from sitewise.inference.tally import Tally, visit_rest
-from sitewise.lmm.formula import Formula, parse_formula
+from sitewise.lmm.formula import Formula
 from sitewise.lmm.result import Fit
 from sitewise.plan.factors import left_out
 from sitewise.plan.model import Plan
-from sitewise.terms import AVISIT, SITEID, TRT01P, USUBJID, WEEK
+from sitewise.terms import AVISIT, SITEID, TRT01P, WEEK
 
 MISFIT = 3.0  # standard errors from which a straight line is said to miss a visit's mean
-# ASSUME: residual SDs of two visits that differ by more than this ratio are worth a caution. A
-# convention, no test; with FEW_READINGS or more at a visit, chance alone seldom brings it.
-UNEVEN = 1.25
-FEW_READINGS = 40  # a visit with fewer readings is not judged: its SD is good to 11% only
-BY_VISIT = ("us", "csh", "ar1h")  # residual covariances with a variance for each visit
 
 
 def fit_cautions(
@@ -91,34 +86,6 @@ def line_misfit(missed: Sequence[MissedVisit]) -> Iterator[str]:
             f"A straight line in {WEEK} misses the mean outcome at {told}: the course"
             " is not linear, so neither slopes nor their variances describe single patients."
         )
-
-
-def uneven_spread(fit: Fit, residuals: Mapping[str, np.ndarray]) -> Iterator[str]:
-    """Residual SDs that differ between visits, where the model has one for all.
-
-    residuals: conditional on the random effects, by visit, the rows used. Models with random slopes
-    are not judged: their conditional residuals differ between visits by leverage alone. Nor are
-    those whose residual covariance has a variance for each visit.
-    """
-    residual = parse_formula(fit.formula).residual
-    if residual is not None and residual.structure in BY_VISIT:
-        return
-    if any(name != "(Intercept)" for term in fit.random for name in term.terms):
-        return
-    sds = {v: float(r.std(ddof=1)) for v, r in residuals.items() if len(r) >= FEW_READINGS}
-    if len(sds) < 2 or max(sds.values()) <= UNEVEN * min(sds.values()):
-        return
-    *first, last = (f"{sd:.1f} at {visit}" for visit, sd in sds.items())
-    one = "" if np.isnan(fit.sigma) else f", estimated as {fit.sigma:.1f}"
-    place = residual if residual is not None else f"(1 | {USUBJID})"
-    yield (
-        "The readings scatter more at some visits than at others: the standard deviation of the"
-        f" residuals (reading minus fitted value) is {', '.join(first)} and {last}, while the model"
-        f" assumes one for all visits{one}. Standard errors at single visits, and of changes"
-        " between them, may therefore be too small or too large. A model with a variance for each"
-        f" visit has us({AVISIT} | {USUBJID}) in the place of {place}, or with fewer parameters"
-        f" csh({AVISIT} | {USUBJID}); the terms of sites stay."
-    )
 
 
 def site_by_visit(plan: Plan, model: str, formula: Formula, visits: int) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The result of fitting one model of the plan to one endpoint."""
 
+import math
 from dataclasses import dataclass, fields
 
 from sitewise.lmm.result import Estimate, Fit
@@ -49,6 +50,20 @@ class MissedVisit:
 
 
 @dataclass(frozen=True)
+class VisitSpread:
+    """How far the rows used scatter at a visit.
+
+    rows: used. sd: of the marginal residuals, reading less fixed part; NaN of a single row. rms:
+    root mean square of the scaled ones, 1 where the model is right; NaN but of the primary model.
+    """
+
+    visit: str
+    rows: int
+    sd: float
+    rms: float
+
+
+@dataclass(frozen=True)
 class JointTest:
     """F test that an arm differs from the reference at none of `visits`, by the plan's df method.
 
@@ -73,8 +88,7 @@ class PlannedFit:
         `change`.
     primary: the plan's primary contrast under this model; None where its fixed part holds none
         (the smaller model of a comparison by ML, say). The plan's primary model always has it.
-    cautions: what a reader must know before trusting this fit, in plain sentences; a `PlannedScore`
-        adds those that need rows.
+    cautions: what a reader must know before trusting this fit, in plain sentences.
     joint: a test an arm, over the visits after baseline, where there are two or more.
     missed: visits whose mean the model misses by far; only of models linear in WEEK.
     departures: from the plan's formula, by the plan's own rules, a sentence each: another residual
@@ -107,20 +121,27 @@ class PlannedFit:
 class PlannedScore:
     """What the rows tell of one planned fit.
 
-    uses: sums to the number of analysis rows of the endpoint. cautions: those that need residuals.
+    uses: sums to the number of analysis rows of the endpoint. spread: by visit, in the plan's
+    order. uneven: whether it differs between visits where the model has one standard deviation for
+    all, `held` (NaN where that is not among its variances).
     """
 
     endpoint: str
     model: str
     uses: tuple[UseCount, ...]
-    cautions: tuple[str, ...]
+    spread: tuple[VisitSpread, ...] = ()
+    uneven: bool = False
+    held: float = math.nan
 
 
 @dataclass(frozen=True)
 class ScoredFit(PlannedFit):
-    """A planned fit with what its rows told, as the report reads it: cautions are those of both."""
+    """A planned fit with what its rows told (`PlannedScore`), as the report reads it."""
 
     uses: tuple[UseCount, ...] = ()
+    spread: tuple[VisitSpread, ...] = ()
+    uneven: bool = False
+    held: float = math.nan
 
 
 def with_score(fit: PlannedFit, score: PlannedScore) -> ScoredFit:
@@ -128,4 +149,5 @@ def with_score(fit: PlannedFit, score: PlannedScore) -> ScoredFit:
     if (fit.endpoint, fit.model) != (score.endpoint, score.model):
         raise ValueError(f"the score of {score.model} is not one of {fit.model}")
     own = {one.name: getattr(fit, one.name) for one in fields(PlannedFit)}
-    return ScoredFit(**{**own, "cautions": (*fit.cautions, *score.cautions)}, uses=score.uses)
+    return ScoredFit(**own, uses=score.uses, spread=score.spread, uneven=score.uneven,
+                     held=score.held)  # fmt: skip

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.inference.cautions import uneven_spread
 from sitewise.inference.planned_fit import PlannedFit, PlannedScore, UseCount
 from sitewise.inference.planned_rows import table_uses
+from sitewise.inference.spread import held_sd, spread_of, uneven
 from sitewise.plan.model import Plan
 from sitewise.terms import AVISIT, USUBJID, Use
 from sitewise.trial.selection import as_modelled
@@ -75,8 +75,13 @@ def score_fit(
     use["SCALED"] = _scaled(plan, planned, fit, selection, modelled)
     visit = rows[AVISIT].to_numpy(dtype=object)[scored.used]
     visits = [v.name for v in plan.visits if (visit == v.name).any()]
-    uneven = uneven_spread(planned.fit, {v: scored.residuals[visit == v] for v in visits})
-    score = PlannedScore(planned.endpoint, planned.model, _count_uses(use), tuple(uneven))
+    scaled = use["SCALED"].to_numpy(float)[np.flatnonzero(selection.candidate)][scored.used]
+    known = {} if np.isnan(scaled).any() else {v: scaled[visit == v] for v in visits}
+    spread = spread_of({v: scored.marginal[visit == v] for v in visits}, known)
+    score = PlannedScore(
+        planned.endpoint, planned.model, _count_uses(use), spread, uneven(planned.fit, spread),
+        held_sd(planned.fit),
+    )  # fmt: skip
     return ScoredRows(score, use, _ranef_table(fit.basis.formula, scored.ranef))
 
 

@@ -32,12 +32,13 @@ class Predicted:
 class Scored:
     """fitted, residuals (n,): conditional on the random effects, rows used in their order.
 
-    ranef: one a random term, in the order of the formula.
+    marginal (n,): y - Xb. ranef: one a random term, in the order of the formula.
     """
 
     used: np.ndarray = field(repr=False)
     fitted: np.ndarray = field(repr=False)
     residuals: np.ndarray = field(repr=False)
+    marginal: np.ndarray = field(repr=False)
     ranef: tuple[Predicted, ...]
 
 
@@ -85,6 +86,7 @@ def score(
     first = 0 if schedule is None else 1
     places = places or own_places(solution, hierarchy, first)
     fitted = column_values(fixed, rows) @ estimates.beta
+    marginal = rows.y - fitted
     ranef: dict[str, Predicted] = {}
     for term, number, posterior in posteriors_of(solution):
         level = hierarchy[number + first]
@@ -108,7 +110,8 @@ def score(
         fitted = fitted + more
         ranef |= own
     order = [str(e.spec) for level in hierarchy for e in level.effects]
-    return Scored(rows.used, fitted, rows.y - fitted, tuple(ranef[name] for name in order))
+    predicted = tuple(ranef[name] for name in order)
+    return Scored(rows.used, fitted, rows.y - fitted, marginal, predicted)
 
 
 def _predicted(

@@ -43,9 +43,9 @@ class _Box:
 def draw_flow(plan: Plan, account: Account, description: Description) -> Figure:
     """Draw what came in, what was left out and why, and who was seen at each visit."""
     width = WIDTH * 72 - 3  # room for the lines of the outer boxes
-    top = _Box(tuple(_Line(text, bold=not i) for i, text in enumerate(came_in(account))))
+    top = _Box(tuple(_Line(text, bold=not i) for i, text in enumerate(came_in(plan, account))))
     # The two upper boxes share the width: 40 and 56 hundredths of it.
-    left_out = _filled(left_out_lines(account), 0.56 * width)
+    left_out = _filled(left_out_lines(plan, account), 0.56 * width)
     arms = [a.name for a in plan.arms.order]
     lane = (width - 12 * (len(arms) - 1)) / len(arms)
     seen = [_arm_box(plan, description, arm, lane) for arm in arms]

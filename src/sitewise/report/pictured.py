@@ -39,16 +39,21 @@ class Patterns:
     totals: dict[str, int]
 
 
-def came_in(account: Account) -> list[str]:
+def raw_reading(plan: Plan) -> str:
+    """What a value in a file is called: where several make one reading, a raw one."""
+    return "reading" if plan.replicates == "refuse" else "raw reading"
+
+
+def came_in(plan: Plan, account: Account) -> list[str]:
     """Files, rows, readings, patients as they came."""
     patients = sum(count.patients for count in account.patients)
     lines = ["Came in", plural(len(account.files), "hospital file")]
     if patients:
         lines.append(plural(patients, "patient"))
-    return [*lines, plural(account.rows, "row"), plural(account.readings, "reading")]
+    return [*lines, plural(account.rows, "row"), plural(account.readings, raw_reading(plan))]
 
 
-def left_out_lines(account: Account) -> list[str]:
+def left_out_lines(plan: Plan, account: Account) -> list[str]:
     """Hospitals, patients and readings that are not in the analysis, with the reasons."""
     aside = [file.site for file in account.files if file.status == "set aside"]
     lines = [f"{plural(len(aside), 'hospital')} set aside" + _named(aside)]
@@ -63,7 +68,7 @@ def left_out_lines(account: Account) -> list[str]:
         for each in own:
             why[each.reason] = why.get(each.reason, 0) + each.readings
         told = _reasons(why) if fate is not Fate.NOT_MEASURED else ""
-        lines.append(f"{plural(sum(why.values()), 'reading')} {fate.value}{told}")
+        lines.append(f"{plural(sum(why.values()), raw_reading(plan))} {fate.value}{told}")
     return lines
 
 

@@ -9,6 +9,9 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, interval, listed, number, plural, typeset
 from sitewise.report.layout import Row, Table, row, table
 
+FEW_PATIENTS = 5  # of an arm of a site, below which its estimate is named
+MOST_SMALL = 12  # such sites that the note names
+
 
 @dataclass(frozen=True)
 class BySiteOf:
@@ -199,26 +202,28 @@ def _random_notes(x: RandomForm) -> list[str]:
 
 def _sites(e: Evidence, name: str, found: BySite) -> Table:
     d = e.decimals(name)
-    rows = [_at(r, d) for r in of_sites(found.rows)]
+    fixed = any(r.estimate is not None for r in found.rows)
+    predicted = any(not math.isnan(r.predicted) for r in found.rows)
+    rows = [_at(r, d, fixed=fixed, predicted=predicted) for r in of_sites(found.rows)]
+    columns = [("Site", "text"), (e.plan.primary.arm, "number"), (e.plan.arms.reference, "number")]
+    if fixed:
+        columns += [("Estimate (fixed)", "number"), ("SE", "number"),
+                    (f"{e.coverage} CI", "mixed"), ("df", "number")]  # fmt: skip
+    if predicted:
+        columns.append(("Predicted (random)", "number"))
     return table(
         f"tbl-by-site-{name}",
         f"Effect by site, {name}: {found.contrast}, {e.endpoint(name).unit}",
-        [
-            ("Site", "text"),
-            (e.plan.primary.arm, "number"),
-            (e.plan.arms.reference, "number"),
-            ("Estimate (fixed)", "number"),
-            ("SE", "number"),
-            (f"{e.coverage} CI", "mixed"),
-            ("df", "number"),
-            ("Predicted (random)", "number"),
-        ],
+        columns,
         rows,
         notes=[
-            f"{e.plan.primary.arm}, {e.plan.arms.reference}: patients. Estimate: of the site alone,"
-            " by the model with sites as fixed. Predicted: by the model with sites as random, the"
-            " common effect plus the site's predicted departure, shrunk the more the less a site"
-            " tells; equal in all sites where the SD is estimated at 0.",
+            f"{e.plan.primary.arm}, {e.plan.arms.reference}: patients."
+            + " Estimate: of the site alone, by the model with sites as fixed." * fixed
+            + " Predicted: by the model with sites as random, the common effect plus the site's"
+            " predicted departure, shrunk the more the less a site tells; equal in all sites where"
+            " the SD is estimated at 0." * predicted,
+            *_not_shown(found, fixed=fixed, predicted=predicted),
+            _small(found) if fixed else "",
             capped(len(rows), len(found.rows), "tables/by_site.csv"),
         ],
         file="by_site.csv",
@@ -226,11 +231,44 @@ def _sites(e: Evidence, name: str, found: BySite) -> Table:
     )
 
 
-def _at(r: EffectAtSite, d: int) -> Row:
-    head = (r.site, str(r.n), str(r.n_reference))
-    predicted = NONE if math.isnan(r.predicted) else number(r.predicted, d)
-    if r.estimate is None:
-        return row(*head, NONE, NONE, NONE, NONE, predicted)
-    x = r.estimate
-    return row(*head, number(x.estimate, d), number(x.se, d + 1), interval(x.lower, x.upper, d),
-               degrees(x.df), predicted)  # fmt: skip
+def _not_shown(found: BySite, *, fixed: bool, predicted: bool) -> list[str]:
+    """Why the columns of a form that the plan asks for are not there."""
+    notes = []
+    if found.fixed is not None and not fixed:
+        why = found.fixed.refused or "the model did not converge"
+        notes.append(f"No column of sites as fixed: {why}.")
+    if found.random is not None and not predicted:
+        why = found.random.refused or "the model did not converge"
+        notes.append(f"No column of sites as random: {why.rstrip('.')}.")
+    return notes
+
+
+def _small(found: BySite) -> str:
+    """The sites whose own estimate rests on a handful of patients, and how to read these."""
+    few = [
+        f"{r.site} ({r.n} and {r.n_reference})"
+        for r in of_sites(found.rows)
+        if r.estimate is not None and min(r.n, r.n_reference) < FEW_PATIENTS
+    ]
+    if not few:
+        return ""
+    many = f" and {len(few) - MOST_SMALL} more" if len(few) > MOST_SMALL else ""
+    return (
+        f"Fewer than {FEW_PATIENTS} patients in an arm: {', '.join(few[:MOST_SMALL])}{many}. Such"
+        " an estimate is that of single patients, and where few of their readings reach the visit"
+        " it lies far beyond what they show; its SE takes the scatter of all sites for its own."
+        " Read the interval, or the prediction, not the estimate."
+    )
+
+
+def _at(r: EffectAtSite, d: int, *, fixed: bool, predicted: bool) -> Row:
+    cells = [r.site, str(r.n), str(r.n_reference)]
+    if fixed and r.estimate is not None:
+        x = r.estimate
+        cells += [number(x.estimate, d), number(x.se, d + 1), interval(x.lower, x.upper, d),
+                  degrees(x.df)]  # fmt: skip
+    elif fixed:
+        cells += [NONE] * 4
+    if predicted:
+        cells.append(NONE if math.isnan(r.predicted) else number(r.predicted, d))
+    return row(*cells)

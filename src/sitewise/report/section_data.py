@@ -7,6 +7,7 @@ from sitewise.report.cells import MOST_LISTED, capped, of_sites
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, count_percent, listed, number, plural
 from sitewise.report.layout import Figure, Row, Table, group, row, table
+from sitewise.report.pictured import raw_reading
 from sitewise.report.pictures import picture
 from sitewise.report.words_front import arms_text
 from sitewise.terms import Fate
@@ -31,15 +32,20 @@ class Data:
 
 def data(e: Evidence, figures: Mapping[str, str]) -> Data:
     """Build section 1."""
-    account = e.account
+    account, raw = e.account, raw_reading(e.plan)
     aside = [f for f in account.files if f.status == "set aside"]
     used = len(account.files) - len(aside)
     text = (
         f"{plural(used, 'site file')} used and {len(aside)} set aside, with"
-        f" {plural(account.rows, 'row')} and {plural(account.readings, 'reading')}. A reading is a"
+        f" {plural(account.rows, 'row')} and {plural(account.readings, raw)}. A {raw} is a"
         " row of a file for one endpoint; each has exactly one of the fates below, which add up to"
-        " the readings in."
+        f" the {raw}s in."
     )
+    if e.plan.replicates != "refuse":
+        text += (
+            " In all that follows a reading is what is analysed: the mean of the raw readings of"
+            " one patient at one visit, or the only one."
+        )
     if earlier := [f.site for f in account.files if f.kept]:
         text += (
             f" Of {plural(len(earlier), 'site')} an earlier file is used than the one delivered"
@@ -69,23 +75,28 @@ def _account(e: Evidence) -> Table:
         own = sorted(key for key in counts if key[0] == fate.value)
         for key in own:
             label = f"{fate.value}: {key[1]}" if key[1] else fate.value
+            if fate is Fate.AVERAGED:
+                label = "analysed: in the mean of its visit"
             numbers = [counts[key].get(name, 0) for name in endpoints]
             rows.append(row(label, *map(str, numbers), str(sum(counts[key].values()))))
-        if not own:
+        if not own and fate is not Fate.AVERAGED:
             rows.append(row(fate.value, *["0"] * (len(endpoints) + 1)))
     totals = [sum(by.get(name, 0) for by in counts.values()) for name in endpoints]
     everything = sum(sum(by.values()) for by in counts.values())
-    rows.append(row("readings in", *map(str, totals), str(everything), kind="strong"))
+    raw = raw_reading(e.plan)
+    rows.append(row(f"{raw}s in", *map(str, totals), str(everything), kind="strong"))
     columns = [("Fate", "text"), *((name, "number") for name in endpoints), ("All", "number")]
-    return table("tbl-account", "Account of readings", columns, rows, file="account.csv")
+    return table("tbl-account", f"Account of {raw}s", columns, rows, file="account.csv")
 
 
 def _by_site(e: Evidence) -> Table:
     counts: dict[str, dict[str, int]] = {}
     for c in e.account.counts:
         by = counts.setdefault(c.site, {})
-        by[c.fate] = by.get(c.fate, 0) + c.readings
+        fate = Fate.ANALYSED.value if c.fate == Fate.AVERAGED.value else c.fate
+        by[fate] = by.get(fate, 0) + c.readings
     fates = [f.value for f in Fate if any(f.value in by for by in counts.values())]
+    raw = raw_reading(e.plan)
     rows = []
     shown = of_sites(e.account.files, lambda f: _lost(f, counts.get(f.site, {})))
     for f in shown:
@@ -94,17 +105,21 @@ def _by_site(e: Evidence) -> Table:
         status += "; an earlier file than the one delivered last" if f.kept else ""
         numbers = [str(by.get(fate, 0)) for fate in fates]
         rows.append(row(f.site, str(f.rows), str(f.readings), *numbers, status))
-    columns = [("Site", "text"), ("Rows", "number"), ("Readings", "number")]
-    columns += [(_short(fate), "number") for fate in fates]
+    columns = [("Site", "text"), ("Rows", "number"), (_capital(f"{raw}s"), "number")]
+    columns += [(_capital(fate), "number") for fate in fates]
     return table(
         "tbl-files",
-        "Files and readings by site",
+        f"Files and {raw}s by site",
         [*columns, ("File", "text")],
         rows,
         notes=[
+            "Analysed: alone or in the mean of its visit. The columns after the raw readings add up"
+            " to them."
+            if e.plan.replicates != "refuse"
+            else "",
             capped(len(rows), len(e.account.files), "tables/files.csv")
             and f"The {len(rows)} of {len(e.account.files)} with the largest share of readings set"
-            " aside; all are in tables/files.csv."
+            " aside; all are in tables/files.csv.",
         ],
         file="account.csv",
         size="small",
@@ -118,9 +133,8 @@ def _lost(file: FileRow, fates: Mapping[str, int]) -> float:
     return fates.get(Fate.SET_ASIDE.value, 0) / max(1, file.readings)
 
 
-def _short(fate: str) -> str:
-    short = "Averaged" if fate == Fate.AVERAGED.value else fate
-    return short[0].upper() + short[1:]
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _arms(e: Evidence) -> list[str]:

@@ -26,6 +26,7 @@ from sitewise.report.section_comparisons import criteria_table, tests_table, use
 from sitewise.report.section_visits import by_visit
 from sitewise.report.words import contrast_name
 from sitewise.report.words_sites import level_name
+from sitewise.report.words_spread import scaled_sentence, uneven_reference
 
 _MODELS_A_TABLE = 6
 DESCRIPTIVE = (
@@ -58,6 +59,7 @@ class ModelsOf:
     cautions: tuple[str, ...]
     residuals: Figure
     scaled: Figure
+    scaled_text: str
     compared: Figure
     ladder: Figure | None
 
@@ -100,9 +102,10 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         criteria=criteria_table(name, own.comparisons.criteria),
         uses=uses_table(name, fits),
         slopes=words.growing_variance(e, name),
-        cautions=fit_cautions(fits),
+        cautions=(*fit_cautions(fits), *filter(None, [uneven_reference(e, name)])),
         residuals=picture(e, figures, "residuals", name),
         scaled=picture(e, figures, "scaled", name),
+        scaled_text=scaled_sentence(e, name),
         compared=picture(e, figures, "models", name),
         ladder=picture(e, figures, "ladder", name) if tests else None,
     )

@@ -6,11 +6,13 @@ from sitewise.inference.planned_fit import PlannedFit
 from sitewise.inference.singular_terms import singular_terms
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
+from sitewise.report.pictured import raw_reading
 from sitewise.report.section_by_site import differs
 from sitewise.report.words_fragile import by_handling, fragile
 from sitewise.report.words_models import is_linear, linear_misfit
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
+from sitewise.report.words_spread import uneven_sentence
 from sitewise.report.words_states import singular_primary, singular_states, stopped_states
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
@@ -30,6 +32,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_errors(evidence),
         *singular_primary(evidence),
         *_primary_cautions(evidence),
+        *(uneven_sentence(evidence, name) for name in evidence.endpoints),
         *stopped_states(evidence),
         *_lines(evidence),
         *(differs(evidence, name) for name in evidence.endpoints),
@@ -56,7 +59,7 @@ def _departures(evidence: Evidence) -> list[str]:
 
 def _sites_set_aside(evidence: Evidence) -> list[str]:
     return [
-        f"Site {file.site} was set aside, {_with_readings(file.readings)}: {file.reason}"
+        f"Site {file.site} was set aside, {_with_readings(evidence, file.readings)}: {file.reason}"
         for file in evidence.account.files
         if file.status == "set aside"
     ]
@@ -88,9 +91,10 @@ def lost_patients(evidence: Evidence) -> str:
     )
 
 
-def _with_readings(count: int) -> str:
+def _with_readings(evidence: Evidence, count: int) -> str:
     """Of a file that is not there or can't be read, nobody knows how many it holds."""
-    return f"with its {plural(count, 'reading')}" if count else "its readings could not be counted"
+    raw = raw_reading(evidence.plan)
+    return f"with its {plural(count, raw)}" if count else f"its {raw}s could not be counted"
 
 
 def _errors(evidence: Evidence) -> list[str]:

@@ -3,7 +3,7 @@
 from sitewise.inference.comparison import ModelComparison
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import number, plural, share
-from sitewise.report.words_sites import headline_model, limits
+from sitewise.report.words_sites import headline_model, headline_source, limits
 from sitewise.terms import SITEID
 
 SITE_BY_VISIT = {"SITEID:AVISIT", "AVISIT:SITEID"}
@@ -79,13 +79,14 @@ def hospitals_sentence(evidence: Evidence, endpoint: str) -> str:
     """Whether hospitals differ: the headline ICC with its interval, and the test of the plan."""
     model = headline_model(evidence, endpoint)
     item = next((i for i in model.levels if i.level == SITEID), None) if model else None
-    if item is None:
+    if model is None or item is None:
         return f"Hospitals: the plan's headline model of {endpoint} has no level of hospitals."
     test = site_test(evidence, endpoint)
     value = (
         f"hospitals hold {number(100 * item.share, 1)}% of the variance of {endpoint}"
         f" (intraclass correlation {share(item.share)}, {evidence.coverage} interval"
-        f" {limits(item, evidence).strip('()')})"
+        f" {limits(item, evidence).strip('()')},"
+        f" {headline_source(evidence, endpoint, model)})"
     )
     if test is None:
         return f"Do hospitals differ in level? By this estimate {value}; the plan tests none of it."

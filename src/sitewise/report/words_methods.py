@@ -9,6 +9,7 @@ from sitewise.lmm.formula import parse_formula
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import level, listed
 from sitewise.report.literature import REFERENCES, Method
+from sitewise.report.pictured import raw_reading
 from sitewise.report.standing import step_name
 from sitewise.report.words_methods_beside import beside
 from sitewise.report.words_methods_sites import of_sites
@@ -95,7 +96,8 @@ def _data(e: Evidence) -> Iterator[Method]:
     replicates = (
         "Several readings of one patient at one visit count as duplicates."
         if plan.replicates == "refuse"
-        else "Several readings of one patient at one visit were averaged into one record."
+        else "A reading is the mean of the raw readings of one patient at one visit, or the only"
+        " one."
     )
     baseline = BASELINES[plan.baseline.handling]
     if plan.baseline.handling == "constrained" and plan.design == "cluster":
@@ -106,7 +108,8 @@ def _data(e: Evidence) -> Iterator[Method]:
     missing = {"keep": "kept", "drop": "dropped"}[plan.baseline.missing]
     yield Method(
         "Readings and time",
-        f"A reading is a raw row for one endpoint, and each has exactly one fate. {replicates} Time"
+        f"A {raw_reading(plan)} is a row of a file for one endpoint, and each has exactly one fate."
+        f" {replicates} Time"
         f" in the models is {time}. {baseline} Patients without a baseline are {missing}.",
         references=("Liang 2000",) if plan.baseline.handling == "constrained" else (),
     )

@@ -21,6 +21,7 @@ from sitewise.report.pictured import (
     enrolment,
     left_out_lines,
     patterns,
+    raw_reading,
     site_share,
     told,
 )
@@ -32,7 +33,8 @@ def flow_caption(e: Evidence) -> str:
     first = next(iter(e.plan.endpoints))
     wanted = e.plan.models[e.plan.primary.model].set
     return (
-        "From the hospital files to the analysis. A reading is a row of a file for one endpoint."
+        f"From the hospital files to the analysis. A {raw_reading(e.plan)} is a row of a file for"
+        " one endpoint."
         " Patients of an arm are those with an analysed reading, seen those with a reading of"
         f" {first}; the primary analysis is that of the set {wanted}."
     )
@@ -48,8 +50,8 @@ def flow_alt(e: Evidence) -> str:
         ]
         arms.append(f"{arm.name}: {plural(whole.patients, 'patient')}, seen at {listed(visits)}")
     return (
-        f"Flow chart. Came in: {', '.join(came_in(e.account)[1:])}. Left out:"
-        f" {'; '.join(left_out_lines(e.account))}. {'. '.join(arms)}."
+        f"Flow chart. Came in: {', '.join(came_in(e.plan, e.account)[1:])}. Left out:"
+        f" {'; '.join(left_out_lines(e.plan, e.account))}. {'. '.join(arms)}."
     )
 
 

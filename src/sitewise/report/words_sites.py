@@ -33,6 +33,17 @@ def limits(item: IccLevel, evidence: Evidence) -> str:
     return f"({share(item.lower)} to {share(item.upper)})"
 
 
+def headline_source(evidence: Evidence, endpoint: str, model: IccModel) -> str:
+    """Which model the headline is from, and that it is another than the primary one, or is it."""
+    fit = evidence.primary_fit(endpoint)
+    if "".join(model.formula.split()) == "".join(fit.fit.formula.split()):
+        return "from the primary model"
+    return (
+        f"from a model of its own with {FIXED[model.fixed]} and intercepts of sites and patients,"
+        f" not from the primary model {fit.model}"
+    )
+
+
 def icc_sentence(evidence: Evidence, endpoint: str) -> str:
     """The headline ICC of sites beside the convention, which is named as one."""
     model = headline_model(evidence, endpoint)
@@ -43,10 +54,11 @@ def icc_sentence(evidence: Evidence, endpoint: str) -> str:
     side = "above" if item.share > convention else "not above"
     value = f"{share(item.share)}, {evidence.coverage} interval {limits(item, evidence)}"
     return (
-        f"The headline intraclass correlation of sites in {endpoint} ({FIXED[model.fixed]}) is"
-        f" {value}; it is {side} {number(convention, 2)}. That value is a convention and no"
-        " threshold of statistics: what a correlation does to the trial depends on how many"
-        " patients a site has and how arms are spread over sites, as the design effect shows."
+        f"The headline intraclass correlation of sites in {endpoint},"
+        f" {headline_source(evidence, endpoint, model)}, is {value}; it is {side}"
+        f" {number(convention, 2)}. That value is a convention and no threshold of statistics: what"
+        " a correlation does to the trial depends on how many patients a site has and how arms are"
+        " spread over sites, as the design effect shows."
     )
 
 

@@ -12,11 +12,11 @@ from sitewise.inference.cautions import (
     line_misfit,
     site_by_visit,
     stratification,
-    uneven_spread,
 )
 from sitewise.inference.compare import compare_batches
 from sitewise.inference.fitting import PlannedResult, check_models, fit_planned, model_notes
-from sitewise.inference.planned_fit import MissedVisit
+from sitewise.inference.planned_fit import MissedVisit, VisitSpread
+from sitewise.inference.spread import held_sd, uneven
 from sitewise.lmm.formula import parse_formula
 from sitewise.plan.load import read_yaml
 from sitewise.plan.model import Plan
@@ -325,7 +325,7 @@ def test_a_missed_line_is_in_the_result(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("factor", "said"), [(1.0, False), (3.0, True)])
-def test_residuals_that_scatter_unevenly_are_said(
+def test_readings_that_scatter_unevenly_are_found(
     data: dict[str, Any], factor: float, said: bool
 ) -> None:
     frame = rows(sites=20, patients=12)
@@ -333,27 +333,32 @@ def test_residuals_that_scatter_unevenly_are_said(
     late = (frame["AVISIT"] == "Month 12").to_numpy()
     frame = with_base(frame.assign(AVAL=frame["AVAL"] + noise * late * (factor - 1)))
     planned = fit(plan_with(data, MIXED), frame).planned
-    found = [text for text in planned.cautions if "scatter more at some visits" in text]
-    assert len(found) == said
-    if said:
-        assert "at Baseline" in found[0]
-        assert f"one for all visits, estimated as {planned.fit.sigma:.1f}" in found[0]
+    assert planned.uneven == said
+    # Like with like: nothing is shrunk, so the SDs by visit are about what the variances add up to.
+    cells = frame.groupby(["AVISIT", "TRT01P"])["AVAL"].transform("mean")
+    own = (frame["AVAL"] - cells).groupby(frame["AVISIT"]).std()
+    assert {x.visit: x.sd for x in planned.spread} == pytest.approx(dict(own), rel=0.02)
+    variance = planned.fit.sigma**2 + sum(t.variances[0] for t in planned.fit.random)
+    assert planned.held == pytest.approx(np.sqrt(variance), rel=1e-12)
+    pooled = np.sqrt(np.mean([x.sd**2 for x in planned.spread]))
+    assert planned.held == pytest.approx(pooled, rel=0.05)
+    # Of the primary model alone the scaled ones are known: their squares add up to about n - p.
+    whole = sum(x.rows * x.rms**2 for x in planned.spread)
+    assert whole == pytest.approx(planned.fit.nobs - len(planned.fit.fixef), rel=0.05)
 
 
-def test_uneven_spread_names_the_standard_deviations(data: dict[str, Any]) -> None:
+def test_uneven_needs_a_ratio_and_readings_and_one_variance(data: dict[str, Any]) -> None:
+    def found(*sds: float, rows: int = 100) -> tuple[VisitSpread, ...]:
+        return tuple(VisitSpread(str(i), rows, sd, np.nan) for i, sd in enumerate(sds))
+
     fitted = fit(plan_with(data, MIXED), rows()).planned.fit
-    plain = np.tile([-1.0, 1.0], 50)  # SD sqrt(100 / 99) = 1.005
-    (text,) = uneven_spread(fitted, {"a": 10 * plain, "b": 12 * plain, "c": 13 * plain})
-    assert "(reading minus fitted value) is 10.1 at a, 12.1 at b and 13.1 at c" in text
-    assert list(uneven_spread(fitted, {"a": 10 * plain, "b": 12 * plain})) == []
-    assert list(uneven_spread(fitted, {"a": plain, "b": 9 * plain[:30]})) == []
-
-
-def test_random_slopes_are_not_judged_by_their_residuals(data: dict[str, Any]) -> None:
+    assert uneven(fitted, found(10, 12, 13))
+    assert not uneven(fitted, found(10, 12, 12.4))
+    assert not uneven(fitted, found(10, 30, rows=39))
     slopes = "AVAL ~ WEEK*TRT01P + (1 + WEEK | USUBJID)"
     fitted = fit(plan_with(data, slopes), rows()).planned.fit
-    plain = np.tile([-1.0, 1.0], 50)
-    assert list(uneven_spread(fitted, {"a": plain, "b": 9 * plain})) == []
+    assert not uneven(fitted, found(10, 30))
+    assert np.isnan(held_sd(fitted))
 
 
 def test_primary_without_site_by_visit_is_said(data: dict[str, Any]) -> None:

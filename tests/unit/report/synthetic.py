@@ -45,6 +45,7 @@ from sitewise.inference.planned_fit import (
     PlannedFit,
     PlannedScore,
     UseCount,
+    VisitSpread,
 )
 from sitewise.lmm.result import Estimate, Fit, Optimum, RandomTerm, Singularity
 from sitewise.sites.result import SiteEffect, SitePrediction, SiteResults
@@ -308,10 +309,13 @@ def fit(trial: Trial, rng: random.Random, endpoint: str, level: float, model: st
 
 
 def score(endpoint: str, model: str) -> PlannedScore:
-    """Every row is accounted for; one model has a caution that needs residuals."""
+    """Every row is accounted for; one model has readings that scatter unevenly."""
     uses = (UseCount("used as outcome", "", 300, 36), UseCount("dropped", "no baseline", 4, 2))
-    said = ("the readings scatter unevenly",) if model == "slope" else ()
-    return PlannedScore(endpoint, model, uses, said)
+    spread = (
+        VisitSpread("Baseline", 100, 9.0, 0.8), VisitSpread("Month 2", 100, 12.0, 1.04),
+        VisitSpread("Month 4", 100, 15.0, 1.3),
+    )  # fmt: skip
+    return PlannedScore(endpoint, model, uses, spread, model == "slope", 12.5)
 
 
 def iccs(trial: Trial, endpoint: str) -> Iccs:

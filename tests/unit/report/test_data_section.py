@@ -1,0 +1,82 @@
+"""What a reading is, where several raw ones make one; sites of few patients; a refused form."""
+
+import math
+from collections import defaultdict
+from dataclasses import replace
+
+from sitewise.report.section_by_site import by_site
+from sitewise.report.section_data import data
+from sitewise.report.words_cautions import cautions
+from sitewise.trial.account import FateCount
+
+
+def averaged(e):
+    """The evidence with readings of a visit averaged: 70 of the 76 of each site and endpoint."""
+    counts = []
+    for c in e.account.counts:
+        if c.fate == "analysed":
+            counts.append(replace(c, readings=c.readings - 70))
+            counts.append(FateCount(c.endpoint, c.site, "averaged into a named record", "mean", 70))
+        else:
+            counts.append(c)
+    plan = e.plan.model_copy(update={"replicates": "mean"})
+    return replace(e, plan=plan, account=replace(e.account, counts=tuple(counts)))
+
+
+def cells(table):
+    return [[cell.text for cell in row.cells] for row in table.rows]
+
+
+def test_raw_readings_that_were_averaged_are_analysed_and_add_up(evidence_of) -> None:
+    e = evidence_of()
+    plain = data(e, defaultdict(str))
+    raw = data(averaged(e), defaultdict(str))
+    assert "A raw reading is a row of a file" in raw.account_text
+    assert "a reading is what is analysed: the mean" in raw.account_text
+    assert "raw reading" not in plain.account_text
+    # The same numbers by site, whether a value stood alone or in a mean; each line adds up.
+    assert cells(raw.by_site) == cells(plain.by_site)
+    titles = [c.title for c in raw.by_site.columns]
+    assert titles[:3] == ["Site", "Rows", "Raw readings"]
+    assert titles.count("Analysed") == 1
+    for line in cells(raw.by_site):
+        assert int(line[2]) == sum(map(int, line[3:-1]))
+    labels = [line[0] for line in cells(raw.account)]
+    assert "analysed: in the mean of its visit" in labels
+    assert labels[-1] == "raw readings in"
+    assert any("raw readings" in text for text in cautions(averaged(e)))
+
+
+def test_sites_of_few_patients_are_named(evidence_of) -> None:
+    e = evidence_of()
+    own = e.endpoints["SYSBP"]
+    first, second, *rest = own.by_site.rows
+    few = (first, replace(second, n=2, n_reference=3), *rest)
+    e.endpoints["SYSBP"] = replace(own, by_site=replace(own.by_site, rows=few))
+    notes = " ".join(by_site(e, "SYSBP").sites.notes)
+    assert f"Fewer than 5 patients in an arm: {second.site} (2 and 3)." in notes
+    assert "Fewer than 5" not in " ".join(by_site(e, "DIABP").sites.notes)
+
+
+def test_a_refused_form_has_no_columns(evidence_of) -> None:
+    e = evidence_of()
+    own = e.endpoints["SYSBP"].by_site
+    none = replace(
+        own,
+        rows=tuple(replace(r, estimate=None) for r in own.rows),
+        fixed=replace(own.fixed, refused="every site misses an arm"),
+    )
+    e.endpoints["SYSBP"] = replace(e.endpoints["SYSBP"], by_site=none)
+    table = by_site(e, "SYSBP").sites
+    assert [c.title for c in table.columns][-1] == "Predicted (random)"
+    assert len(table.columns) == 4
+    assert "No column of sites as fixed: every site misses an arm." in table.notes
+    other = replace(
+        own,
+        rows=tuple(replace(r, predicted=math.nan) for r in own.rows),
+        random=replace(own.random, refused="too few sites."),
+    )
+    e.endpoints["SYSBP"] = replace(e.endpoints["SYSBP"], by_site=other)
+    table = by_site(e, "SYSBP").sites
+    assert [c.title for c in table.columns][-1] == "df"
+    assert "No column of sites as random: too few sites." in table.notes
