@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sitewise.classical.ladder_result import CovarianceChoice, Guard, Ladder, Rung
+from sitewise.lmm.linear.method import method_of
 from sitewise.report.cells import names_cell, p_cell, place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, listed, number, plural, typeset
@@ -148,11 +149,17 @@ def _notes(e: Evidence, found: Ladder) -> list[str]:
         " where readings are missing completely at random given arm and visit. Mixed models:"
         " missing at random. ANOVA: complete cases, missing completely at random.",
         "Effective readings: independent readings that would give this standard error under least"
-        " squares, n (SE of least squares / SE)\u00b2. df of mixed models:"
-        f" {e.plan.df.title()}.",
+        f" squares, n (SE of least squares / SE)\u00b2.{_df_of_mixed(found)}",
         "These analyses stand beside the primary one; they are descriptive.",
     ]
     return notes
+
+
+def _df_of_mixed(found: Ladder) -> str:
+    """`df of mixed models: Kenward-Roger (expected information, linear form).`, if any."""
+    own = dict.fromkeys(r.df_method for r in found.rungs if r.formula and r.df_method)
+    said = ", ".join(str(method_of(df, None, "linear", reml=True)) for df in own)
+    return f" df of mixed models: {said}." if said else ""
 
 
 def _shares(name: str, found: Ladder) -> Table:

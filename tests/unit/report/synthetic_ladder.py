@@ -18,6 +18,7 @@ from sitewise.classical.reconciliation_result import EffectMatch, Reconciliation
 
 NAN = float("nan")
 FORMULA = "AVAL ~ 1 + (1 | USUBJID)"
+MIXED = {"formula": FORMULA, "df_method": "kenward-roger"}
 CONTRAST = "Active minus Placebo at Month 4, change from baseline"
 
 
@@ -42,12 +43,13 @@ def ladder(trial: Any, endpoint: str) -> Ladder:
         rung("site_fixed", "Least squares, site as fixed effect", NAN, NAN, answer=None, base=None,
              effective=NAN, refused="the arm is constant within every site"),
         rung("patient", "Patient random intercept", 1.5, 1.3, answer=answer(1.5, 0.04),
-             state="regular"),
-        rung("nested", "Three levels: patients in sites", 1.5, 1.6, state="singular",
+             state="regular", **MIXED),
+        rung("nested", "Three levels: patients in sites", 1.5, 1.6, state="singular", **MIXED,
              notes=("Singular: variance 0 at (1 | SITEID).",)),
-        rung("slope", "Three levels, random slope of patients", 9.9, 9.9, state="not converged"),
+        rung("slope", "Three levels, random slope of patients", 9.9, 9.9, state="not converged",
+             **MIXED),
         rung("site_by_visit", "Three levels, with site-by-visit", 1.84, 1.7, planned=True,
-             state="regular"),
+             state="regular", **MIXED),
     )  # fmt: skip
     shares = (Share("nested", "SITEID", 8.4, 0.03), Share("nested", "Residual", 271.0, 0.97),
               Share("site_by_visit", "SITEID:AVISIT", 5.2, 0.02))  # fmt: skip

@@ -31,6 +31,7 @@ def test_refusals_singular_and_unfinished_fits_are_said(evidence_of):
     assert found.deviations
     assert found.guard is not None
     assert "the site, the randomised unit" in text
+    assert "df of mixed models: Kenward-Roger (expected information, linear form)." in text
 
 
 def test_patients_randomised_have_no_guard(evidence_of):
