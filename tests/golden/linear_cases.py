@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sitewise.lmm.linear.anova import hypotheses
+from sitewise.lmm.linear.spans import spans_of
+from sitewise.lmm.linear.wald import wald_of
 from sitewise.lmm.lmmfit import LmmFit
 from tests.golden.lmm_cases import CROSSED, STRUCTURES, Case, fit_of, joined, load, reference_files
 from tests.golden.lmm_exact_cases import AGAINST_LME4, exact_fit
@@ -25,6 +28,7 @@ TOLERANCES = {
     "means": (1e-6, "of max(|estimate|, SE)"),
     "limits": (2e-6, "of max(|limit|, SE)"),
     "F": (2e-6, "relative; lmerTest rounds its hypotheses to 7 digits"),
+    "F, hypotheses rounded so": (1e-9, "relative; 1/3 as 0.3333333"),
     "F, df": (3e-6, "relative"),
     "sums of squares": (2e-6, "relative"),
     "Wald chi-square": (1e-8, "relative"),
@@ -150,11 +154,20 @@ def f_tests(fit: LmmFit, expected: dict[str, Any], method: str) -> list[Gap]:
     p = np.asarray(cols["Pr(>F)"], dtype=float)
     return [
         relative("F", method, own["F"], cols["F value"]),
+        relative("F, hypotheses rounded so", method, _rounded(fit, method), cols["F value"]),
         relative("F, df", method, own["df2"], cols["DenDF"]),
         relative("sums of squares", method, own["sum_sq"], cols["Sum Sq"]),
         relative("sums of squares", method, own["mean_sq"], cols["Mean Sq"]),
         relative("p", method, own["p"][p > 1e-300], p[p > 1e-300]),
     ]
+
+
+def _rounded(fit: LmmFit, method: str) -> list[float]:
+    """F of type III hypotheses after R's zapsmall, by which lmerTest cleans the map to them."""
+    wald = wald_of(fit, method)
+    found = hypotheses(spans_of(fit), 3, fit.estimates.vcov).values()
+    digits = [max(0, 7 - int(np.ceil(np.log10(np.abs(rows).max())))) for rows in found]
+    return [wald.joint(np.round(rows, n)).F for rows, n in zip(found, digits, strict=True)]
 
 
 def chi_squares(fit: LmmFit, expected: dict[str, Any]) -> list[Gap]:
