@@ -124,3 +124,17 @@ def _table(own: pd.DataFrame, table: dict[str, Any], sampled: bool = False) -> N
     if own["lower"].notna().any() and "lower.CL" in table:
         for side in ("lower", "upper"):
             close(own[side], table[f"{side}.CL"], POINT if sampled else LIMIT, se)
+
+
+def test_arms_where_a_cell_is_empty(fits: dict[str, LmmFit]) -> None:
+    """R: joint_tests(fit, by = "visit", lmer.df = "satterthwaite") has df1 2, 2, 1 and F 1.474,
+    0.824, 0.009; contest(fit, c(0, 1, 0, 0, 0, 0, 0, 1)), B less A at v2: F 0.00854745332851 on 1
+    and 91.8291495648, p 0.926539976134.
+    """
+    joint = fits["empty_cell"].emmeans("arm", by="visit", df="satterthwaite").joint()
+    assert joint["df1"].tolist() == [2, 2, 1]
+    np.testing.assert_allclose(joint["F"], [1.474, 0.824, 0.009], rtol=0, atol=5.1e-4)
+    last = joint.iloc[-1]
+    assert last["F"] == pytest.approx(0.00854745332851, rel=1e-4)
+    assert last["df2"] == pytest.approx(91.8291495648, rel=DF)
+    assert last["p"] == pytest.approx(0.926539976134, rel=P)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -276,7 +277,7 @@ def test_refusals() -> None:
         nested.contrast({"armC": 1}, df="satterthwaite")
     with pytest.raises(ModelError, match="all weights are 0"):
         nested.contrast([0, 0, 0, 0, 0, 0], df="satterthwaite")
-    with pytest.raises(ModelError, match=r"shape \(2,\)"):
+    with pytest.raises(ModelError, match="1 x 2 weights for 6 effects"):
         nested.contrast([1, 0], df="satterthwaite")
     with pytest.raises(ModelError, match="1, 2 or 3"):
         nested.anova("satterthwaite", type=4)
@@ -337,6 +338,87 @@ def test_refusals_of_means() -> None:
         own.emtrends("visit", "arm")
 
 
+NO_WEIGHTS = [
+    ("armB", "'armB' is no weights"), (3, "3 is no weights"), (None, "None is no weights"),
+    (["armB", "visitv2"], "is no weights"), ([], "no contrast was given"),
+    ({"armB": "one"}, "'one' among the weights"), ({"armB": np.nan}, "nan among the weights"),
+    (np.eye(3), "3 x 3 weights for 6 effects"), (np.eye(6)[:, :2], "6 x 2 weights for 6"),
+    (np.zeros((2, 6, 2)), "2 x 6 x 2 weights for 6"), ([[1, 0, 0, 0, 0, 0], [1, 0]], "contrast 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("L", "said"), NO_WEIGHTS)
+def test_what_is_no_contrast(L: Any, said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        fit("y ~ visit * arm + (1 | site/patient)").contrast(L)
+
+
+def test_weights_of_pandas_go_by_name() -> None:
+    own = fit("y ~ visit * arm + (1 | site/patient)")
+    wanted = own.contrast([{"armB": 1}, {"visitv2": 1, "armB": -1}])
+    frame = pd.DataFrame({"armB": [1, -1], "visitv2": [0, 1]})
+    pd.testing.assert_frame_equal(own.contrast(frame), wanted)
+    pd.testing.assert_frame_equal(own.contrast(frame.loc[0]), wanted.iloc[[0]])
+
+
+def test_a_dropped_column_is_told_from_an_unknown_one() -> None:
+    data = trial().assign(twice=trial()["age"] * 2)
+    own = sitewise.lmm("y ~ arm + age + twice + (1 | site/patient)", data, levels=LEVELS)
+    with pytest.raises(ModelError, match="twice: dropped, as combinations of the other columns"):
+        own.contrast({"twice": 1})
+
+
+NO_VALUES = [
+    ({"age": "old"}, "age is 'old'"), ({"age": None}, "age is None"),
+    ({"age": np.nan}, "age is nan"), ({"age": []}, "no value of age"),
+    ({"visit": []}, "no value of visit"),
+    ({"visit": ["v1", "v1"]}, "a value of visit twice"), (["age", 3], "gives no values"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("at", "said"), NO_VALUES)
+def test_what_is_no_value_of_a_grid(at: Any, said: str) -> None:
+    own = fit("y ~ visit * arm + age + (1 | site/patient)")
+    with pytest.raises(ModelError, match=said):
+        own.emmeans("arm", at=at)
+
+
+NO_CONTRASTS = [
+    ([1, -1, 0], "names no contrast"), ({}, "names no contrast"), ({"v1": 1}, "1 is no weights"),
+    ({"a": "v1"}, "'v1' is no weights"), ({"a": [1, -1]}, "2 weights for 3 means"),
+    ({"a": {"v1": "x"}}, "'x' among the weights"), ({"a": {"v1": 0.0}}, "all weights are 0"),
+    ({"a": [np.nan, 1, 0]}, "nan among the weights"), ({"a": {"v9": 1}}, "'v9' is none of"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("weights", "said"), NO_CONTRASTS)
+def test_what_is_no_contrast_of_means(weights: Any, said: str) -> None:
+    means = fit("y ~ visit * arm + age + (1 | site/patient)").emmeans("visit", by="arm")
+    with pytest.raises(ModelError, match=said):
+        means.contrast(weights)
+
+
+def test_one_mean_is_no_comparison() -> None:
+    one = fit("y ~ visit * arm + age + (1 | site/patient)").emmeans("visit", at={"visit": ["v1"]})
+    for ask in (one.pairs, lambda: one.against("v1"), one.joint):
+        with pytest.raises(ModelError, match="one mean alone"):
+            ask()
+
+
+def test_levels_that_are_numbers_are_found_by_number() -> None:
+    data = trial().assign(arm=trial()["arm"].map({"A": "1", "B": "2"}))
+    means = sitewise.lmm("y ~ visit * arm + (1 | site/patient)", data).emmeans("arm")
+    pd.testing.assert_frame_equal(means.against(1), means.against("1"))
+    assert means.contrast({"d": {1: -1, 2: 1}})["t"].item() == means.against(1)["t"].item()
+
+
+def test_where_groupings_cross_the_message_says_what_instead() -> None:
+    formula = "y ~ visit * arm + (1 | site) + (1 | site:visit) + (1 | patient)"
+    for reml, instead in ((True, "'kenward-roger' or 'satterthwaite'"), (False, "'satterthwaite'")):
+        with pytest.raises(ModelError, match=f"ask for df={instead}$"):
+            fit(formula, reml).tests("between-within")
+
+
 def test_a_mean_that_the_moments_lack_is_asked_for() -> None:
     own = sitewise.lmm("y ~ 0 + age:visit + (1 | site/patient)", trial(), levels=LEVELS)
     with pytest.raises(ModelError, match="the mean of age"):
@@ -361,6 +443,11 @@ def test_a_cell_without_rows_has_no_mean() -> None:
     assert means.frame["estimate"].isna().tolist() == [False] * 5 + [True]
     assert means.pairs(adjust="tukey")["p"].isna().tolist() == [False, False, True]
     assert own.anova().loc["visit:arm", "df1"] == 1
+    joint = means.joint()
+    assert joint["df1"].tolist() == [1, 1, 0]
+    assert joint[["F", "df2", "p"]].loc[2].isna().all()
+    assert joint.attrs["note"].startswith("some differences are not estimable")
+    assert means.joint(together=True)["df1"].item() == 2
 
 
 def test_weights_need_what_the_moments_hold() -> None:

@@ -5,5 +5,6 @@ Nothing here sees a row of data: all follows from the solution (`sitewise.lmm.en
 - `method`: which degrees of freedom, which information, which form.
 - `wald`: the one object that everything else asks: covariance, df and F of linear combinations.
 - `delta` (Satterthwaite, Kenward-Roger), `between_within`: what stands behind it.
-- `tests`, `anova`: tables. `grid`, `emmeans`, `multiplicity`: marginal means and comparisons.
+- `tests`, `anova`: tables, `table`: how they print. `grid`, `emmeans`, `estimable`, `comparisons`:
+  marginal means and comparisons; `multiplicity`, `simultaneous`: their adjusted p.
 """

@@ -37,7 +37,7 @@ def anova(fit: "LmmFit", wald: Wald, type_: int) -> "pd.DataFrame":
     """
     from sitewise.lmm.linear.table import Tested
 
-    if type_ not in TYPES:
+    if isinstance(type_, bool) or type_ not in TYPES:
         raise ModelError(
             "There is no such analysis of variance.",
             [Problem(f"type is {type_!r}", where="type", allowed="1, 2 or 3")],

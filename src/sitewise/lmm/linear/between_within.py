@@ -42,7 +42,7 @@ class BetweenWithin:
                 "Between-within leaves no degrees of freedom.",
                 [Problem(f"a column has {int(found.min())}: as many columns as units",
                          where="df", allowed="more units than columns that vary between them",
-                         fix="ask for df='kenward-roger'")],
+                         fix="ask for df='satterthwaite'; by REML df='kenward-roger' too")],
             )  # fmt: skip
         return found
 
@@ -61,8 +61,10 @@ def between_within(
     if across:
         raise ModelError(
             "Between-within degrees of freedom need nested groupings.",
-            [Problem(f"{label} crosses patients within its units", where=basis.formula.text,
-                     allowed="groupings that nest", fix="ask for df='kenward-roger'")
+            [Problem(f"({label}) crosses patients within its units: its units are neither of"
+                     " patients nor of rows, so that no count of either holds for what varies"
+                     " with them", where=basis.formula.text, allowed="groupings that nest",
+                     fix=f"ask for {instead(model.likelihood.reml)}")
              for label in across],
         )  # fmt: skip
     constants, units = strata(model, basis)
@@ -73,6 +75,11 @@ def between_within(
     m = np.array([int(bool(whole.any())), *units, model.likelihood.bottom.n])
     df = m[1:] - m[:-1] - counted
     return BetweenWithin(method, beta, vcov, df[place].astype(float))
+
+
+def instead(reml: bool) -> str:
+    """Methods that every model has."""
+    return "df='kenward-roger' or 'satterthwaite'" if reml else "df='satterthwaite'"
 
 
 def strata(model: Model, basis: Basis) -> tuple[np.ndarray, list[int]]:
@@ -144,5 +151,6 @@ def _constant(model: Model, basis: Basis) -> np.ndarray:
     raise ModelError(
         "Between-within degrees of freedom need a random intercept.",
         [Problem("the innermost grouping has none, so that its units can't be told from the"
-                 " moments", where=basis.formula.text, fix="ask for df='kenward-roger'")],
+                 " moments", where=basis.formula.text,
+                 fix=f"ask for {instead(model.likelihood.reml)}")],
     )  # fmt: skip

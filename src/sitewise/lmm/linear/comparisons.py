@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise.errors import ModelError, Problem
+from sitewise.lmm.linear.estimable import estimable
 from sitewise.lmm.linear.multiplicity import (
     STEPWISE,
     Family,
@@ -13,7 +15,7 @@ from sitewise.lmm.linear.multiplicity import (
     check_adjustment,
     critical,
 )
-from sitewise.lmm.linear.tests import COLUMNS
+from sitewise.lmm.linear.tests import COLUMNS, as_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,40 @@ if TYPE_CHECKING:
 
 TAKEN = ("contrast", *COLUMNS, "F", "df1", "df2")  # names that columns of numbers have
 NO_INTERVALS = "none: a stepwise adjustment has no intervals that agree with its tests"
+
+
+def said(values: Sequence[object]) -> str:
+    """`High 60` of the values of a cell."""
+    return " ".join(f"{v:g}" if isinstance(v, float | int) else str(v) for v in values)
+
+
+def check_weights(weights: object, size: int) -> None:
+    """ModelError unless contrasts by name, each of weights of `size` means, not all 0."""
+    like = "{'name of the contrast': {'High': 1, 'Low': -1}}, or its weights in order"
+    if not isinstance(weights, Mapping) or not weights:
+        raise ModelError(
+            "The contrast can't be made.",
+            [Problem(f"{weights!r} names no contrast", where="weights", allowed=like)],
+        )
+    problems = []
+    for name, own in weights.items():
+        if isinstance(own, str) or not np.iterable(own):
+            problems.append(Problem(f"{own!r} is no weights", where=str(name), allowed=like))
+            continue
+        given = list(own.values()) if isinstance(own, Mapping) else list(own)
+        found = np.array([as_number(value) for value in given])
+        if not isinstance(own, Mapping) and len(given) != size:
+            problems.append(
+                Problem(f"{len(given)} weights for {size} means", where=str(name),
+                        allowed="a weight each")
+            )  # fmt: skip
+        elif not np.isfinite(found).all() or not found.any():
+            bad = [repr(v) for v, n in zip(given, found, strict=True) if not np.isfinite(n)]
+            what = f"{', '.join(bad)} among the weights" if bad else "all weights are 0"
+            allowed = "finite weights, one of them not 0"
+            problems.append(Problem(what, where=str(name), allowed=allowed))
+    if problems:
+        raise ModelError("The contrast can't be made.", problems)
 
 
 @dataclass(frozen=True)
@@ -66,8 +102,6 @@ def compared(
 def _family(
     means: "Means", asked: Sequence[Compared], size: int, adjust: str
 ) -> dict[str, np.ndarray]:
-    from sitewise.lmm.linear.emmeans import estimable
-
     W = np.zeros((len(asked), len(means.cells)))
     for i, one in enumerate(asked):
         for at, weight in one.weights.items():

@@ -48,7 +48,7 @@ class Delta:
     def df(self, rows: np.ndarray) -> np.ndarray:
         """(k,) of the rows (k, p); inf where no variance has a say, NaN where a silent one has."""
         f, g = self._slopes(rows)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a row of zeros has none: NaN
             found: np.ndarray = 2 * f**2 / np.einsum("ki,ij,kj->k", g, self.W, g)
         return np.where(self.hangs(rows), np.nan, found)
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.linear.comparisons import TAKEN, Compared, compared
+from sitewise.lmm.formula import fixed_columns
+from sitewise.lmm.linear.anova import NONE
+from sitewise.lmm.linear.comparisons import TAKEN, Compared, check_weights, compared, said
+from sitewise.lmm.linear.estimable import REDUCED, estimable, estimable_rows
 from sitewise.lmm.linear.grid import WEIGHTS, Grid, Value, grid_of
 from sitewise.lmm.linear.spans import spans_of
-from sitewise.lmm.linear.tests import tested
 from sitewise.lmm.linear.wald import Wald
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from sitewise.lmm.lmmfit import LmmFit
 
-BROKEN = 1e-7  # of the aliasing of the data, from which a mean is not estimable
 Cell = tuple[Value, ...]
 
 
@@ -69,6 +70,7 @@ class Means:
 
         adjust: none, bonferroni, holm, hochberg or tukey, for the pairs of one cell of `by`.
         """
+        self._alone()
         weights = []
         for where, members in self._families():
             own = []
@@ -82,7 +84,8 @@ class Means:
 
         adjust: none, bonferroni, holm, hochberg or dunnett, within one cell of `by`.
         """
-        wanted = control if isinstance(control, tuple) else (control,)
+        self._alone()
+        wanted = self._cell(control)
         weights = []
         for where, members in self._families():
             reference = [i for i in members if self._spec(i) == wanted]
@@ -104,6 +107,8 @@ class Means:
 
         weights: {"active minus placebo": {"Placebo": -1, "Low": 0.5, "High": 0.5}}, or in order.
         """
+        size = len(self._families()[0][1])
+        check_weights(weights, size)
         found = []
         for where, members in self._families():
             own = [_asked(name, self._weighted(w, members, name)) for name, w in weights.items()]
@@ -123,6 +128,7 @@ class Means:
                          allowed=", ".join(names))],
             )  # fmt: skip
         at = names.index(over)
+        first = str(first) if isinstance(self.cells[0][at], str) else first
         place = {cell: i for i, cell in enumerate(self.cells)}
         if not any(cell[at] == first for cell in self.cells):
             raise self._unknown((first,), "first")
@@ -137,19 +143,25 @@ class Means:
     def joint(self, together: bool = False) -> "pd.DataFrame":
         """F test, within each cell of `by`, that all means of specs are equal: F, df1, df2, p.
 
-        together: one test that this holds in every cell of `by`.
+        together: one test that this holds in every cell of `by`. Where the data can't estimate some
+        differences, of all that they can: df1 is less, and `attrs["note"]` says so.
         """
         from sitewise.lmm.linear.table import Tested
 
-        rows = [self.rows[own[1:]] - self.rows[own[0]] for _, own in self._families()]
-        wheres = [where for where, _ in self._families()]
-        named = _shown_as(self.by)
+        self._alone()
+        families = self._families()
+        rows = [self.rows[own[1:]] - self.rows[own[0]] for _, own in families]
+        broken = [self.broken[own[1:]] - self.broken[own[0]] for _, own in families]
+        wheres, named = [where for where, _ in families], _shown_as(self.by)
         if together:
-            rows, wheres, named = [np.vstack(rows)], [()], ()
-        tests = [(w, self.wald.joint(one)) for w, one in zip(wheres, rows, strict=True)]
-        found = [(*where, test.F, test.df1, test.df2, test.p) for where, test in tests]
+            rows, broken, wheres, named = [np.vstack(rows)], [np.vstack(broken)], [()], ()
+        kept = [estimable_rows(one, own) for one, own in zip(rows, broken, strict=True)]
+        tests = [self.wald.joint(one) if len(one) else NONE for one in kept]
+        found = [(*w, t.F, t.df1, t.df2, t.p) for w, t in zip(wheres, tests, strict=True)]
         table = Tested(found, columns=[*named, "F", "df1", "df2", "p"])
         table.attrs = self.wald.method.attrs
+        if any(len(one) < len(all_) for one, all_ in zip(kept, rows, strict=True)):
+            table.attrs |= {"note": REDUCED}
         return table
 
     def __repr__(self) -> str:
@@ -164,8 +176,15 @@ class Means:
     def _spec(self, i: int) -> Cell:
         return self.cells[i][: len(self.specs)]
 
+    def _cell(self, given: Value | Cell) -> Cell:
+        """Values of specs; those of a factor are text, as its levels are."""
+        values = given if isinstance(given, tuple) else (given,)
+        like = self.cells[0][: len(values)]
+        texts = [isinstance(one, str) for one in like]
+        return tuple(str(v) if text else v for v, text in zip(values, texts, strict=False))
+
     def _said(self, i: int) -> str:
-        return " ".join(_text(value) for value in self._spec(i))
+        return said(self._spec(i))
 
     def _families(self) -> list[tuple[Cell, list[int]]]:
         found: dict[Cell, list[int]] = {}
@@ -178,48 +197,36 @@ class Means:
         name: str,
     ) -> dict[int, float]:  # fmt: skip
         if not isinstance(weights, Mapping):
-            if len(weights) != len(members):
-                raise ModelError(
-                    "The contrast can't be made.",
-                    [Problem(f"{len(weights)} weights for {len(members)} means", where=name,
-                             allowed="a weight each")],
-                )  # fmt: skip
             return dict(zip(members, map(float, weights), strict=True))
         at = {self._spec(i): i for i in members}
         found = {}
         for key, weight in weights.items():
-            own = key if isinstance(key, tuple) else (key,)
+            own = self._cell(key)
             if own not in at:
                 raise self._unknown(own, name)
             found[at[own]] = float(weight)
         return found
 
     def _unknown(self, value: Cell, where: str) -> ModelError:
-        said = dict.fromkeys(self._said(i) for i in range(len(self.cells)))
+        known = dict.fromkeys(self._said(i) for i in range(len(self.cells)))
         return ModelError(
             "The comparison can't be made.",
-            [Problem(f"{' '.join(map(_text, value))!r} is none of the means", where=where,
-                     allowed=", ".join(said))],
+            [Problem(f"{said(value)!r} is none of the means", where=where,
+                     allowed=", ".join(known))],
         )  # fmt: skip
+
+    def _alone(self) -> None:
+        if len(self._families()[0][1]) < 2:
+            raise ModelError(
+                "There is nothing to compare.",
+                [Problem("one mean alone", where=", ".join(self.specs), allowed="two or more")],
+            )
 
     def _compared(
         self, families: "list[tuple[Cell, int, list[Compared]]]", adjust: str,
         kinds: tuple[str, ...],
     ) -> "pd.DataFrame":  # fmt: skip
         return compared(self, families, adjust, kinds)
-
-
-def estimable(
-    wald: Wald, rows: np.ndarray, broken: np.ndarray, level: float
-) -> dict[str, np.ndarray]:
-    """Tests of the rows, NaN where the data can't estimate one."""
-    good = np.abs(broken).max(axis=1, initial=0.0) < BROKEN
-    found = tested(wald, rows[good], level) if good.any() else tested(wald, rows[:0], level)
-    wide = {}
-    for name, values in found.items():
-        wide[name] = np.full(len(rows), np.nan)
-        wide[name][good] = values
-    return wide
 
 
 def emmeans(
@@ -241,12 +248,15 @@ def emtrends(
     """Slopes in the number `var`: X is linear in each variable, so a difference is exact."""
     specs, by = _checked(shown, weights)
     spans = spans_of(fit)
-    if var in spans.levels or var in (*specs, *by):
+    what = "not in the fixed part"
+    if var in fixed_columns(spans.part.formula):
+        what = "a factor" if var in spans.levels else ""
+        what = what or ("among the cells" if var in (*specs, *by) else "")
+    if what:
         raise ModelError(
             "There is no slope to take.",
-            [Problem(f"{var!r} is {'a factor' if var in spans.levels else 'among the cells'}",
-                     where="var", allowed="a number of the fixed part")],
-        )  # fmt: skip
+            [Problem(f"{var!r} is {what}", where="var", allowed="a number of the fixed part")],
+        )
     ends = []
     for value in (0.0, 1.0):
         grid = grid_of(spans, (*specs, *by, var), {**at, var: value})
@@ -278,7 +288,12 @@ def _checked(
         problems.append(Problem("no variable was given", where="specs", allowed="one or more"))
     problems += [
         Problem(f"{name!r} is in specs too", where="by", allowed="another variable")
-        for name in by if name in specs
+        for name in dict.fromkeys(by) if name in specs
+    ]  # fmt: skip
+    problems += [
+        Problem(f"{name!r} is there twice", where=where, allowed="each variable once")
+        for where, own in (("specs", specs), ("by", by))
+        for name in dict.fromkeys(own) if own.count(name) > 1
     ]  # fmt: skip
     if problems:
         raise ModelError("The marginal means can't be made as asked.", problems)
@@ -292,7 +307,3 @@ def _asked(name: str, weights: Mapping[int, float]) -> Compared:
 def _shown_as(names: Sequence[str]) -> tuple[str, ...]:
     """Columns of these variables, apart from those of the numbers."""
     return tuple(f"{name}_" if name in TAKEN else name for name in names)
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else f"{value:g}"

@@ -14,6 +14,7 @@ import numpy as np
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.formula import fixed_columns
 from sitewise.lmm.linear.spans import Spans
+from sitewise.lmm.linear.tests import as_number
 
 Value = str | float
 WEIGHTS = ("equal", "proportional")
@@ -81,6 +82,11 @@ def _share(spans: Spans, levels: Mapping[str, Value]) -> float:
 def grid_of(spans: Spans, shown: Sequence[str], at: Mapping[str, object]) -> Grid:
     """The grid; shown: variables that are not averaged. ModelError with every problem."""
     names = fixed_columns(spans.part.formula)
+    if not isinstance(at, Mapping):
+        raise ModelError(
+            "The marginal means can't be made as asked.",
+            [Problem(f"{at!r} gives no values", where="at", allowed="{'AGE': 60, ...}")],
+        )
     problems = [
         Problem(f"{name!r} is not in the fixed part", where=where, allowed=", ".join(names))
         for where, asked in (("specs, by", shown), ("at", at)) for name in asked
@@ -101,8 +107,16 @@ def _values(
     if name in at:
         given: Any = at[name]
         own = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
+        if not own or len(set(map(str, own))) < len(own):
+            what = f"a value of {name} twice" if own else f"no value of {name}"
+            problems.append(Problem(what, where="at", allowed="one or more, each once"))
         if levels is None:
-            return tuple(float(value) for value in own)
+            found = tuple(as_number(value) for value in own)
+            problems += [
+                Problem(f"{name} is {value!r}", where="at", allowed="finite numbers")
+                for value, number in zip(own, found, strict=True) if not np.isfinite(number)
+            ]  # fmt: skip
+            return found
         problems += [
             Problem(f"{value!r} is no level of {name}", where="at", allowed=", ".join(levels))
             for value in own

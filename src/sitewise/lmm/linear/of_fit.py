@@ -59,7 +59,7 @@ class LinearFunctions:
         from sitewise.lmm.linear.wald import wald_of
 
         own = self._fit.estimates.names
-        rows = tests.rows_of(L, own)
+        rows = tests.rows_of(L, own, self._fit.aliased)
         wald = wald_of(self._fit, df, information, form)
         if joint:
             return tests.joint(wald, rows)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, float]
 Contrast = Weights | Sequence[float] | Sequence[Sequence[float]] | Sequence[Weights] | np.ndarray
+WEIGHTS_ARE = "weights of the fixed effects, {'name': 1, ...} or in order, or a list of such"
 COLUMNS = ("estimate", "se", "df", "t", "p", "lower", "upper")
 
 
@@ -34,10 +35,10 @@ def t_columns(
 
 def tested(wald: Wald, rows: np.ndarray, level: float) -> dict[str, np.ndarray]:
     """`COLUMNS` of the rows (k, p); NaN but for the estimate where no df tell how sure it is."""
-    if not 0 < level < 1:
+    if not 0 < as_number(level) < 1:
         raise ModelError(
             "The intervals can't be made as asked.",
-            [Problem(f"level is {level}", where="level", allowed="0 < level < 1, as 0.95")],
+            [Problem(f"level is {level!r}", where="level", allowed="0 < level < 1, as 0.95")],
         )
     rows = np.atleast_2d(rows)
     df = wald.df(rows)
@@ -82,21 +83,51 @@ def joint(wald: Wald, rows: np.ndarray) -> "pd.DataFrame":
     return found
 
 
-def rows_of(L: Contrast, names: Sequence[str]) -> np.ndarray:
-    """Rows (k, p) of weights by position or by name; raises ModelError with every problem."""
-    if isinstance(L, Mapping):
-        each: list[Any] = [L]
-    else:
-        each = list(L)
-        if each and np.ndim(each[0]) == 0 and not isinstance(each[0], Mapping):
-            each = [each]
+def rows_of(L: Contrast, names: Sequence[str], aliased: Sequence[str] = ()) -> np.ndarray:
+    """Rows (k, p) of weights by position or by name; raises ModelError with every problem.
+
+    A pandas Series is weights by its index, a frame a row of such each. aliased: columns that the
+    fit dropped, which messages tell.
+    """
+    each = _each(L)
     problems: list[Problem] = []
-    rows = [_row(one, names, f"contrast {i + 1}", problems) for i, one in enumerate(each)]
-    if not rows:
+    if each is None:
+        problems.append(Problem(f"{L!r} is no weights", allowed=WEIGHTS_ARE))
+    elif not each:
         problems.append(Problem("no contrast was given", allowed="one row or more"))
+    elif len(wrong := {np.shape(one) for one in each}) == 1 and wrong != {(len(names),)}:
+        (shape,) = wrong
+        if shape:
+            what = f"{len(each)} x {' x '.join(map(str, shape))} weights for {len(names)} effects"
+            problems.append(Problem(what, allowed=f"shape ({len(names)},) or (k, {len(names)})"))
+    rows = []
+    if not problems:
+        rows = [_row(one, names, f"contrast {i + 1}", problems) for i, one in enumerate(each or [])]
+    if any(f"named {name!r}" in problem.what for problem in problems for name in aliased):
+        problems.append(
+            Problem(f"{', '.join(aliased)}: dropped, as combinations of the other columns",
+                    where="the fit", fix="ask fit.emmeans, which says what the data can estimate")
+        )  # fmt: skip
     if problems:
         raise ModelError("The contrast can't be made.", problems)
     return np.array(rows)
+
+
+def _each(L: Any) -> list[Any] | None:
+    """Each contrast of L; None where it is neither weights nor a list of such."""
+    if hasattr(L, "to_dict"):  # of pandas
+        found = L.to_dict() if np.ndim(L) == 1 else [one.to_dict() for _, one in L.iterrows()]
+        return found if isinstance(found, list) else [found]
+    if isinstance(L, Mapping):
+        return [L]
+    if isinstance(L, str) or not np.iterable(L):
+        return None
+    each = list(L)
+    if any(isinstance(one, str) for one in each):
+        return None
+    if each and np.ndim(each[0]) == 0 and not isinstance(each[0], Mapping):
+        return [each]
+    return each
 
 
 def _row(one: Any, names: Sequence[str], where: str, problems: list[Problem]) -> np.ndarray:
@@ -109,19 +140,31 @@ def _row(one: Any, names: Sequence[str], where: str, problems: list[Problem]) ->
         ]
         if unknown:
             return np.zeros(p)
-        row = np.array([float(one.get(name, 0.0)) for name in names])
+        given: list[Any] = [one.get(name, 0.0) for name in names]
+    elif np.shape(one) == (p,):
+        given = list(one)
     else:
-        row = np.asarray(one, dtype=float)
-        if row.shape != (p,):
-            problems.append(
-                Problem(f"shape {row.shape}", where=where,
-                        allowed=f"({p},): one weight a fixed effect")
-            )  # fmt: skip
-            return np.zeros(p)
+        problems.append(
+            Problem(f"shape {np.shape(one)}", where=where,
+                    allowed=f"({p},): one weight a fixed effect")
+        )  # fmt: skip
+        return np.zeros(p)
+    row = np.array([as_number(value) for value in given])
     if not np.all(np.isfinite(row)) or not np.any(row):
-        what = "a weight is not finite" if np.any(row) else "all weights are 0"
+        bad = [repr(v) for v, n in zip(given, row, strict=True) if not np.isfinite(n)]
+        what = f"{', '.join(bad)} among the weights" if bad else "all weights are 0"
         problems.append(Problem(what, where=where, allowed="finite weights, one of them not 0"))
     return row
+
+
+def as_number(value: Any) -> float:
+    """NaN where it is none."""
+    if isinstance(value, str | bytes) or np.ndim(value):
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def label_rows(rows: np.ndarray, names: Sequence[str]) -> list[str]:
