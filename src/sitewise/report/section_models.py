@@ -82,7 +82,13 @@ def formulas(e: Evidence) -> Table:
         for name, model in e.plan.models.items()
     ]
     columns = [(title, "text") for title in ("Model", "What", "Formula", "By", "Set")]
-    return table("tbl-formulas", "Models of the plan", columns, rows, size="small")
+    changed = [
+        f"{name}, {fit.model}: fitted as {fit.fit.formula}, by the plan's rules."
+        for name in e.endpoints
+        for fit in e.ordered_fits(name)
+        if fit.departures
+    ]
+    return table("tbl-formulas", "Models of the plan", columns, rows, notes=changed, size="small")
 
 
 def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:

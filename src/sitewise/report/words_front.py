@@ -28,6 +28,8 @@ def model_sentence(evidence: Evidence) -> str:
         f"Model: {fit.model} ({plan.models[fit.model].label}), named as primary by the plan, by"
         f" {method} on {plural(fit.patients, 'patient')} of {plural(fit.sites, 'hospital')}."
     )
+    if fit.departures:
+        head += f" By the plan's rules it was fitted as {fit.fit.formula}, a deviation told above."
     groups = {term.group for term in fit.fit.random}
     if plan.design == "cluster":
         if SITE_BY_VISIT & groups:

@@ -166,6 +166,7 @@ def _models(e: Evidence) -> Iterator[Method]:
         f"The order of the endpoints is {orders[plan.endpoint_order]}.",
         references=("Maurer 1995",) if plan.endpoint_order == "hierarchical" else (),
     )
+    yield from _as_planned(e)
     threshold = e.primary_fit(next(iter(plan.endpoints))).fit.singularity.threshold
     yield Method(
         "Singular fits",
@@ -182,6 +183,43 @@ def _models(e: Evidence) -> Iterator[Method]:
         "C\u207b\u00b9 (y \u2212 X\u03b2),  CC\u2032 = V of a site",
         ("Pinheiro 2000",),
     )
+
+
+def _as_planned(e: Evidence) -> Iterator[Method]:
+    """The plan's rules for a model that can't be fitted as it stands, where it has any."""
+    texts = []
+    own = residual_models(e)
+    if own and len(e.plan.covariance) > 1:
+        texts.append(
+            f"A model whose residual covariance ({listed(own)}) did not converge or was not"
+            " positive definite was to take the next after it in the plan's order of covariances,"
+            f" {listed(list(e.plan.covariance))}; convergence and the smallest eigenvalue of the"
+            " correlations decide, never the answer or a criterion."
+        )
+    leave = {name: model.may_drop for name, model in e.plan.models.items() if model.may_drop}
+    if leave:
+        told = "; ".join(f"{name}: {listed(list(terms))}" for name, terms in leave.items())
+        texts.append(
+            f"By the plan's leave a random term was to be dropped where all its variances were"
+            f" estimated at 0 ({told}), in this order; without the leave such a term stays. The"
+            " likelihood is the same without it, the degrees of freedom are those of the smaller"
+            " model."
+        )
+    if not texts:
+        return
+    done = {
+        f"{name}, {fit.model}"
+        for name in e.endpoints
+        for fit in e.ordered_fits(name)
+        if fit.departures
+    }
+    texts.append(
+        f"This run made use of it in: {'; '.join(sorted(done))}; each is a deviation, told on the"
+        " first page, and all that stands beside is beside the model as fitted."
+        if done
+        else "No model of this run needed it."
+    )
+    yield Method("Models that can't be fitted as planned", " ".join(texts))
 
 
 def residual_models(e: Evidence) -> list[str]:

@@ -117,10 +117,13 @@ def _lacking(evidence: Evidence, endpoint: str) -> list[str]:
     )
     parts = []
     if left:
-        parts.append(f"{left} are left out of the primary model ({reasons(evidence, endpoint)})")
-    if sum(lacking.values()) > 0:
+        are = "is" if left == 1 else "are"
+        parts.append(f"{left} {are} left out of the primary model ({reasons(evidence, endpoint)})")
+    if (absent := sum(lacking.values())) > 0:
         arms = [f"{arm} {lacking[arm]} of {n}" for arm, n in by_arm.items()]
-        parts.append(f"{sum(lacking.values())} have no reading at {visit} ({listed(arms)})")
+        have = "has" if absent == 1 else "have"
+        parts.append(f"{absent} {have} no reading at {visit} ({listed(arms)})")
     if total > every:
-        parts.append(f"{total - every} lack a reading at one visit or more")
+        lack = "lacks" if total - every == 1 else "lack"
+        parts.append(f"{total - every} {lack} a reading at one visit or more")
     return parts

@@ -74,9 +74,15 @@ def _singular(evidence: Evidence) -> Iterator[tuple[str, bool]]:
 
 
 def _passed_over(evidence: Evidence) -> Iterator[str]:
-    """Deviations from the plan's order of residual covariances, those of several endpoints once."""
+    """Deviations from the plan's order of residual covariances, those of several endpoints once.
+
+    None where a model of the plan gave way to the same covariance: that is told of the model.
+    """
     told: dict[str, list[str]] = {}
     for name, own in evidence.endpoints.items():
+        said = f"residual covariance is {own.ladder.covariance.taken}, by the plan's order"
+        if any(said in text for fit in own.fits.values() for text in fit.departures):
+            continue
         for text in own.ladder.covariance.deviations:
             told.setdefault(text, []).append(name)
     for text, names in told.items():

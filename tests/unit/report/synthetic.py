@@ -144,7 +144,8 @@ class Trial:
                       "unknown_arm": "set aside", "unknown_visit": "set aside",
                       "bad_site": "set aside", "bad_site_share": 0.5},
             "models": {
-                name: {"label": label, "formula": formula, "set": "FAS", "reml": True}
+                name: {"label": label, "formula": formula, "set": "FAS", "reml": True,
+                       "may_drop": ()}
                 for name, label, formula in (
                     ("nested", "Patients nested in sites", model.format("")),
                     ("site_by_visit", "Nested, with site by visit", by_visit),
@@ -156,6 +157,7 @@ class Trial:
             "primary": {"model": "site_by_visit", "visit": last, "arm": "Active",
                         "contrast": "change"},
             "icc": {"headline": "primary"},
+            "covariance": ("us", "csh", "ar1h", "cs", "ar1"),
             "df": "satterthwaite",
             "alpha": 0.05,
             "sides": 2,

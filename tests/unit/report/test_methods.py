@@ -29,6 +29,26 @@ def lines(e: Any) -> list[str]:
     return [" ".join(cell.text for cell in line.cells) for line in assumptions(e).rows]
 
 
+def test_the_plan_s_rules_for_models_that_fail_are_told_where_it_has_any(evidence_of) -> None:
+    e, title = evidence_of(), "Models that can't be fitted as planned"
+    assert title not in titles(e)
+    mmrm = with_formula(e, "slope", "AVAL ~ AVISIT*TRT01P + us(AVISIT | USUBJID)")
+    (said,) = [m.text for m in methods(mmrm) if m.title == title]
+    assert "residual covariance (slope)" in said
+    assert "us, csh, ar1h, cs and ar1" in said
+    assert "leave" not in said
+    assert said.endswith("No model of this run needed it.")
+    name = e.plan.primary.model
+    own = e.plan.models[name].model_copy(update={"may_drop": ("(1 | SITEID)",)})
+    plan = e.plan.model_copy(update={"models": {**e.plan.models, name: own}})
+    fit = dataclasses.replace(e.primary_fit("SYSBP"), departures=("dropped.",))
+    e.endpoints["SYSBP"].fits[name] = fit
+    (said,) = [m.text for m in methods(dataclasses.replace(e, plan=plan)) if m.title == title]
+    assert f"({name}: (1 | SITEID))" in said
+    assert "order of covariances" not in said
+    assert f"made use of it in: SYSBP, {name};" in said
+
+
 def test_every_source_is_known_and_numbered_in_order_of_citation(evidence_of) -> None:
     e = evidence_of()
     found = methods(e)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from sitewise.report.section_models import formulas
 from sitewise.report.words_cautions import cautions
-from sitewise.report.words_states import fit_states
+from sitewise.report.words_front import model_sentence
+from sitewise.report.words_states import fit_states, stopped_states
 
 NAME = "SYSBP"
 
@@ -127,3 +129,22 @@ def test_fixed_effects_show_f_beside_the_chi_square(evidence_of) -> None:
     notes = " ".join(tests_table(e, NAME).notes)
     assert "2 fixed effects: F 3.00 on 2 and 59.4 degrees of freedom, p = 0.057" in notes
     assert "F is the test" in notes and "about the covariance" not in notes
+
+
+def test_what_a_model_gave_way_to_is_told_once(evidence_of) -> None:
+    e = evidence_of()
+    own = e.endpoints["SYSBP"]
+    passed = [text for text in stopped_states(e) if "deviation from the plan: the plan's" in text]
+    assert passed
+    fit = e.primary_fit("SYSBP")
+    said = (
+        "Deviation from the plan's formula: the residual covariance is"
+        f" {own.ladder.covariance.taken}, by the plan's order, in place of us."
+    )
+    for name in e.endpoints:
+        e.endpoints[name].fits[fit.model] = dataclasses.replace(
+            e.primary_fit(name), departures=(said,)
+        )
+    assert not [t for t in stopped_states(e) if "deviation from the plan: the plan's" in t]
+    assert "it was fitted as" in model_sentence(e)
+    assert any(f"SYSBP, {fit.model}: fitted as" in note for note in formulas(e).notes)
