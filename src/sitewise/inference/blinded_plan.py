@@ -40,6 +40,7 @@ def blinded_plan(plan: Plan) -> Plan:
             ),
             "primary": plan.primary.model_copy(update={"arm": POOLED}),
             "stratification": tuple(name for name in plan.stratification if name != TRT01P),
+            "hierarchy": (),  # nothing is tested
             "limits": None,  # what large trials would give is told by arm
         }
     )

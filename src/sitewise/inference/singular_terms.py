@@ -64,7 +64,7 @@ def _perfect(term: RandomTerm, group: str) -> Iterator[str]:
             if (term.terms[j], term.terms[i]) != ("(Intercept)", WEEK):
                 yield f"{head}: the data can't tell the two apart."
                 continue
-            course = "grow" if value > 0 else "shrink"
+            course = "grow" if value > 0 else "shrink to nothing and grow again"
             yield (
                 f"{head}. This does not show that {group} have trends of their own: the model uses"
                 f" the slope only to let the spread between {group} {course} with time. Where a"

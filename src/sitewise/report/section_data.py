@@ -261,11 +261,14 @@ def _baseline(e: Evidence) -> Table:
 
 def _chance(e: Evidence) -> str:
     """Why the baseline table has no p-values, and how large chance can be."""
-    note = "No p-values: randomised arms differ at baseline by chance alone"
-    if e.plan.design == "cluster":
-        used = sum(1 for f in e.account.files if f.status != "set aside")
-        note += f"; with {used} clusters randomised, chance differences can be large"
-    return f"{note}."
+    if e.plan.design != "cluster":
+        return "No p-values: randomised arms differ at baseline by chance alone."
+    used = sum(1 for f in e.account.files if f.status != "set aside")
+    return (
+        f"No p-values: with {used} clusters randomised, chance differences can be large; where"
+        " patients are recruited after their site's arm is known, selection may add to them, which"
+        " no test of this table tells apart."
+    )
 
 
 def _baseline_rows(lev: str, cells: list[BaselineRow | None]) -> list[Row]:

@@ -112,7 +112,8 @@ def _row(e: Evidence, name: str, rung: Rung, d: int, *, base: bool) -> Row:
     label = f"{rung.label} (primary)" if rung.planned else rung.label
     a = rung.answer
     shown = a is not None and rung.state != "not converged"
-    cells: list[str | Cell] = [label, str(rung.rows), str(rung.patients)]
+    used = [NONE, NONE] if a is None else [str(rung.rows), str(rung.patients)]
+    cells: list[str | Cell] = [label, *used]
     if a is not None and shown:
         cells += [
             number(a.estimate, d),
@@ -251,7 +252,8 @@ def _covariances(name: str, choice: CovarianceChoice) -> Table:
         notes=[
             f"In the plan's order: {listed(list(choice.order))}; the first that converges and is"
             " positive definite is taken, whatever the criteria say.",
-            "Criteria count covariance parameters; BIC with log(patients). Lower is better.",
+            "Criteria count covariance parameters alone, and BIC takes log(patients): one mean,"
+            " several covariances. Those of section 5 count fixed effects too. Lower is better.",
         ],
         file="covariances.csv",
     )

@@ -39,14 +39,24 @@ def replications(e: Evidence) -> tuple[ReplicationOf, ...]:
                 name=name,
                 title=e.endpoint(name).label,
                 text=tuple(texts),
-                summary=_summary(name, rows),
+                summary=_summary(e, name, rows),
                 numbers=_numbers(e, name, shown) if shown else None,
             )
         )
     return tuple(made)
 
 
-def _summary(name: str, found: tuple[Replication, ...]) -> Table:
+def _unadjusted(e: Evidence, name: str) -> list[str]:
+    """That what is compared is not what Kenward and Roger make of it."""
+    if e.primary_fit(name).fit.df_method != "kenward-roger":
+        return []
+    return [
+        "SEs are those before the adjustment of Kenward and Roger, which the other sections show:"
+        " second engines do not make it, nor its degrees of freedom."
+    ]
+
+
+def _summary(e: Evidence, name: str, found: tuple[Replication, ...]) -> Table:
     rows = []
     for r in found:
         loglik = next((n for n in r.numbers if n.kind == "loglik"), None)
@@ -82,6 +92,7 @@ def _summary(name: str, found: tuple[Replication, ...]) -> Table:
             "Estimates, SEs, variances: the largest difference of each kind, of estimates in"
             " standard errors, of the others as a share of themselves (of a variance below a"
             " hundredth of the residual one, as a share of that).",
+            *_unadjusted(e, name),
             f"Engines disagree where log-likelihoods differ by more than {limits}, or another"
             f" number by more than {others} on that scale.",
             *(f"Second engine: {v}." for v in versions),

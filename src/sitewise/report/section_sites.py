@@ -130,7 +130,8 @@ def icc_by_visit(e: Evidence, name: str, iccs: Iccs) -> Table:
         rows,
         notes=[
             "One-way analysis of variance with unequal clusters; the interval is Wald's (1947),"
-            " exact whatever the sizes, its lower end not below 0. n\u2080: average cluster size.",
+            " exact whatever the sizes, its lower end not below 0; an estimate below 0 stands as it"
+            " is (sites differ less than by chance). n\u2080: average cluster size.",
             _not_adjusted(e),
         ],
         file="icc_by_visit.csv",

@@ -99,7 +99,15 @@ def _random(e: Evidence) -> list[tuple[str, str, str]]:
             "Section 5, scaled residuals by visit; section 6, other covariances",
         )
     )
-    if SITEID in groups:
+    if SITEID in groups and e.plan.design == "cluster":
+        found.append(
+            (
+                "Sites are like a sample from sites, of one variance in all arms",
+                "the standard error between arms, which rests on them, is too small or too large",
+                "Section 4, site by site; section 6, one site left out",
+            )
+        )
+    elif SITEID in groups:
         found.append(
             (
                 "Sites are like a sample from sites, and shift their patients alike in both arms",
@@ -130,7 +138,7 @@ def _inference(e: Evidence) -> list[tuple[str, str, str]]:
         (
             "The search found the top of the likelihood",
             "the numbers are not those of the model",
-            "Section 9, a second engine" + ("; the fits named on page 1" if states else ""),
+            "Section 9, a second engine" + ("; the fits named at the front" if states else ""),
         )
     )
     return found

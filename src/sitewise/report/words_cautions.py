@@ -28,6 +28,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_departures(evidence),
         *_sites_set_aside(evidence),
         *_earlier_files(evidence),
+        _not_locked(evidence),
         lost_patients(evidence),
         *_errors(evidence),
         *singular_primary(evidence),
@@ -55,6 +56,15 @@ def _departures(evidence: Evidence) -> list[str]:
         f"Plan or data are not those that were locked ({plural(len(found.changed), 'change')}):"
         " the reasons are in section 2"
     ]
+
+
+def _not_locked(evidence: Evidence) -> str:
+    if evidence.deviations.locked:
+        return ""
+    return (
+        "Plan and data were not locked before this run: nothing shows that the primary model was"
+        " named before the outcomes were seen"
+    )
 
 
 def _sites_set_aside(evidence: Evidence) -> list[str]:

@@ -58,8 +58,9 @@ def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
         f"{endpoint}: predicted departure of each site from the average site (filled: BLUP of the"
         f" random intercept, model {model}) with {evidence.coverage} intervals, sorted. Open: the"
         " site's readings as observed, mean departure from the mean of their arm and visit,"
-        " adjusted for nothing else; the dotted line is the shrinkage towards 0, largest for small"
-        f" sites. A rank is not a judgement of a site.{_between([len(sites.predictions)])}"
+        " adjusted for nothing else; the dotted line is the shrinkage towards 0, the larger a part"
+        " of the way the fewer readings a site has. A rank is not a judgement of a site."
+        f"{_between([len(sites.predictions)])}"
     )
 
 

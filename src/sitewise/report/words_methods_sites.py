@@ -102,9 +102,9 @@ def _heterogeneity(e: Evidence) -> Iterator[Method]:
     if any(x.fixed is not None and not x.fixed.refused for x in asked):
         yield Method(
             "Treatment by site, sites as fixed",
-            "Sites, sites by visit and sites by treatment as fixed effects in place of the random"
-            " effects of sites; the F test that all sites have one contrast is by the plan's"
-            " degrees of freedom.",
+            "Sites (their course over time too, where the contrast is a change) and sites by"
+            " treatment as fixed effects in place of the random effects of sites; the F test that"
+            " all sites have one contrast is by the plan's degrees of freedom.",
             references=("Senn 1998", "Fai 1996")
             if e.plan.df == "satterthwaite"
             else ("Senn 1998",),

@@ -105,7 +105,8 @@ def growing_variance(evidence: Evidence, endpoint: str) -> str:
     )
     return (
         f"{where[0].upper()}{where[1:]}. Read it as variance that changes over time, growing where"
-        " the correlation is 1 and shrinking first where it is \u22121, and not as a law that those"
+        " the correlation is 1 and least where the lines cross where it is \u22121 (that may be at"
+        " the first visit), and not as a law that those"
         f" who start higher change otherwise{spread}."
     )
 
