@@ -21,7 +21,7 @@ def by_visit(e: Evidence, fit: PlannedFit) -> Table:
             last = head
         main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
         step = step_of(e, fit, c)
-        label = f"{c.visit} (primary)" if main else c.visit
+        label = f"{c.visit} ({_asked(e, fit)})" if main else c.visit
         cells = estimate_cells(e, fit, c.result, step=step)
         rows.append(row(label, *cells, kind="strong" if main else ""))
     return table(
@@ -36,6 +36,12 @@ def by_visit(e: Evidence, fit: PlannedFit) -> Table:
         ],
         file="contrasts.csv",
     )
+
+
+def _asked(e: Evidence, fit: PlannedFit) -> str:
+    """What the plan's contrast is of this endpoint."""
+    primary = e.endpoint(fit.endpoint).role == "primary"
+    return "primary" if primary else "the contrast asked for"
 
 
 def _places(e: Evidence, fit: PlannedFit) -> list[str]:

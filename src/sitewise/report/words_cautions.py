@@ -117,7 +117,7 @@ def _errors(evidence: Evidence) -> list[str]:
         if found.severity == Severity.ERROR and found.rule != BAD_SITE:
             by_rule.setdefault(found.rule, []).append(found)
     if len(by_rule) > MOST_RULES:
-        return [_all_errors(by_rule)]
+        return [_all_errors(evidence, by_rule)]
     texts = []
     for rule, own in by_rule.items():
         sites = {site for found in own for site in found.sites}
@@ -131,15 +131,16 @@ def _errors(evidence: Evidence) -> list[str]:
     return texts
 
 
-def _all_errors(by_rule: Mapping[str, list[FindingCount]]) -> str:
+def _all_errors(evidence: Evidence, by_rule: Mapping[str, list[FindingCount]]) -> str:
     """`131 findings of severity error at 8 sites: ...`, the commonest rules first."""
     counts = {rule: sum(found.findings for found in own) for rule, own in by_rule.items()}
     sites = {site for own in by_rule.values() for found in own for site in found.sites}
     ordered = sorted(counts, key=lambda rule: (-counts[rule], rule))
     told = listed([f"{rule} ({counts[rule]})" for rule in ordered])
+    apart = any(found.rule == BAD_SITE for found in evidence.account.findings)
     return (
         f"{plural(sum(counts.values()), 'finding')} of severity error at"
-        f" {plural(len(sites), 'site')}: {told}."
+        f" {plural(len(sites), 'site')}{', beside sites set aside' if apart else ''}: {told}."
         " Section 2 tells each, and what became of the readings."
     )
 

@@ -88,8 +88,15 @@ def _handled(e: Evidence, name: str, own: Answer) -> str:
     return (
         f"{name}: the answer hangs on how the baseline is handled. The primary analysis has"
         f" {number(own.estimate, d)} ({e.p_phrase(own.p)}), and {what}:"
-        f" {listed([*told, *_more(len(shown))])}; section 6 has them side by side."
+        f" {listed([*told, *_more(len(shown))])}; section 6 has them side by side"
+        f"{_guarded(e)}."
     )
+
+
+def _guarded(e: Evidence) -> str:
+    """Where sites were randomised the guard judges each p-value, these too."""
+    said = ", and says on which of these p-values not to rely"
+    return said if e.plan.design == "cluster" else ""
 
 
 def _moved(one: Answer, own: Answer) -> float:

@@ -379,7 +379,9 @@ def test_many_kinds_of_errors_are_one_sentence_on_the_first_page(evidence_of) ->
     told = words_cautions.cautions(dataclasses.replace(e, account=account))
     errors = [text for text in told if "severity error" in text]
     assert len(errors) == 1
-    assert errors[0].startswith("15 findings of severity error at 5 sites: rule 5 (5), rule 4 (4)")
+    assert errors[0].startswith(
+        "15 findings of severity error at 5 sites, beside sites set aside: rule 5 (5), rule 4 (4)"
+    )
     few = dataclasses.replace(e.account, findings=tuple(found[:3]))
     told = words_cautions.cautions(dataclasses.replace(e, account=few))
     assert sum("severity error" in text for text in told) == 3
