@@ -66,7 +66,6 @@ test-storage:
 test-long: setup
 	@tools/beside.sh storage
 	$(BIN)/pytest -m long --ignore tests/cluster
-	SITEWISE_MUTATIONS=2000 $(BIN)/pytest tests/workflow/test_record.py -k every_mutation
 
 # Alone on the machine: there is one /etc/slurm/slurm.conf. Skipped where a Slurm can't be started.
 test-cluster: setup

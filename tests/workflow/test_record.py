@@ -1,7 +1,6 @@
 """The record of a trial: every run in the ledger, lock and reasons, verify, signatures."""
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -365,7 +364,7 @@ def test_what_can_not_be_exchanged_is_said(trial: Trial) -> None:
     assert "No estimate moved" in done.stdout
 
 
-MUTATIONS = int(os.environ.get("SITEWISE_MUTATIONS", "400"))  # `make test-long`: 2000
+MUTATIONS = 2000
 
 
 def test_every_mutation_of_sealed_artefacts_and_ledger_is_found(trial: Trial, key: Path) -> None:
