@@ -371,6 +371,17 @@ def test_place_of_other_treatment_numbers_is_descriptive(evidence_of) -> None:
     assert all(r["place"] for r in checks)
 
 
+def test_the_first_page_says_that_nothing_was_locked(evidence_of) -> None:
+    def told(e) -> list[str]:
+        return [text for text in words_cautions.cautions(e) if "not locked" in text]
+
+    e = evidence_of()
+    locked = dataclasses.replace(e.deviations, locked=True)
+    assert len(told(dataclasses.replace(e, deviations=locked))) == 0
+    nothing = dataclasses.replace(e.deviations, locked=False)
+    assert len(told(dataclasses.replace(e, deviations=nothing))) == 1
+
+
 def test_many_kinds_of_errors_are_one_sentence_on_the_first_page(evidence_of) -> None:
     e = evidence_of()
     found = [FindingCount(f"rule {i}", "error", i, ("01", f"0{i}"), "wrong") for i in range(1, 6)]
