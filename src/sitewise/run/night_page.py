@@ -15,6 +15,8 @@ _RESULTS = {
     "as before": "as before",
     "untouched": "NOT MADE; what lies in results/{trial} is as it was before this night",
     "none": "NOT MADE; there are none",
+    "unrecorded": "made and sealed, but not recorded when the night ended: the next one"
+    " records them; don't use results/{trial} before",
     "unfinished": "NOT MADE; results/{trial} is unfinished and not sealed: don't use it",
 }
 

@@ -38,11 +38,11 @@ class Summary:
 
     state, exit_code: how it ended; None while it has not. why: each thing that is true of it, the
     gravest first. previous: the last sealed run before, "" where there was none. results: of which
-    run results/ is now: `new`, `as before`, `untouched`, `unfinished`, `none`. headline: the
-    report's, of sealed results. files: hospital files by what became of them. findings: new ones,
-    number by hospital (`-` for the trial), severity and rule. primary: of each primary endpoint its
-    name, old and new estimate, and how far it moved in its old standard errors. problems: errors,
-    in full.
+    run results/ is now: `new`, `as before`, `untouched`, `unfinished`, `unrecorded`, `none`.
+    headline: the report's, of sealed results. files: hospital files by what became of them.
+    findings: new ones, number by hospital (`-` for the trial), severity and rule. primary: of each
+    primary endpoint its name, old and new estimate, and how far it moved in its old standard
+    errors. problems: errors, in full.
     """
 
     trial: str

@@ -92,6 +92,7 @@ class _Night:
 
     def go(self) -> None:
         """Run, and tell every end; nobody watches, so that faults of the program are told too."""
+        sealed = self._sealed()
         try:
             self._run()
         except KeyboardInterrupt:
@@ -111,9 +112,16 @@ class _Night:
             told = storage_error(error) if isinstance(error, OSError) else None
             self._went_wrong(Night.FAILED, told or traceback.format_exc(), _RUN_FAILED)
         finally:
-            if not (self.results / MANIFEST).is_file():
+            now_sealed = self._sealed()
+            if now_sealed is None:
                 found = any(path.is_file() for path in self.results.rglob("*"))
                 self.summary.results = "unfinished" if found else "none"
+            elif self.summary.results == "untouched" and now_sealed != sealed:
+                self.summary.results = "unrecorded"
+
+    def _sealed(self) -> str | None:
+        manifest = self.results / MANIFEST
+        return file_sha256(manifest) if manifest.is_file() else None
 
     def _went_wrong(self, end: Night, error: object, why: str) -> None:
         self.summary.tell(end, why)

@@ -1,0 +1,56 @@
+"""What a night says of results/ however it ends."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sitewise.audit.manifest import MANIFEST
+from sitewise.run.night_page import as_text
+from sitewise.run.night_summary import Summary
+from sitewise.run.nightly import _Night
+
+
+def stopped(directory: Path, before: Callable[[Path], object]) -> Summary:
+    """The summary of a night that does `before` in results/ and is then stopped."""
+
+    class Ended(_Night):
+        def _run(self) -> None:
+            before(self.results)
+            raise KeyboardInterrupt
+
+    summary = Summary(trial="x", began="2026-01-05T02:00:00+00:00")
+    request: Any = SimpleNamespace(directory=directory)
+    plan: Any = SimpleNamespace(trial="x")
+    console: Any = None
+    with pytest.raises(KeyboardInterrupt):
+        Ended(request, plan, console, summary).go()
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("act", "results", "told"),
+    [
+        (lambda folder: None, "untouched", "as it was before this night"),
+        (lambda folder: (folder / MANIFEST).write_text("old"), "untouched", "as it was before"),
+        (lambda folder: (folder / MANIFEST).write_text("new"), "unrecorded", "not recorded"),
+        (lambda folder: (folder / MANIFEST).unlink(), "unfinished", "not sealed: don't use"),
+    ],
+)
+def test_what_lies_in_results(
+    tmp_path: Path, act: Callable[[Path], object], results: str, told: str
+) -> None:
+    folder = tmp_path / "results" / "x"
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text("old")
+    (folder / "table.csv").write_text("1\n")
+    summary = stopped(tmp_path, act)
+    assert summary.results == results
+    summary.close()
+    assert told in as_text(summary)
+
+
+def test_nothing_lies_there(tmp_path: Path) -> None:
+    assert stopped(tmp_path, lambda folder: None).results == "none"
