@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.expansion import expand_terms
 from sitewise.lmm.formula import Formula, formula_columns, parse_formula, term_columns
-from sitewise.lmm.tokens import split_tokens
 from sitewise.plan.model import Plan
 from sitewise.plan.sections import Arm
 from sitewise.terms import TRT01P
@@ -84,17 +83,12 @@ def _random(formula: Formula) -> Iterable[str]:
 
 
 def _terms(terms: str) -> str:
-    """Products of columns without the arm, each once, in the order written."""
+    """Products of columns without the arm, each once, by degree, then in the order written."""
     if TRT01P not in term_columns(terms):
         return terms
-    tokens = split_tokens(terms)
-    order = [name for name in term_columns(terms) if name != TRT01P]
-    products = dict.fromkeys(term - {TRT01P} for term in expand_terms(terms))
-    written = [":".join(sorted(term, key=order.index)) for term in products if term]
-    intercept = not any(
-        token == "0" or (token == "1" and before == "-")
-        for before, token in zip(["", *tokens], tokens, strict=False)
-    )
+    expanded = expand_terms(terms)
+    kept = dict.fromkeys(tuple(name for name in term if name != TRT01P) for term in expanded)
+    written = [":".join(term) for term in kept if term]
     if not written:
         return "1"
-    return " + ".join(written if intercept else ["0", *written])
+    return " + ".join(written if () in expanded else ["0", *written])

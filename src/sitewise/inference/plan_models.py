@@ -109,7 +109,7 @@ def _comparison_notes(plan: Plan) -> Iterator[Problem]:
 def _fixed_terms(text: str) -> set[frozenset[str]]:
     """Products of columns in the fixed part; empty for a formula that check_models refuses."""
     try:
-        return set(expand_terms(parse_formula(text).fixed))
+        return set(map(frozenset, expand_terms(parse_formula(text).fixed)))
     except ModelError:
         return set()
 
@@ -158,7 +158,7 @@ def _constrained(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
     """Arms that are equal up to a visit need the visits as categories."""
     if plan.baseline.handling != "constrained" or TRT01P not in fixed_columns(formula):
         return
-    if not any({TRT01P, AVISIT} <= term for term in expand_terms(formula.fixed)):
+    if not any({TRT01P, AVISIT} <= set(term) for term in expand_terms(formula.fixed)):
         yield Problem(
             "baseline.handling is constrained, which holds the arms equal at the baseline visit and"
             f" lets them differ at each later one: there is no {AVISIT}:{TRT01P}",
@@ -218,7 +218,7 @@ def _contrast(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
 def _steps_differ(plan: Plan, formula: Formula, where: str) -> Iterator[Problem]:
     """An order of testing over visits needs contrasts that differ between visits."""
     steps = [(step.endpoint, step.arm) for step in plan.order_of_testing]
-    by_visit = any({TRT01P, AVISIT} <= term for term in expand_terms(formula.fixed))
+    by_visit = any({TRT01P, AVISIT} <= set(term) for term in expand_terms(formula.fixed))
     if len(set(steps)) == len(steps) or by_visit:
         return
     if plan.primary.contrast == "change" or not _interacts(formula):

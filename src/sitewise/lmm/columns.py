@@ -1,20 +1,18 @@
 """Columns of a model matrix: products of numbers and indicators, named and ordered as R does.
 
-Which terms a text stands for is formulaic's work; whether a factor within a term gets treatment
-contrasts or every indicator is R's rule (Chambers & Hastie 1992, Statistical Models in S, p. 38),
-which depends on the terms alone. A column is then a product that any data can be put into, so no
-parser and no matrix builder ever sees the rows.
+Whether a factor within a term gets treatment contrasts or every indicator is R's rule (Chambers &
+Hastie 1992, Statistical Models in S, p. 38), which depends on the terms alone. A column is then a
+product that any data can be put into, so no parser and no matrix builder ever sees the rows.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 from typing import Protocol
 
 import numpy as np
 
-from sitewise.lmm.tokens import is_name, joined, split_tokens
+from sitewise.lmm.expansion import expand_terms
 
 Atom = tuple[str, str | None]
 
@@ -60,7 +58,7 @@ def model_columns(
     factors: levels of each factor, the first is the reference. numbers: columns that are numbers.
     Every column named in `terms` must be in one of the two.
     """
-    expanded = _expanded(terms)
+    expanded = expand_terms(terms)
     unknown = sorted({v for term in expanded for v in term} - set(factors) - set(numbers))
     if unknown:
         raise KeyError(f"neither a factor nor a number: {', '.join(unknown)}")
@@ -100,27 +98,6 @@ def _fill(column: Column, rows: Typed, out: np.ndarray) -> None:
     for variable, level in column.atoms:
         if level is None:
             out *= rows.numbers[variable]
-
-
-@lru_cache(maxsize=256)
-def _expanded(terms: str) -> tuple[tuple[str, ...], ...]:
-    """Terms in R's order: by degree, then as written; () is the intercept.
-
-    Within a term the columns stand in the order in which the text first names them. Columns meet
-    the parser as v0, v1, ...: a name such as `class` or `age.y` can mean nothing else to it.
-    """
-    from formulaic import Formula
-
-    tokens = split_tokens(terms)
-    names = tuple(dict.fromkeys(token for token in tokens if is_name(token)))
-    stand_in = {name: f"v{i}" for i, name in enumerate(names)}
-    formula = Formula(joined([stand_in.get(token, token) for token in tokens]))
-    found = []
-    for term in formula:
-        factors = [str(factor) for factor in term.factors]
-        positions = sorted(int(factor[1:]) for factor in factors if factor != "1")
-        found.append(tuple(names[i] for i in positions))
-    return tuple(sorted(dict.fromkeys(found), key=len))
 
 
 def _full_indicators(

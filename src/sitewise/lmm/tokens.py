@@ -56,16 +56,16 @@ def joined(tokens: list[str]) -> str:
 
 
 def check_terms(text: str, tokens: list[str]) -> None:
-    """Operands and operators must alternate; numbers are 0, 1 or exponents."""
+    """Operands and operators must alternate; numbers are exponents or, as terms, 0 and 1."""
     want_operand, depth, previous = True, 0, "+"
-    for token in tokens:
+    for token, following in zip(tokens, [*tokens[1:], ")"], strict=True):
+        power = previous in ("^", "**")
         if token in ("(", ")"):
             depth += 1 if token == "(" else -1
             fits = (token == "(") == want_operand and depth >= 0
         elif is_name(token) or token[0].isdigit():
             fits = want_operand
             if token[0].isdigit():
-                power = previous in ("^", "**")
                 fits = fits and (token.isdigit() and int(token) > 0 if power else token in "01")
             want_operand = False
         else:
@@ -75,6 +75,13 @@ def check_terms(text: str, tokens: list[str]) -> None:
             want_operand = True
         if not fits:
             raise refusal(text, f"{token!r} is not allowed here, in {joined(tokens)!r}")
+        apart = previous in ("+", "-", "(") and following in ("+", "-", ")")
+        if token in ("0", "1") and not power and not apart:
+            raise refusal(
+                text,
+                f"{token} is no column that could be multiplied, in {joined(tokens)!r}",
+                fix="1 is the intercept, 0 leaves it out: each is a term of its own, 0 + A:B",
+            )
         previous = token
     if want_operand or depth:
         raise refusal(text, f"{joined(tokens)!r} is not complete")

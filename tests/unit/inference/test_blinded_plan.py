@@ -34,7 +34,7 @@ from sitewise.plan.load import load_plan
         ("AVAL ~ AVISIT + (1 | SITEID)", "AVAL ~ AVISIT + (1 | SITEID)"),
         (
             "AVAL ~ (AVISIT + TRT01P + AGE)^2 + (1 | USUBJID)",
-            "AVAL ~ AVISIT + AVISIT:AGE + AGE + (1 | USUBJID)",
+            "AVAL ~ AVISIT + AGE + AVISIT:AGE + (1 | USUBJID)",
         ),
     ],
 )
