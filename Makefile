@@ -41,7 +41,8 @@ test: setup
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory -j4 --output-sync=target test-package test-runs test-records \
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && SITEWISE_FINISHED=$$folder \
+	    $(MAKE) --no-print-directory -j4 --output-sync=target test-package test-runs test-records \
 	    test-storage
 
 # Three parts side by side: what needs no whole run, and whole runs, which leave a core idle at

@@ -1,5 +1,6 @@
 """Real runs of the small generated trial, each test in a copy of one finished run."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -99,11 +100,26 @@ def make_small(plan: Path) -> None:
 
 @pytest.fixture(scope="session")
 def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """One finished run; tests work on copies of it."""
+    """One finished run; tests work on copies of it.
+
+    Parts of the tests that run side by side share it, in the folder $SITEWISE_FINISHED.
+    """
+    shared = os.environ.get("SITEWISE_FINISHED")
+    target = Path(shared) if shared else tmp_path_factory.mktemp("finished")
+    trial = Trial(target / "project", target / "work")
+    with (target / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / "done").exists():
+            shutil.rmtree(trial.project, ignore_errors=True)
+            shutil.rmtree(trial.folder, ignore_errors=True)
+            _finish(root, trial)
+            (target / "done").touch()
+    return trial
+
+
+def _finish(root: Path, trial: Trial) -> None:
     from sitewise.simulate.three import write_trial
 
-    target = tmp_path_factory.mktemp("finished")
-    trial = Trial(target / "project", target / "work")
     for name in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(root / name, trial.project / name, ignore=ignored)
@@ -114,7 +130,6 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     write_trial(trial.folder / "data" / "three")
     done = trial.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    return trial
 
 
 @pytest.fixture
