@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -196,76 +196,19 @@ def _site(line: dict[str | None, str | None], where: str) -> tuple[Site | None, 
         )
         return None, [extra]
     cells = {str(key): (value or "").strip() for key, value in line.items()}
-    problems = []
-    for name in REQUIRED:
-        if not cells[name].isprintable():
-            problems.append(
-                Problem(
-                    f"{name} {cells[name]!r} has a character that no one sees",
-                    where=where,
-                    allowed="letters, digits, marks and blanks",
-                    fix="type it anew",
-                )
-            )
-        if not cells[name]:
-            problems.append(
-                Problem(
-                    f"{name} is empty",
-                    where=where,
-                    allowed=f"a {name} in every line",
-                    fix="fill it in, or remove the line",
-                )
-            )
-    for name, options in (
-        ("encoding", ENCODINGS),
-        ("delimiter", tuple(DELIMITERS)),
-        ("decimal", tuple(DECIMALS)),
-    ):
-        if cells.get(name) and cells[name] not in options:
-            problems.append(
-                Problem(
-                    f"unknown {name} {cells[name]!r}",
-                    where=where,
-                    allowed=", ".join(options),
-                    fix="write one of these, or nothing",
-                )
-            )
-    if cells.get("sha256") and not _is_sha256(cells["sha256"]):
-        problems.append(
-            Problem(
-                f"sha256 {cells['sha256']!r} is not 64 hexadecimal digits",
-                where=where,
-                allowed="64 digits 0-9, a-f; or nothing",
-                fix="copy it again from what the hospital sent",
-            )
-        )
     file = cells["file"].replace("\\", "/")
-    pure = PurePosixPath(file)
-    if file and (pure.is_absolute() or ".." in pure.parts or ":" in file):
-        problems.append(
-            Problem(
-                f"file {file!r} leaves the data folder",
-                where=where,
-                allowed="a path inside the data folder: no `..`, no path from the root, no drive",
-                fix="put the file into the data folder, and name it from there",
-            )
-        )
-    elif file and pure.suffix.lower() not in SUFFIXES:
-        problems.append(
-            Problem(
-                f"file {file!r} has an unknown type",
-                where=where,
-                allowed=", ".join(SUFFIXES),
-                fix="save it as CSV or Parquet, and name that file",
-            )
-        )
-    problems += source_problems(cells.get("source", ""), where)
+    problems = [
+        *_required_problems(cells, where),
+        *_option_problems(cells, where),
+        *_file_problems(file, where),
+        *source_problems(cells.get("source", ""), where),
+    ]
     if problems:
         return None, problems
     return (
         Site(
             siteid=cells["SITEID"],
-            file=str(pure),
+            file=str(PurePosixPath(file)),
             encoding=cells.get("encoding") or "utf-8-sig",
             delimiter=DELIMITERS[cells.get("delimiter") or "comma"],
             decimal=DECIMALS[cells.get("decimal") or "point"],
@@ -275,6 +218,64 @@ def _site(line: dict[str | None, str | None], where: str) -> tuple[Site | None, 
         ),
         [],
     )
+
+
+def _required_problems(cells: Mapping[str, str], where: str) -> Iterator[Problem]:
+    for name in REQUIRED:
+        if not cells[name].isprintable():
+            yield Problem(
+                f"{name} {cells[name]!r} has a character that no one sees",
+                where=where,
+                allowed="letters, digits, marks and blanks",
+                fix="type it anew",
+            )
+        if not cells[name]:
+            yield Problem(
+                f"{name} is empty",
+                where=where,
+                allowed=f"a {name} in every line",
+                fix="fill it in, or remove the line",
+            )
+
+
+def _option_problems(cells: Mapping[str, str], where: str) -> Iterator[Problem]:
+    for name, options in (
+        ("encoding", ENCODINGS),
+        ("delimiter", tuple(DELIMITERS)),
+        ("decimal", tuple(DECIMALS)),
+    ):
+        if cells.get(name) and cells[name] not in options:
+            yield Problem(
+                f"unknown {name} {cells[name]!r}",
+                where=where,
+                allowed=", ".join(options),
+                fix="write one of these, or nothing",
+            )
+    if cells.get("sha256") and not _is_sha256(cells["sha256"]):
+        yield Problem(
+            f"sha256 {cells['sha256']!r} is not 64 hexadecimal digits",
+            where=where,
+            allowed="64 digits 0-9, a-f; or nothing",
+            fix="copy it again from what the hospital sent",
+        )
+
+
+def _file_problems(file: str, where: str) -> Iterator[Problem]:
+    path = PurePosixPath(file)
+    if file and (path.is_absolute() or ".." in path.parts or ":" in file):
+        yield Problem(
+            f"file {file!r} leaves the data folder",
+            where=where,
+            allowed="a path inside the data folder: no `..`, no path from the root, no drive",
+            fix="put the file into the data folder, and name it from there",
+        )
+    elif file and path.suffix.lower() not in SUFFIXES:
+        yield Problem(
+            f"file {file!r} has an unknown type",
+            where=where,
+            allowed=", ".join(SUFFIXES),
+            fix="save it as CSV or Parquet, and name that file",
+        )
 
 
 def _is_sha256(text: str) -> bool:
