@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,11 @@ class Found:
 
 def empty_findings() -> "pd.DataFrame":
     """No findings, in the right columns and types."""
+    return _none().copy()
+
+
+@lru_cache(maxsize=1)
+def _none() -> "pd.DataFrame":
     return _typed({name: [] for name in COLUMNS})
 
 
@@ -181,9 +187,7 @@ def _typed(cells: Any) -> "pd.DataFrame":
     import pandas as pd
 
     frame = pd.DataFrame(cells, columns=list(COLUMNS))
-    for name in COLUMNS:
-        if name == SRCROW:
-            frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("Int64")
-        else:
-            frame[name] = frame[name].astype("str").fillna("")
-    return frame
+    line = pd.to_numeric(frame[SRCROW], errors="coerce").astype("Int64")
+    texts = frame.drop(columns=SRCROW).astype("str").fillna("")
+    texts.insert(COLUMNS.index(SRCROW), SRCROW, line)
+    return texts
