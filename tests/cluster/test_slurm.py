@@ -260,15 +260,25 @@ def test_jobs_of_a_killed_run_are_cancelled_by_its_id(
          "--wrap", "sleep 600"],
         check=True, capture_output=True, text=True, cwd=trial.folder,
     ).stdout.strip()  # fmt: skip
-    run = start(trial, changed_profile(), trial.folder / "run.log")
-    wait_for("two jobs", lambda: len(running(node)) >= 2)
-    os.kill(run.pid, signal.SIGKILL)
-    run.wait()
-    done = trial.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "that it left in Slurm" in done.stdout
-    assert [number for number, *_ in node.queue()] == [other]
-    subprocess.run(["scancel", other], check=True)
+    try:
+        run = start(trial, changed_profile(), trial.folder / "run.log")
+
+        def halted() -> bool:  # its job must not end by itself before it is looked for
+            own = [number for number in running(node) if number != other]
+            return any(
+                subprocess.run(["scontrol", "suspend", number], check=False).returncode == 0
+                for number in own
+            )
+
+        wait_for("a job of its own", halted)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        done = trial.run()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "that it left in Slurm" in done.stdout
+        assert [number for number, *_ in node.queue()] == [other]
+    finally:
+        subprocess.run(["scancel", other], check=True)
     sound(trial, before)
 
 
