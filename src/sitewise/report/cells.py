@@ -18,11 +18,23 @@ FEW_SITES = 25  # rows of a table by site where there are more
 MOST_NAMES = 6  # sites named in one cell
 
 
-def p_cell(evidence: Evidence, endpoint: str, p: float, step: Hypothesis | None = None) -> Cell:
+def p_cell(
+    evidence: Evidence,
+    endpoint: str,
+    p: float,
+    step: Hypothesis | None = None,
+    *,
+    tested: bool = False,
+) -> Cell:
     """A p-value of a treatment contrast: it carries the sign of its place, as a step of the order
-    of testing, else of the endpoint's primary contrast."""
-    text = evidence.p(p)
-    return Cell(text, standing(evidence, endpoint, step).marker if text != NONE else "")
+    of testing, else of the endpoint's primary contrast.
+
+    tested: it is that of the step, or of the primary contrast in the primary model. A sign that
+    speaks of a test stands at no other; one that says there was none stands at all.
+    """
+    text, place = evidence.p(p), standing(evidence, endpoint, step)
+    marked = text != NONE and (tested or not place.claim)
+    return Cell(text, place.marker if marked else "")
 
 
 def place_note(evidence: Evidence, endpoint: str, step: Hypothesis | None = None) -> str:
@@ -54,11 +66,13 @@ def estimate_cells(
     result: Estimate,
     decimals: tuple[int, int] | None = None,
     step: Hypothesis | None = None,
+    *,
+    tested: bool = False,
 ) -> tuple[Cell, ...]:
     """Estimate, SE, interval, df, p: the five columns of `estimate_columns`.
 
     decimals: of the estimate and of its SE, where they are not those of the endpoint.
-    step: of the order of testing, where the estimate is one.
+    step, tested: as for `p_cell`.
     Of a fit that did not converge nothing is shown: where the search stopped, neither the
     estimate nor what is reckoned from the curvature there is a result.
     """
@@ -71,7 +85,7 @@ def estimate_cells(
         Cell(number(result.se, d_se)),
         Cell(interval(result.lower, result.upper, d)),
         Cell(degrees(result.df)),
-        p_cell(evidence, endpoint, result.p, step),
+        p_cell(evidence, endpoint, result.p, step, tested=tested),
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import GREY, MOST_HEIGHT, WIDTH, arm_style, segments, style
 from sitewise.report.formatting import count_percent, plural
-from sitewise.report.pictured import came_in, left_out_lines
+from sitewise.report.pictured import Allocated, allocated, came_in, left_out_lines
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description, FlowRow
 
@@ -48,7 +48,8 @@ def draw_flow(plan: Plan, account: Account, description: Description) -> Figure:
     left_out = _filled(left_out_lines(plan, account), 0.56 * width)
     arms = [a.name for a in plan.arms.order]
     lane = (width - 12 * (len(arms) - 1)) / len(arms)
-    seen = [_arm_box(plan, description, arm, lane) for arm in arms]
+    of_files = allocated(account)
+    seen = [_arm_box(plan, description, arm, lane, of_files.get(arm)) for arm in arms]
     first = max(top.height, left_out.height)
     height = first + _GAP + max(box.height for box in seen)
     with style():
@@ -82,14 +83,19 @@ def _filled(texts: list[str], width: float) -> _Box:
     return _Box(tuple(lines))
 
 
-def _arm_box(plan: Plan, description: Description, arm: str, width: float) -> _Box:
-    """Hospitals and patients of one arm, seen at each visit, in the primary analysis."""
+def _arm_box(
+    plan: Plan, description: Description, arm: str, width: float, of_files: Allocated | None
+) -> _Box:
+    """Patients and hospitals of one arm: allocated, seen at each visit, in the primary analysis."""
     letters = int((width - 2 * _PAD) / _LETTER)
     flow = [row for row in description.flow if row.arm == arm]
     whole = next(row for row in flow if row.site == "")
     sites = sum(1 for row in flow if row.site and row.patients)
     lines = [_Line(part, bold=True) for part in wrap(arm, max(8, letters - 2))]
-    lines.append(_Line(f"{plural(whole.patients, 'patient')}, {plural(sites, 'hospital')}"))
+    if of_files is not None:
+        lines.append(_counted("Allocated", of_files.patients, of_files.sites, letters))
+        lines.append(_Line("No reading left", str(of_files.lost)))
+    lines.append(_counted("With a reading", whole.patients, sites, letters))
     lines.append(_Line("Seen at:"))
     lines += [
         _Line(_short(visit, letters - 16), count_percent(n, whole.patients), indent=True)
@@ -99,6 +105,12 @@ def _arm_box(plan: Plan, description: Description, arm: str, width: float) -> _B
     lines.append(_Line("In the primary analysis:"))
     lines += _analysed(plan, description, whole, letters)
     return _Box(tuple(lines))
+
+
+def _counted(what: str, patients: int, sites: int, letters: int) -> _Line:
+    """Patients of an arm, and of how many hospitals they are where the box is wide enough."""
+    told = f"{what}, {plural(sites, 'hospital')}"
+    return _Line(told if len(told) <= letters - 8 else what, str(patients))
 
 
 def _analysed(plan: Plan, description: Description, whole: FlowRow, letters: int) -> list[_Line]:

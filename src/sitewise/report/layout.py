@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sitewise.report.formatting import align
 
+SIGNS = "\u2020\u2021\u00a7\u00b6"  # of notes behind a cell
 _WORD = 18  # letters of a cell that is not broken
 _NARROW = 68  # letters of a line of a table that does not need the width of the page
 
@@ -91,7 +92,8 @@ def table(
     file: str = "",
     size: str = "normal",
 ) -> Table:
-    """Build a table: align its number columns and drop repeated and empty notes."""
+    """Build a table: align its number columns; drop notes that are empty, repeated, or of a sign
+    that no cell has."""
     made, letters = [], 0
     cells = [list(r.cells) for r in rows]
     for j, (title, kind) in enumerate(columns):
@@ -108,6 +110,7 @@ def table(
         )
     if letters < _NARROW:
         size = "narrow" if size == "normal" else f"{size} narrow"
-    kept = tuple(dict.fromkeys(note for note in notes if note))
+    signs = {cell.marker for line in cells for cell in line}
+    kept = tuple(dict.fromkeys(n for n in notes if n and (n[0] not in SIGNS or n[0] in signs)))
     lines = tuple(Row(tuple(c), r.kind) for c, r in zip(cells, rows, strict=True))
     return Table(anchor, caption, tuple(made), lines, kept, file, size)

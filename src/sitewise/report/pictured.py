@@ -44,6 +44,33 @@ def raw_reading(plan: Plan) -> str:
     return "reading" if plan.replicates == "refuse" else "raw reading"
 
 
+@dataclass(frozen=True)
+class Allocated:
+    """What the files have of one arm: hospitals, patients; reasons: why patients have no reading
+    left, with their number."""
+
+    sites: int
+    patients: int
+    reasons: tuple[tuple[str, int], ...]
+
+    @property
+    def lost(self) -> int:
+        """Patients without a reading in the analysis."""
+        return sum(number for _, number in self.reasons)
+
+
+def allocated(account: Account) -> dict[str, Allocated]:
+    """By arm; empty where the files name no patient."""
+    if not any(arm.patients for arm in account.arms):
+        return {}
+    found = {}
+    for arm in account.arms:
+        lost = {c.reason: c.patients for c in account.patients if c.arm == arm.arm and c.reason}
+        ordered = sorted(lost.items(), key=lambda item: (-item[1], item[0]))
+        found[arm.arm] = Allocated(arm.sites, arm.patients, tuple(ordered))
+    return found
+
+
 def came_in(plan: Plan, account: Account) -> list[str]:
     """Files, rows, readings, patients as they came."""
     patients = sum(count.patients for count in account.patients)

@@ -182,7 +182,7 @@ def _contrasts(e: Evidence, name: str, check: CrossCheck) -> Table:
             number(c.estimate, d),
             number(c.se, d + 1),
             degrees(c.df),
-            p_cell(e, name, c.p),
+            p_cell(e, name, c.p, tested=c is check.contrasts[-1]),  # the primary model's
         )
         for c in check.contrasts
     ]

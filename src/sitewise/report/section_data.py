@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from sitewise.report.cells import MOST_LISTED, capped, of_sites
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, count_percent, listed, number, plural
+from sitewise.report.formatting import NONE, count_percent, number, plural
 from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictured import raw_reading
 from sitewise.report.pictures import picture
-from sitewise.report.words_front import arms_text
+from sitewise.report.section_flow import arm_names, flow, flow_by_site
 from sitewise.terms import Fate
 from sitewise.trial.account import FileRow
-from sitewise.trial.description import BaselineRow, FlowRow
+from sitewise.trial.description import BaselineRow
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def data(e: Evidence, figures: Mapping[str, str]) -> Data:
         enrolment=picture(e, figures, "enrolment"),
         account=_account(e),
         by_site=_by_site(e),
-        flow=_flow(e),
-        flow_by_site=_flow_by_site(e),
+        flow=flow(e),
+        flow_by_site=flow_by_site(e),
         sets=_sets(e),
         baseline=_baseline(e),
     )
@@ -137,78 +137,6 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _arms(e: Evidence) -> list[str]:
-    return [arm.name for arm in e.plan.arms.order]
-
-
-def _flow(e: Evidence) -> Table:
-    arms = _arms(e)
-    found = {r.arm: r for r in e.description.flow if r.site == ""}
-    columns = [arm for arm in (*arms, "") if arm in found]
-    sites = {
-        arm: sum(1 for r in e.description.flow if r.site and r.patients and arm in (r.arm, ""))
-        for arm in arms
-    }
-    steps = [("Patients", [found[a].patients for a in columns])]
-    steps.append(("with a baseline reading", [found[a].with_baseline for a in columns]))
-    steps.append(("with a reading after baseline", [found[a].with_post_baseline for a in columns]))
-    for i, visit in enumerate(e.description.visits):
-        steps.append((f"seen at {visit}", [found[a].by_visit[i] for a in columns]))
-    steps.append(("seen at every visit", [found[a].all_visits for a in columns]))
-    totals = steps[0][1]
-    rows = [row("Sites", *(str(sites[a]) if a else NONE for a in columns))]
-    rows.append(row(steps[0][0], *map(str, totals)))
-    for label, numbers in steps[1:]:
-        cells = [count_percent(n, total) for n, total in zip(numbers, totals, strict=True)]
-        rows.append(row(label, *cells))
-    titles = [("", "text"), *((a or "All", "mixed") for a in columns)]
-    first = next(iter(e.plan.endpoints))
-    label = e.endpoint(first).label
-    notes = [
-        f"Patients: with any analysed reading. Baseline, after baseline, seen: with a reading of"
-        f" {first} ({label}); other endpoints are in the tables of patterns.",
-        arms_text(e),
-    ]
-    return table("tbl-flow", "Patients by arm", titles, rows, notes=notes, file="flow.csv")
-
-
-def _flow_by_site(e: Evidence) -> Table:
-    """One row a site: patients by arm, then how far all of them came."""
-    arms = _arms(e)
-    found: dict[str, dict[str, FlowRow]] = {}
-    for r in e.description.flow:
-        if r.site and r.arm and r.patients:
-            found.setdefault(r.site, {})[r.arm] = r
-    shown = of_sites(sorted(found))
-    rows = []
-    for site in shown:
-        own = found[site]
-        all_ = [
-            sum(values)
-            for values in zip(
-                *((r.patients, r.with_baseline, r.with_post_baseline, r.all_visits)
-                  for r in own.values()),
-                strict=True,
-            )
-        ]  # fmt: skip
-        by_arm = [own[arm].patients if arm in own else 0 for arm in arms]
-        rows.append(row(site, *map(str, (*by_arm, *all_))))
-    titles = (*arms, "All", "With baseline", "After baseline", "Every visit")
-    return table(
-        "tbl-flow-sites",
-        "Patients by site",
-        [("Site", "text"), *((title, "number") for title in titles)],
-        rows,
-        notes=[
-            f"{listed(arms)}, all: patients with any analysed reading. Then, of all arms, those"
-            f" with a reading of {next(iter(e.plan.endpoints))}; by arm in tables/flow.csv.",
-            capped(len(shown), len(found), "tables/flow.csv"),
-        ],
-        file="flow.csv",
-        size="small",
-    )
-
-
 def _sets(e: Evidence) -> Table:
     rows = []
     for s in e.description.sets:
@@ -230,7 +158,7 @@ def _sets(e: Evidence) -> Table:
 
 
 def _baseline(e: Evidence) -> Table:
-    arms = [arm for arm in (*_arms(e), "") if any(r.arm == arm for r in e.description.baseline)]
+    arms = [arm for arm in (*arm_names(e), "") if any(r.arm == arm for r in e.description.baseline)]
     by_variable: dict[str, dict[str, dict[str, BaselineRow]]] = {}
     for r in e.description.baseline:
         by_variable.setdefault(r.variable, {}).setdefault(r.level, {})[r.arm] = r

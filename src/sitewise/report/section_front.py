@@ -129,7 +129,9 @@ def _contrasts(e: Evidence) -> Table:
         label = f"{section.label} ({section.unit})"
         if words.no_answer(e, name):
             label = f"{label}: no answer"
-        rows.append(row(label, section.role, *estimate_cells(e, fit, fit.answer.result)))
+        rows.append(
+            row(label, section.role, *estimate_cells(e, fit, fit.answer.result, tested=True))
+        )
     primary = e.primary_fit(next(iter(e.plan.endpoints))).answer
     return table(
         "tbl-answer",

@@ -119,7 +119,7 @@ def _row(e: Evidence, name: str, rung: Rung, d: int, *, base: bool) -> Row:
             number(a.estimate, d),
             number(a.se, d + 2),
             degrees(a.df),
-            p_cell(e, name, a.p),
+            p_cell(e, name, a.p, tested=rung.planned),
             number(rung.effective, 0),
         ]
     else:
@@ -273,6 +273,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
             degrees(x.answer.df),
             p_cell(e, name, x.answer.p),
             number(x.change, d + 1),
+            x.state,
         )
         for x in done[:MOST_LEFT_OUT]
         if x.answer is not None
@@ -293,6 +294,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
             ("df", "number"),
             ("p", "number"),
             ("Change", "number"),
+            ("Fit", "text"),
         ],
         rows,
         notes=[

@@ -1,14 +1,17 @@
 """Appendix of a simulated trial: how far its estimates are from their large-sample limits."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sitewise.inference.icc_result import IccLevel
 from sitewise.inference.limits import Distance, distances
 from sitewise.plan.limits import CONTRAST, SHARE, Limits
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, number, plural
+from sitewise.report.formatting import NONE, level, number, plural
 from sitewise.report.layout import Row, Table, group, row, table
+from sitewise.report.words_sites import limits as icc_limits
+from sitewise.terms import SITEID
 
 _COLUMNS = [
     ("Quantity", "text"), ("Estimate", "number"), ("SE", "number"), ("Limit", "number"),
@@ -70,11 +73,33 @@ def _table(e: Evidence, limits: Limits, name: str) -> Table:
             " Limit: mean over the large trials; its error is the Monte-Carlo standard error."
             " In SEs: the difference over the root of the two squared standard errors; where the"
             " model is right for the contrast, 95 of 100 trials lie between \u22122 and 2.",
+            _icc_note(e, name, found),
             "Variances have no standard error here. Those of hospitals rest on as many values as"
             " there are hospitals and may lie far from their limits.",
         ],
         size="small",
     )
+
+
+def _icc_note(e: Evidence, name: str, found: Sequence[Distance]) -> str:
+    """Whether the limit of the site ICC lies in the interval of the ICC of the same formula."""
+    for model in e.endpoints[name].iccs.models:
+        item = next((i for i in model.levels if i.level == SITEID), None)
+        own = next((d for d in found if d.quantity == SHARE and _same(item, d)), None)
+        if item is None or own is None:
+            continue
+        lower = -math.inf if item.one_sided else item.lower
+        inside = lower <= own.limit <= item.upper
+        told = f"Site ICC: the limit lies {'in' if inside else 'outside'} the {e.coverage} interval"
+        told += f" of the estimate, {icc_limits(item, e)}."
+        rare = level(e.plan.alpha)
+        return told if inside else f"{told} Chance alone puts it outside in {rare} of such trials."
+    return ""
+
+
+def _same(item: IccLevel | None, found: Distance) -> bool:
+    """Whether an ICC of section 4 is the estimate that stands beside a limit."""
+    return item is not None and math.isclose(item.share, found.estimate, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _row(d: Distance) -> Row:

@@ -221,7 +221,7 @@ def _side_by_side(e: Evidence, name: str, fits: tuple[ScoredFit, ...]) -> Table:
         if fit.primary is None:
             rows.append(row(label, *[NONE] * len(columns), "no such contrast"))
             continue
-        cells = estimate_cells(e, fit, fit.primary.result)
+        cells = estimate_cells(e, fit, fit.primary.result, tested=main)
         rows.append(row(label, *cells, fit_state(fit.fit), kind="strong" if main else ""))
     return table(
         f"tbl-side-{name}",

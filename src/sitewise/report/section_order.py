@@ -40,7 +40,7 @@ def order_table(e: Evidence) -> Table | None:
         found, fit = contrast_of(e, step), e.primary_fit(step.endpoint)
         cells: tuple[Cell, ...] = (Cell(NONE),) * len(columns)
         if found is not None:
-            cells = estimate_cells(e, fit, found.result, step=step)
+            cells = estimate_cells(e, fit, found.result, step=step, tested=True)
         state = "significant" if own.succeeded else "fails" if own.tested else "not tested"
         name = step_name(e.plan, step)
         rows.append(row(f"{i + 1}", name, *cells, e.p(own.p), state))

@@ -185,7 +185,7 @@ def _steps(e: Evidence, name: str, found: Reconciliation) -> Table:
 
 def _step(e: Evidence, name: str, found: Reconciliation, step: Step) -> Row:
     d = e.decimals(name)
-    gone = found.patients - step.patients
+    gone, main = found.patients - step.patients, step.key == "primary"
     cells: list[str | Cell] = [
         step.label,
         str(step.patients),
@@ -198,5 +198,5 @@ def _step(e: Evidence, name: str, found: Reconciliation, step: Step) -> Row:
         cells += ["refused" if a is None else "not converged", NONE, NONE, NONE]
     else:
         cells += [number(a.estimate, d + 1), number(a.se, d + 2), degrees(a.df),
-                  p_cell(e, name, a.p)]  # fmt: skip
-    return row(*cells, kind="strong" if step.key == "primary" else "")
+                  p_cell(e, name, a.p, tested=main)]  # fmt: skip
+    return row(*cells, kind="strong" if main else "")

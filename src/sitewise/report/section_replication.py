@@ -7,7 +7,6 @@ from sitewise.classical.result import ReplicatedNumber, Replication
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, difference, number
 from sitewise.report.layout import Table, row, table
-from sitewise.report.standing import standing
 from sitewise.report.words_models import coefficient
 from sitewise.report.words_replication import FIRST_ENGINE, KINDS, package, sentence, warned
 
@@ -122,7 +121,6 @@ def _numbers(e: Evidence, name: str, found: Replication) -> Table:
         for n in found.numbers
         if n.kind == kind
     ]
-    place = standing(e, name)
     return table(
         f"tbl-replicated-{name}",
         f"Both engines number by number, {name}, model {found.model}",
@@ -134,7 +132,6 @@ def _numbers(e: Evidence, name: str, found: Replication) -> Table:
             ("Difference", "mixed"),
         ],
         rows,
-        notes=[place.note + "." if place.note else ""],
         file="replication.csv",
         size="small",
     )

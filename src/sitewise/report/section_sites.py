@@ -14,7 +14,7 @@ from sitewise.report.section_by_site import BySiteOf, by_site
 
 @dataclass(frozen=True)
 class SitesOf:
-    """Section 4 of one endpoint. Tables are None where the result has no such part."""
+    """Section 4 of one endpoint. Tables and figures are None where the result has no such part."""
 
     name: str
     title: str
@@ -27,8 +27,8 @@ class SitesOf:
     ols: Table | None
     ols_text: tuple[str, ...]
     shares: Figure
-    caterpillar: Figure
-    forest: Figure
+    caterpillar: Figure | None
+    forest: Figure | None
     forest_text: str
     note: str
     by_site: BySiteOf | None
@@ -40,7 +40,8 @@ def sites(e: Evidence, figures: Mapping[str, str]) -> tuple[SitesOf, ...]:
 
 
 def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
-    iccs = e.endpoints[name].iccs
+    iccs, found = e.endpoints[name].iccs, e.endpoints[name].sites
+    any_effect = any(not effect.refused for effect in found.effects)
     return SitesOf(
         name=name,
         title=e.endpoint(name).label,
@@ -53,10 +54,10 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         ols=_ols(e, name, iccs) if iccs.ols else None,
         ols_text=tuple(words.ols_sentence(e, r, name) for r in words.primary_contrasts(e, name)),
         shares=picture(e, figures, "shares", name),
-        caterpillar=picture(e, figures, "caterpillar", name),
-        forest=picture(e, figures, "forest", name),
+        caterpillar=picture(e, figures, "caterpillar", name) if found.predictions else None,
+        forest=picture(e, figures, "forest", name) if any_effect else None,
         forest_text=words.effects_sentence(e, name),
-        note=e.endpoints[name].sites.note,
+        note=words.predictions_note(found),
         by_site=by_site(e, name),
     )
 

@@ -22,7 +22,8 @@ def by_visit(e: Evidence, fit: PlannedFit) -> Table:
         main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
         step = step_of(e, fit, c)
         label = f"{c.visit} ({_asked(e, fit)})" if main else c.visit
-        cells = estimate_cells(e, fit, c.result, step=step)
+        tested = main or step is not None
+        cells = estimate_cells(e, fit, c.result, step=step, tested=tested)
         rows.append(row(label, *cells, kind="strong" if main else ""))
     return table(
         f"tbl-visits-{fit.endpoint}",

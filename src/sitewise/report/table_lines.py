@@ -277,19 +277,6 @@ def description(part: str) -> Callable[["Evidence"], Lines]:
     return lambda e: _flat(getattr(e.description, part))
 
 
-def flow(e: "Evidence") -> Lines:
-    """Patients by arm and site: ever seen, and seen at each visit."""
-    for row in e.description.flow:
-        line = asdict(row)
-        by_visit = line.pop("by_visit")
-        yield line | {"measure": "patients with any reading", "visit": ""}
-        for visit, patients in zip(e.description.visits, by_visit, strict=True):
-            yield {
-                "arm": row.arm, "site": row.site, "visit": visit, "patients": patients,
-                "measure": "patients seen at the visit",
-            }  # fmt: skip
-
-
 def account(part: str) -> Callable[["Evidence"], Lines]:
     """One part of the account, as it stands."""
     return lambda e: _flat(getattr(e.account, part))

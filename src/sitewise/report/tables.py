@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitewise.inference.comparison import CriterionRow, ModelComparison
 from sitewise.inference.icc_result import DesignEffect, IccAtWeek, OlsBeside, VisitIcc
-from sitewise.report import table_by_site, table_ladder
+from sitewise.report import table_by_site, table_flow, table_ladder
 from sitewise.report import table_lines as lines
 from sitewise.trial.account import FateCount, FileRow
 from sitewise.trial.description import BaselineRow, OutcomeRow, PatternRow, SetRow, SiteArmRow
@@ -70,9 +70,7 @@ Writer = tuple[Columns, Callable[["Evidence"], lines.Lines]]
 WRITERS: dict[str, Writer] = {
     "account.csv": (_fields(FateCount), lines.account("counts")),
     "files.csv": (_fields(FileRow), lines.account("files")),
-    "flow.csv": (
-        ("arm", "site", "measure", "visit", "patients", "with_baseline", "with_post_baseline",
-         "all_visits"), lines.flow),
+    "flow.csv": (table_flow.FLOW, table_flow.flow),
     "sets.csv": (_fields(SetRow), lines.description("sets")),
     "baseline.csv": (_fields(BaselineRow), lines.description("baseline")),
     "outcomes.csv": (_fields(OutcomeRow), lines.description("outcomes")),

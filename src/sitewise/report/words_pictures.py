@@ -16,6 +16,7 @@ from sitewise.report.formatting import (
 from sitewise.report.pictured import (
     MOST_BARS,
     MOST_COURSES,
+    allocated,
     by_model,
     came_in,
     enrolment,
@@ -35,20 +36,27 @@ def flow_caption(e: Evidence) -> str:
     return (
         f"From the hospital files to the analysis. A {raw_reading(e.plan)} is a row of a file for"
         " one endpoint."
-        " Patients of an arm are those with an analysed reading, seen those with a reading of"
-        f" {first}; the primary analysis is that of the set {wanted}."
+        " Allocated are the patients with a row of the arm in the files; one whose identifier"
+        " stands at two hospitals is one patient. Percentages are of those with an analysed"
+        f" reading; seen are those with a reading of {first}; the primary analysis is that of the"
+        f" set {wanted}."
     )
 
 
 def flow_alt(e: Evidence) -> str:
     """The flow in words."""
-    arms = []
+    arms, of_files = [], allocated(e.account)
     for arm in e.plan.arms.order:
         whole = next(r for r in e.description.flow if r.arm == arm.name and not r.site)
         visits = [
             f"{visit} {n}" for visit, n in zip(e.description.visits, whole.by_visit, strict=True)
         ]
-        arms.append(f"{arm.name}: {plural(whole.patients, 'patient')}, seen at {listed(visits)}")
+        own = of_files.get(arm.name)
+        told = "" if own is None else f"{own.patients} allocated, "
+        arms.append(
+            f"{arm.name}: {told}{plural(whole.patients, 'patient')} with a reading, seen at"
+            f" {listed(visits)}"
+        )
     return (
         f"Flow chart. Came in: {', '.join(came_in(e.plan, e.account)[1:])}. Left out:"
         f" {'; '.join(left_out_lines(e.plan, e.account))}. {'. '.join(arms)}."

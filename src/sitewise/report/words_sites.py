@@ -6,6 +6,7 @@ from sitewise.inference.icc_result import DesignEffect, IccLevel, IccModel, OlsB
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, number, plural, share
 from sitewise.report.words_models import group_name
+from sitewise.sites.result import SiteResults
 from sitewise.terms import SITEID, USUBJID
 
 FIXED = {
@@ -172,6 +173,14 @@ def effects_sentence(evidence: Evidence, endpoint: str) -> str:
     count = plural(len({e.site for e in refused}), "site")
     tail = f" Without a value: {count} ({'; '.join(reasons)})." if refused else ""
     return what + tail
+
+
+def predictions_note(sites: SiteResults) -> str:
+    """What the predictions of sites are, or why there are none."""
+    if sites.predictions:
+        return sites.note
+    none = f"The model {sites.model} has no random intercept of sites: no site has a prediction."
+    return none if sites.effects else f"{none} No site has an effect of its own either."
 
 
 def level_name(level: str) -> str:

@@ -38,11 +38,21 @@ class PatientCount:
     """Patients of one arm as the files have them ("" = no arm of the plan).
 
     reason: why none of a patient's readings is analysed (that of most of them), or "" where some
-        reading is. A patient found at two sites is counted at each.
+        reading is. A patient whose identifier stands at several sites is counted once.
     """
 
     arm: str
     reason: str
+    patients: int
+
+
+@dataclass(frozen=True)
+class ArmCount:
+    """What the files have of one arm before anything is left out: sites with a patient of it, and
+    their patients."""
+
+    arm: str
+    sites: int
     patients: int
 
 
@@ -52,7 +62,7 @@ class Account:
 
     findings: number by rule, severity and message; the rows are in findings/findings.csv.
     patients: with a row in the files, by arm and by what became of them; none where no row names
-        its patient.
+        its patient. arms: the arms of the plan, as allocated.
     """
 
     rows: int
@@ -61,6 +71,7 @@ class Account:
     counts: tuple[FateCount, ...]
     findings: tuple["FindingCount", ...]
     patients: tuple[PatientCount, ...] = ()
+    arms: tuple[ArmCount, ...] = ()
 
 
 @dataclass(frozen=True)

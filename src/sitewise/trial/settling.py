@@ -1,6 +1,6 @@
 """A fate for every reading of some hospitals, and what the whole trial is judged by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -59,11 +59,13 @@ def settle(
     readings: "pd.DataFrame",
     files: Sequence[FileRow],
     two_sites: Mapping[str, str],
+    movers: Collection[str] = (),
 ) -> Settled:
     """Give every reading of whole hospitals its fate (changes `readings`).
 
     readings: of `check_batch`, arranged. files: of all hospitals or more than these. two_sites:
-    patients who stand at other hospitals too, of `at_two_sites`.
+    patients who stand at other hospitals too, of `at_two_sites`. movers: those and the patients of
+    rows that bear no witness, for the count of patients.
     """
     patients = check_patients(plan, witnesses(readings), two_sites)
     apply_found(readings, patients)
@@ -83,7 +85,7 @@ def settle(
         readings,
         findings_frame([*patients, *sites, *missing_baselines(plan, analysed)]),
         tuple(files),
-        count_readings(plan, readings),
+        count_readings(plan, readings, movers),
         count_cells(analysed),
         count_patients(analysed),
     )

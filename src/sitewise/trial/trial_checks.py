@@ -94,16 +94,19 @@ def judge_trial(
     import pandas as pd
 
     sheet = with_kept(sorted(files, key=lambda file: file.site), kept)
-    places, codes = [], set[str]()
+    places, codes, standing = [], set[str](), []
     for read in batches:
         seen = read(SEEN)
+        standing.append(seen.loc[seen[USUBJID].notna(), [SITEID, USUBJID]].drop_duplicates())
         places.append(first_places(witnesses(seen)))
         codes |= unknown_codes(seen)
     everybody = pd.concat(places, ignore_index=True)
     two_sites = at_two_sites(plan, everybody)
+    named = pd.concat(standing, ignore_index=True)[USUBJID]
+    movers = set(named[named.duplicated()])
     settled = []
     for read in batches:
-        one = settle(plan, arrange(plan, read(None)), sheet, two_sites)
+        one = settle(plan, arrange(plan, read(None)), sheet, two_sites, movers)
         keep(one.readings)
         settled.append(replace(one, readings=one.readings.iloc[:0]))
         sheet = list(one.files)

@@ -4,10 +4,14 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 
+from sitewise.report import table_flow
+from sitewise.report.draw_flow import draw_flow
 from sitewise.report.section_by_site import by_site
 from sitewise.report.section_data import data
+from sitewise.report.section_flow import flow
 from sitewise.report.words_cautions import cautions
-from sitewise.trial.account import FateCount
+from sitewise.report.words_pictures import flow_alt
+from sitewise.trial.account import ArmCount, FateCount
 
 
 def averaged(e):
@@ -80,3 +84,37 @@ def test_a_refused_form_has_no_columns(evidence_of) -> None:
     table = by_site(e, "SYSBP").sites
     assert [c.title for c in table.columns][-1] == "df"
     assert "No column of sites as random: too few sites." in table.notes
+
+
+def allocating(e):
+    """The evidence with arms as allocated: one patient of each was lost at two sites."""
+    people = [c for c in e.account.patients if c.arm]
+    lost = [replace(c, reason="patient at two sites", patients=1) for c in people]
+    arms = tuple(ArmCount(c.arm, len(e.account.files), c.patients + 1) for c in people)
+    account = replace(e.account, patients=(*people, *lost), arms=arms)
+    return replace(e, account=account)
+
+
+def test_numbers_allocated_stand_in_table_figure_and_file(evidence_of) -> None:
+    e = allocating(evidence_of())
+    arms = [arm.name for arm in e.plan.arms.order]
+    rows = {line[0]: line[1 : 1 + len(arms)] for line in cells(flow(e))}
+    assert rows["Patients allocated"] == ["41"] * len(arms)
+    assert rows["no reading left"] == ["1"] * len(arms)
+    assert rows["Sites allocated"] == [str(len(e.account.files))] * len(arms)
+    assert f"{arms[0]}: 41 allocated" in flow_alt(e)
+    lines = [line for line in table_flow.flow(e) if line["arm"] == arms[0] and not line["site"]]
+    told = {line["measure"]: line["patients"] for line in lines if not line["visit"]}
+    assert told["patients allocated"] == 41
+    assert told["patients with no reading left: patient at two sites"] == 1
+    drawn = draw_flow(e.plan, e.account, e.description)
+    texts = [text.get_text() for text in drawn.axes[0].texts]
+    assert texts[texts.index("No reading left") + 1] == "1"
+    assert sum(text.startswith("Allocated") for text in texts) == len(arms)
+
+
+def test_files_that_name_no_patient_say_nothing_of_allocation(evidence_of) -> None:
+    e = evidence_of()
+    e = replace(e, account=replace(e.account, arms=()))
+    assert not any("llocated" in line[0] for line in cells(flow(e)))
+    assert "allocated" not in flow_alt(e)

@@ -1,12 +1,14 @@
 """The appendix of a simulated trial: estimates beside their limits, worked out by hand."""
 
 import dataclasses
+import math
 
 import pytest
 
-from sitewise.plan.limits import CONTRAST, RESIDUAL, Limit, Limits
+from sitewise.inference.limits import Distance
+from sitewise.plan.limits import CONTRAST, RESIDUAL, SHARE, Limit, Limits
 from sitewise.report.formatting import NONE
-from sitewise.report.section_limits import limits_section
+from sitewise.report.section_limits import _icc_note, limits_section
 
 
 def limits(e, *found: tuple[str, str, float, float]) -> Limits:
@@ -37,6 +39,23 @@ def test_the_difference_stands_in_standard_errors(evidence_of) -> None:
     residual = next(r for r in rows if r.cells[0].text == "Residual variance")
     assert residual.cells[3].text.strip() == "100.00"
     assert residual.cells[6].text.strip() == NONE
+
+
+def test_a_limit_outside_the_interval_of_the_site_icc_is_told(evidence_of) -> None:
+    e = evidence_of()
+    model = e.endpoints["SYSBP"].iccs.models[0]
+    item = next(i for i in model.levels if i.level == "SITEID")
+    main = e.plan.primary.model
+    found = Distance(main, SHARE, item.share, math.nan, 0.0, 0.0, math.nan, math.nan)
+    inside, outside = (
+        _icc_note(e, "SYSBP", [dataclasses.replace(found, limit=limit)])
+        for limit in (item.share, item.upper + 0.01)
+    )
+    assert "the limit lies in the 95% interval" in inside
+    assert "the limit lies outside the 95% interval" in outside
+    assert "Chance alone puts it outside in 5% of such trials." in outside
+    other = dataclasses.replace(found, estimate=item.share + 0.1)
+    assert _icc_note(e, "SYSBP", [other]) == ""
 
 
 def test_a_formula_that_changed_has_no_limit(evidence_of) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from sitewise.plan.order import Hypothesis
 from sitewise.report import section_order, table_lines, words_methods
+from sitewise.report.section_models import _fixed as fixed_effects
 from sitewise.report.section_visits import by_visit
 from sitewise.report.standing import standing
 
@@ -100,3 +101,17 @@ def test_without_listed_steps_the_front_page_is_as_before(evidence_of) -> None:
     assert section_order.order_sentence(e) == ""
     assert section_order.order_table(e) is None
     assert [line["endpoint"] for line in table_lines.hierarchy(e)] == ["SYSBP", "DIABP"]
+
+
+def test_the_sign_of_a_test_stands_at_what_was_tested_alone(evidence_of) -> None:
+    e = planned(evidence_of(), [(-4.0, 0.001), (-3.0, 0.02), (-2.0, 0.01)])
+    fit = e.primary_fit("DIABP")
+    tables = {"coefficients": fixed_effects(e, fit), "visits": by_visit(e, fit)}
+    marked = {
+        name: [row.cells[0].text for row in table.rows if row.cells[-1].marker]
+        for name, table in tables.items()
+    }
+    assert marked == {"coefficients": [], "visits": ["Month 4 (the contrast asked for)"]}
+    noted = {name: [n for n in t.notes if n.startswith("\u2021")] for name, t in tables.items()}
+    assert noted["coefficients"] == []
+    assert len(noted["visits"]) == 1

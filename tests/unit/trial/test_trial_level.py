@@ -202,6 +202,32 @@ def test_patients_are_counted_by_what_became_of_them(trial) -> None:
     assert counts["TASSH+HIC", ""] == 6
 
 
+def test_a_patient_at_two_sites_is_one_patient_of_the_arm_known_of_it(trial) -> None:
+    """A1 stands at A and B; a row of A claims B0, who is analysed at B; a totals row is nobody."""
+    for row in trial.files["B.csv"][3:6]:  # all rows of B1
+        row["patient"] = "A1"
+    trial.row("A", "A2", "month 12").update(patient="B0", site="B")
+    trial.files["A.csv"].append(
+        trial.files["A.csv"][0] | {"patient": "Total", "arm": "", "visit": "", "sbp": "5000"}
+    )
+    account = trial.check().account
+    counts = {(c.arm, c.reason): c.patients for c in account.patients}
+    assert sum(counts.values()) == 11
+    assert counts["HIC", "patient at two sites"] == 1
+    assert sum(n for (_, reason), n in counts.items() if reason) == 1
+    allocated = {c.arm: (c.sites, c.patients) for c in account.arms}
+    assert allocated == {"HIC": (2, 5), "TASSH+HIC": (2, 6)}
+
+
+def test_allocated_counts_hospitals_and_patients_that_are_set_aside(trial) -> None:
+    for row in trial.files["B.csv"]:
+        row["sbp"], row["dbp"] = "900", ""
+    account = trial.check().account
+    assert [file.status for file in account.files] == ["used", "set aside", "used", "used"]
+    allocated = {c.arm: (c.sites, c.patients) for c in account.arms}
+    assert allocated == {"HIC": (2, 6), "TASSH+HIC": (2, 6)}
+
+
 def test_an_earlier_file_is_told_with_its_file_and_as_a_warning(trial) -> None:
     trial.write()
     ingested = ingest_batch(trial.plan, trial.sheet.sites, trial.folder)
