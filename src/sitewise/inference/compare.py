@@ -235,9 +235,10 @@ def _cautions(pair: Pair, tested: LrtResult) -> Iterator[str]:
         yield f"{text} an approximation for many {words}; here there are {units}.{few}"
     if tested.bootstrap is not None:
         own = tested.bootstrap
+        p = "<0.001" if own.p < 0.001 else f"{own.p:.3f}"  # as the report prints its others
         yield (
-            f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {own.p:.3g},"
-            f" Monte Carlo SE {own.error:.1g}."
+            f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {p},"
+            f" Monte Carlo SE {own.error:.3f}."
         )
         if own.failed:
             yield f"In {own.failed} of the draws a search did not converge; they count as they are."

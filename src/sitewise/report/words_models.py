@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sitewise.inference.comparison import ModelComparison
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, listed, number, p_value
+from sitewise.report.formatting import degrees, listed, number
 from sitewise.report.words import no_answer
 from sitewise.terms import SITEID, USUBJID, WEEK
 from sitewise.trial.description import OutcomeRow
@@ -244,6 +244,6 @@ def joint_sentences(e: Evidence, fit: PlannedFit) -> list[str]:
     return [
         f"{t.arm} minus {t.reference}{change[t.kind]}, at {listed(t.visits)} together:"
         f" F {number(t.f, 2)} on {t.df1} and {degrees(t.df2)} degrees of freedom,"
-        f" p {p_value(t.p, e.plan.alpha)}, descriptive."
+        f" {e.p_phrase(t.p)}, descriptive."
         for t in fit.joint
     ]

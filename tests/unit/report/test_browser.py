@@ -80,6 +80,14 @@ STEPS = """
 </script>
 """
 
+# A table over many pages.
+LONG = """
+<script>
+const body = document.querySelector("#tbl-outcomes-SYSBP table").tBodies[0], rows = [...body.rows];
+for (let i = 0; i < 40; i++) rows.forEach((row) => body.append(row.cloneNode(true)));
+</script>
+"""
+
 
 @pytest.fixture(scope="module")
 def seen(built: Path, tmp_path_factory) -> dict[str, str]:
@@ -124,3 +132,21 @@ def test_tables_and_figures_answer(seen) -> None:
     steps = outcome[1].split(" | ")
     assert [step for step in steps if not step.startswith("held")] == []
     assert len(steps) == 14
+
+
+def test_on_paper_every_page_of_a_table_has_its_head(built, tmp_path) -> None:
+    from pypdf import PdfReader
+
+    text = (built / "report.html").read_text(encoding="utf-8")
+    page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
+    page.write_text(text.replace("</body>", f"{LONG}</body>"), encoding="utf-8")
+    subprocess.run(
+        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         "--disable-extensions", f"--user-data-dir={tmp_path / 'profile'}",
+         f"--print-to-pdf={paper}", page.as_uri()],
+        capture_output=True, timeout=120, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    pages = [" ".join(p.extract_text().split()) for p in PdfReader(paper).pages]
+    rows = [i for i, text in enumerate(pages) if text.count("Month 4") > 5]
+    assert len(rows) > 2
+    assert [i for i in rows if "n with change" not in pages[i]] == []
