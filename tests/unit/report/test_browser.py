@@ -84,7 +84,11 @@ STEPS = """
 LONG = """
 <script>
 const body = document.querySelector("#tbl-outcomes-SYSBP table").tBodies[0], rows = [...body.rows];
-for (let i = 0; i < 40; i++) rows.forEach((row) => body.append(row.cloneNode(true)));
+for (let i = 0; i < 40; i++) rows.forEach((row) => {
+  const again = row.cloneNode(true);
+  again.cells[0].textContent = "oncemore";
+  body.append(again);
+});
 </script>
 """
 
@@ -147,6 +151,6 @@ def test_on_paper_every_page_of_a_table_has_its_head(built, tmp_path) -> None:
         capture_output=True, timeout=120, check=True, cwd=tmp_path,
     )  # fmt: skip
     pages = [" ".join(p.extract_text().split()) for p in PdfReader(paper).pages]
-    rows = [i for i, text in enumerate(pages) if text.count("Month 4") > 5]
+    rows = [i for i, text in enumerate(pages) if "oncemore" in text]
     assert len(rows) > 2
     assert [i for i in rows if "n with change" not in pages[i]] == []
