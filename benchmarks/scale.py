@@ -7,7 +7,8 @@ FOLDER/data/scale. `sitewise run FOLDER/config/scale.yaml --data FOLDER/data/sca
 
     python benchmarks/scale.py FOLDER --run 10 100 1000
 
-writes, runs and tabulates: seconds of processor and memory by rule (docs/scale.md).
+writes, runs and tabulates: seconds of processor and memory by rule (docs/scale.md). With `--profile
+slurm` the jobs go through Slurm; `python -m tests.cluster.one_node FOLDER` starts one for trying.
 """
 
 import argparse
@@ -68,16 +69,20 @@ def write_scale(folder: Path, sites: int, patients: int, batches: int, seed: int
     (config / "scale.yaml").write_text(text, encoding="utf-8")
 
 
-def run_and_meter(folder: Path, cores: int) -> tuple[dict[str, list[dict[str, float]]], float]:
-    """One whole run; gives what its processes cost, by rule, and its seconds by the clock."""
+def run_and_meter(
+    folder: Path, where: list[str]
+) -> tuple[dict[str, list[dict[str, float]]], float]:
+    """One whole run; gives what its processes cost, by rule, and its seconds by the clock.
+
+    where: options of `sitewise run` that say where its jobs run.
+    """
     meter = folder / "meter.jsonl"
     meter.unlink(missing_ok=True)
     paths = [str(HERE / "meter"), os.environ.get("PYTHONPATH", "")]
     began = time.monotonic()
     subprocess.run(
         [sys.executable, "-m", "sitewise.cli.main", "run", str(folder / "config" / "scale.yaml"),
-         "--data", str(folder / "data" / "scale"), "--directory", str(folder),
-         "--cores", str(cores)],
+         "--data", str(folder / "data" / "scale"), "--directory", str(folder), *where],
         env={**os.environ, "SITEWISE_METER": str(meter), "OMP_NUM_THREADS": "1",
              "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
         stdout=(folder / "said.txt").open("w"), stderr=subprocess.STDOUT, check=True,
@@ -118,7 +123,10 @@ if __name__ == "__main__":
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--run", type=int, nargs="+", metavar="SITES", help="write, run, tabulate")
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--profile", default="default", help="as for `sitewise run`")
     options = parser.parse_args()
+    local = options.profile == "default"
+    where = ["--cores", str(options.cores)] if local else ["--profile", options.profile]
     if options.run:
         done = {}
         for each in options.run:
@@ -126,7 +134,7 @@ if __name__ == "__main__":
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
             write_scale(place, each, options.patients, min(options.batches, each))
-            done[each] = run_and_meter(place.resolve(), options.cores)
+            done[each] = run_and_meter(place.resolve(), where)
             print(table(done), flush=True)
     else:
         write_scale(options.folder, options.sites, options.patients, options.batches)
