@@ -1,5 +1,7 @@
 """Residuals of every kind against dense computations on pairs of rows, and R's nlme."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,28 +41,37 @@ def fit(request: pytest.FixtureRequest, frame: pd.DataFrame) -> LmmFit:
     return sitewise.lmm(TEXTS[request.param], frame)
 
 
-def of_pair(fit: LmmFit, one: pd.Series, other: pd.Series, same: bool) -> float:
-    """Marginal covariance of two rows from the printed variances, by the textbook."""
-    found, table = 0.0, fit.varcorr
+def printed(fit: LmmFit) -> list[tuple[list[str], list[str], np.ndarray]]:
+    """Grouping columns, terms and covariance of each random term, from the printed variances."""
+    found, table = [], fit.varcorr
     for group, own in table[table["group"] != "Residual"].groupby("group", sort=False):
-        if any(one[g] != other[g] for g in str(group).split(":")):
-            continue
-        z = [np.array([1.0 if t == "(Intercept)" else r[t] for t in own["term"]])
-             for r in (one, other)]  # fmt: skip
         D = np.diag(own["variance"].to_numpy())
         if len(D) == 2:
             D[0, 1] = D[1, 0] = own["correlations"].iloc[1][0] * np.prod(own["sd"])
-        found += float(z[0] @ D @ z[1])
-    if fit.basis.formula.residual is not None:
-        own_r = fit.residual_cov.loc[one["visit"], other["visit"]]
-        return found + (float(own_r) if one["id"] == other["id"] else 0.0)
-    return found + (fit.residual_variance if same else 0.0)
+        found.append((str(group).split(":"), list(own["term"]), D))
+    return found
 
 
 def dense(fit: LmmFit, rows: pd.DataFrame) -> np.ndarray:
-    records = [row for _, row in rows.iterrows()]
-    return np.array([[of_pair(fit, a, b, i == j) for j, b in enumerate(records)]
-                     for i, a in enumerate(records)])  # fmt: skip
+    """Marginal covariance of rows pair by pair, by the textbook."""
+    records = rows.to_dict("records")
+    residual = fit.residual_cov if fit.basis.formula.residual is not None else None
+    within = {} if residual is None else residual.stack().to_dict()
+    terms = printed(fit)
+
+    def of_pair(one: dict[str, Any], other: dict[str, Any]) -> float:
+        found = 0.0
+        for groups, names, D in terms:
+            if all(one[group] == other[group] for group in groups):
+                z = [np.array([1.0 if name == "(Intercept)" else row[name] for name in names])
+                     for row in (one, other)]  # fmt: skip
+                found += float(z[0] @ D @ z[1])
+        if residual is None:
+            return found + (fit.residual_variance if one is other else 0.0)
+        same = one["id"] == other["id"]
+        return found + (within[one["visit"], other["visit"]] if same else 0.0)
+
+    return np.array([[of_pair(a, b) for b in records] for a in records])
 
 
 def test_marginal(fit: LmmFit, frame: pd.DataFrame) -> None:
