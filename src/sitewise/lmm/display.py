@@ -96,11 +96,6 @@ def _state(fit: "LmmFit") -> list[str]:
     if len(c.optima) > 1:
         values = ", ".join(f"{value:.6f}" for value in c.optima)
         lines.append(f"Distinct optima of the deviance: {values}; the lowest is reported.")
-    if fit.singular:
-        s = fit.singularity
-        lines.append(
-            f"Singular: {s.kind} in ({s.where}). The variance is estimated as 0; the term stays."
-        )
     return [*lines, *fit.warnings]
 
 

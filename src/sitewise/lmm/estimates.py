@@ -80,6 +80,17 @@ def singularity_of(estimates: Estimates) -> Singularity:
     )
 
 
+def edge_notes(found: Singularity) -> tuple[str, ...]:
+    """A sentence on a fit at the edge of its parameter space."""
+    if not found.singular:
+        return ()
+    if found.kind == "variance 0":
+        what = "a variance is estimated as 0"
+    else:
+        what = "a combination of its effects is estimated to have no variance"
+    return (f"Singular: {found.kind} in ({found.where}): {what}; the term stays.",)
+
+
 @one_thread
 def posteriors_of(solution: Solution) -> tuple[tuple[TermBasis, int, LevelPosterior], ...]:
     """Predictions of each random term of the levels: the term, its level, and its own posterior.

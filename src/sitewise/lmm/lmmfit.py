@@ -13,7 +13,7 @@ from sitewise.lmm.certificate import Certificate
 from sitewise.lmm.covariances import semidefinite_factor
 from sitewise.lmm.covariances import triangle as lower_triangle
 from sitewise.lmm.engine import Solution
-from sitewise.lmm.estimates import Estimates, TermCovariance, singularity_of
+from sitewise.lmm.estimates import Estimates, TermCovariance, edge_notes, singularity_of
 from sitewise.lmm.linear.of_fit import LinearFunctions
 from sitewise.lmm.result import Singularity
 from sitewise.lmm.structures import INSIDE
@@ -75,7 +75,7 @@ class LmmFit(LinearFunctions):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
-        return (*self.basis.notes, *self.certificate.problems)
+        return (*self.basis.notes, *edge_notes(self.singularity), *self.certificate.problems)
 
     # -- likelihood ---------------------------------------------------------------------------
 

@@ -441,6 +441,9 @@ def test_a_cell_without_rows_has_no_mean() -> None:
     own = sitewise.lmm("y ~ visit * arm + (1 | site/patient)", data, levels=LEVELS)
     means = own.emmeans("arm", by="visit")
     assert means.frame["estimate"].isna().tolist() == [False] * 5 + [True]
+    for table in (means.frame, means.pairs(adjust="tukey")):
+        assert "NaN: these data can't estimate it" in repr(table)
+    assert "note" not in own.emmeans("arm", by="visit", at={"visit": ["v1"]}).frame.attrs
     assert means.pairs(adjust="tukey")["p"].isna().tolist() == [False, False, True]
     assert own.anova().loc["visit:arm", "df1"] == 1
     joint = means.joint()

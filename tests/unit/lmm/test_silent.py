@@ -44,3 +44,24 @@ def test_by_maximum_likelihood_it_is_estimated(frame: pd.DataFrame) -> None:
     fit = sitewise.lmm("AVAL ~ AVISIT*ARM + (1 | SITEID) + (1 | USUBJID)", frame, reml=False)
     assert fit.singular
     assert fit.tests(df="satterthwaite").notna().all(axis=None)
+    (said,) = [text for text in fit.warnings if text.startswith("Singular")]
+    assert said.startswith("Singular: variance 0 in (1 | SITEID): a variance is estimated as 0")
+    assert fit.summary().count("Singular") == 1
+
+
+def test_a_perfect_correlation_is_said_by_the_fit(frame: pd.DataFrame) -> None:
+    """Level and slope of a patient are one number, and chance is at right angles to both."""
+    rng = np.random.default_rng(2)
+    week = frame["AVISIT"].map({"V0": 0.0, "V1": 1.0, "V2": 2.0})
+    patient = pd.factorize(frame["USUBJID"])[0]
+    b = rng.normal(0, 10, patient.max() + 1)[patient]
+    chance = (
+        np.tile([1.0, -2.0, 1.0], patient.max() + 1) * rng.normal(0, 2, patient.max() + 1)[patient]
+    )
+    data = frame.assign(week=week, AVAL=140 + b * (1 + week) + chance)
+    fit = sitewise.lmm("AVAL ~ week + (1 + week | USUBJID)", data)
+    assert fit.singular
+    (said,) = [text for text in fit.warnings if text.startswith("Singular")]
+    assert said.startswith("Singular: correlation in (1 + week | USUBJID): a combination")
+    calm = sitewise.lmm("AVAL ~ week + (1 | USUBJID)", data)
+    assert not calm.singular and not calm.warnings

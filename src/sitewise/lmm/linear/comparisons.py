@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sitewise.errors import ModelError, Problem
-from sitewise.lmm.linear.estimable import estimable
+from sitewise.lmm.linear.estimable import estimable, noted
 from sitewise.lmm.linear.multiplicity import (
     STEPWISE,
     Family,
@@ -93,9 +93,10 @@ def compared(
         tables.append(table)
     found = Tested(pd.concat(tables, ignore_index=True))
     said = NO_INTERVALS if adjust in STEPWISE else "simultaneous" if adjust != "none" else "each"
-    found.attrs = means.wald.method.attrs | {
+    attrs = means.wald.method.attrs | {
         "level": means.level, "adjust": adjust, "intervals": said,
     }  # fmt: skip
+    found.attrs = noted(attrs, found["estimate"].to_numpy())
     return found
 
 

@@ -16,7 +16,7 @@ from sitewise.errors import ModelError, Problem
 from sitewise.lmm.formula import fixed_columns
 from sitewise.lmm.linear.anova import NONE
 from sitewise.lmm.linear.comparisons import TAKEN, Compared, check_weights, compared, said
-from sitewise.lmm.linear.estimable import REDUCED, estimable, estimable_rows
+from sitewise.lmm.linear.estimable import REDUCED, estimable, estimable_rows, noted
 from sitewise.lmm.linear.grid import WEIGHTS, Grid, Value, grid_of
 from sitewise.lmm.linear.spans import spans_of
 from sitewise.lmm.linear.wald import Wald
@@ -53,7 +53,7 @@ class Means:
         """A row a cell: its values, estimate, se, df, t, p (against 0), lower, upper.
 
         A variable with the name of one of these (t, say) stands as `t_`. NaN where the data can't
-        estimate it (a cell without rows).
+        estimate it (a cell without rows), and `attrs["note"]` says so.
         """
         from sitewise.lmm.linear.table import Tested
 
@@ -62,7 +62,8 @@ class Means:
         found = Tested(order, columns=list(names))
         for name, values in estimable(self.wald, self.rows, self.broken, self.level).items():
             found[name] = values
-        found.attrs = self.wald.method.attrs | {"level": self.level, "averaged": dict(self.grid)}
+        attrs = self.wald.method.attrs | {"level": self.level, "averaged": dict(self.grid)}
+        found.attrs = noted(attrs, found["estimate"].to_numpy())
         return found
 
     def pairs(self, adjust: str = "none") -> "pd.DataFrame":

@@ -1,11 +1,15 @@
 """What the data can estimate of marginal means: rows that keep to the aliasing of the columns."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 
 from sitewise.lmm.linear.tests import tested
 from sitewise.lmm.linear.wald import Wald
 
 REDUCED = "some differences are not estimable from these data; df1 counts those that are"
+UNKNOWN = "NaN: these data can't estimate it, no readings tell of it"
 BROKEN = 1e-7  # of the aliasing of the data, from which a mean is not estimable
 
 
@@ -20,6 +24,14 @@ def estimable(
         wide[name] = np.full(len(rows), np.nan)
         wide[name][good] = values
     return wide
+
+
+def noted(attrs: Mapping[Hashable, Any], estimates: np.ndarray) -> dict[Hashable, Any]:
+    """The attributes of a table, with a note where an estimate is NaN."""
+    if not np.isnan(estimates).any():
+        return dict(attrs)
+    notes = [str(attrs["note"])] if attrs.get("note") else []
+    return {**attrs, "note": "; ".join([*notes, UNKNOWN])}
 
 
 def estimable_rows(rows: np.ndarray, broken: np.ndarray) -> np.ndarray:
