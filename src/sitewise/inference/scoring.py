@@ -19,8 +19,19 @@ if TYPE_CHECKING:
     from sitewise.lmm.formula import Formula
     from sitewise.lmm.lmmfit import LmmFit
     from sitewise.lmm.moments import Moments
-    from sitewise.lmm.score import Predicted
+    from sitewise.lmm.score import Predicted, Scored
+    from sitewise.lmm.score_frame import PlacedRows
     from sitewise.trial.selection import Selection, Selections
+
+# Columns of the primary model: kind and level of residual.
+PRIMARY_KINDS = {
+    "PEARSON": ("pearson", "conditional"),
+    "NORMALIZED": ("scaled", "conditional"),
+    "MARGINAL": ("raw", "marginal"),
+    "MPEARSON": ("pearson", "marginal"),
+    "SCALED": ("scaled", "marginal"),
+}
+PREDICTED = ("FITTED", "RESIDUAL", *PRIMARY_KINDS)
 
 
 @dataclass(frozen=True)
@@ -28,8 +39,9 @@ class ScoredRows:
     """A score with its tables.
 
     use: one row an analysis row of the endpoint: SRCFILE, SRCROW, USUBJID, AVISIT, USE, REASON,
-    FITTED, RESIDUAL (conditional on the random effects), SCALED (marginal, of the primary model
-    alone, where it converged); null unless used as outcome.
+    FITTED, RESIDUAL (conditional on the random effects) and, of the primary model alone where it
+    converged, PEARSON and NORMALIZED (those by Pearson and scaled), MARGINAL, MPEARSON and SCALED
+    (marginal: raw, by Pearson, scaled); null unless used as outcome.
     ranef: GROUP, LEVEL, TERM, BLUP, SE.
     """
 
@@ -55,7 +67,7 @@ def score_batches(
 
 def _withheld(scored: ScoredRows) -> ScoredRows:
     """While the trial is blinded: no predictions, which tell of a hospital, and so of its arm."""
-    use = scored.use.assign(FITTED=np.nan, RESIDUAL=np.nan, SCALED=np.nan)
+    use = scored.use.assign(**dict.fromkeys(PREDICTED, np.nan))
     return replace(scored, use=use, ranef=scored.ranef.iloc[:0])
 
 
@@ -64,19 +76,20 @@ def score_fit(
 ) -> ScoredRows:
     """As `score_batches`, with the fit at hand."""
     from sitewise.lmm.formula import formula_columns
-    from sitewise.lmm.score_frame import score_frame
+    from sitewise.lmm.score_frame import placed_rows, score_placed
 
     selection = selections.selected(planned.model)
     rows = selection.candidates
-    modelled = as_modelled(plan, rows)
-    scored = score_frame(fit, modelled)
+    placed = placed_rows(fit, as_modelled(plan, rows))
+    scored = score_placed(fit, placed)
     lacking = {name: rows[name].isna().to_numpy() for name in formula_columns(fit.basis.formula)}
     use = table_uses(selection, scored, {n: mask for n, mask in lacking.items() if mask.any()})
-    use["SCALED"] = _scaled(plan, planned, fit, selection, modelled)
+    kinds = _primary_kinds(plan, planned, fit, placed, scored)
+    for column in PRIMARY_KINDS:
+        use[column] = _at(selection, scored, kinds.get(column))
     visit = rows[AVISIT].to_numpy(dtype=object)[scored.used]
     visits = [v.name for v in plan.visits if (visit == v.name).any()]
-    scaled = use["SCALED"].to_numpy(float)[np.flatnonzero(selection.candidate)][scored.used]
-    known = {} if np.isnan(scaled).any() else {v: scaled[visit == v] for v in visits}
+    known = {v: kinds["SCALED"][visit == v] for v in visits} if kinds else {}
     spread = spread_of({v: scored.marginal[visit == v] for v in visits}, known)
     score = PlannedScore(
         planned.endpoint, planned.model, _count_uses(use), spread, uneven(planned.fit, spread),
@@ -85,18 +98,23 @@ def score_fit(
     return ScoredRows(score, use, _ranef_table(fit.basis.formula, scored.ranef))
 
 
-def _scaled(
-    plan: Plan, planned: PlannedFit, fit: "LmmFit", selection: "Selection", rows: "pd.DataFrame"
-) -> np.ndarray:
-    """Scaled marginal residuals of all rows of the endpoint, NaN where there is none.
+def _primary_kinds(
+    plan: Plan, planned: PlannedFit, fit: "LmmFit", placed: "PlacedRows", scored: "Scored"
+) -> dict[str, np.ndarray]:
+    """Residuals by column, (n,) of the rows used; of other models, or not converged, none."""
+    from sitewise.lmm.residual_kinds import every_kind
 
-    rows: the candidates of the selection, as the model sees them.
-    """
-    found = np.full(len(selection.rows), np.nan)
     if planned.model != plan.primary.model or not planned.fit.converged:
-        return found
-    own = fit.residuals(rows, kind="scaled", level="marginal")
-    found[np.flatnonzero(selection.candidate)] = own.to_numpy()
+        return {}
+    every = every_kind(fit, placed, scored)
+    return {column: every[kind] for column, kind in PRIMARY_KINDS.items()}
+
+
+def _at(selection: "Selection", scored: "Scored", values: np.ndarray | None) -> np.ndarray:
+    """Values of the rows used at their places among all rows of the endpoint, else NaN."""
+    found = np.full(len(selection.rows), np.nan)
+    if values is not None:
+        found[np.flatnonzero(selection.candidate)[scored.used]] = values
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import column_values
 from sitewise.lmm.innovations import NestedEffects, innovations
-from sitewise.lmm.score_frame import placed_rows
+from sitewise.lmm.score_frame import placed_rows, score_placed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sitewise.lmm.hierarchy import Effect, Level
     from sitewise.lmm.lmmfit import LmmFit
     from sitewise.lmm.rows import Rows
+    from sitewise.lmm.score import Scored
     from sitewise.lmm.score_frame import PlacedRows
 
 KINDS = ("raw", "pearson", "scaled")
@@ -42,18 +43,33 @@ def residual_values(
     placed = placed_rows(fit, frame)
     rows = placed.rows
     if level == "conditional":
-        from sitewise.lmm.score_frame import score_frame
+        return rows.used, _of_kind(fit, placed, [], score_placed(fit, placed).residuals, kind)
+    left = rows.y - column_values(placed.columns, rows) @ fit.estimates.beta
+    return rows.used, _of_kind(fit, placed, _effects(fit, placed), left, kind)
 
-        left = score_frame(fit, frame).residuals
-        effects: list[NestedEffects] = []
-    else:
-        left = rows.y - column_values(placed.columns, rows) @ fit.estimates.beta
-        effects = _effects(fit, placed)
+
+def every_kind(
+    fit: "LmmFit", placed: "PlacedRows", scored: "Scored"
+) -> dict[tuple[str, str], np.ndarray]:
+    """By kind and level, (n,) each, of rows that are placed and scored already."""
+    levels: tuple[tuple[str, np.ndarray, list[NestedEffects]], ...] = (
+        ("conditional", scored.residuals, []),
+        ("marginal", scored.marginal, _effects(fit, placed)),
+    )
+    return {
+        (kind, level): _of_kind(fit, placed, effects, left, kind)
+        for level, left, effects in levels
+        for kind in KINDS
+    }
+
+
+def _of_kind(
+    fit: "LmmFit", placed: "PlacedRows", effects: list[NestedEffects], left: np.ndarray, kind: str
+) -> np.ndarray:
+    """Raw residuals `left` as another kind; effects: what stands in their covariance beside R."""
     if kind == "pearson":
-        left = left / np.sqrt(_variances(fit, placed, effects))
-    elif kind == "scaled":
-        left = _scaled(fit, placed, effects, left)
-    return rows.used, left
+        return np.asarray(left / np.sqrt(_variances(fit, placed, effects)))
+    return _scaled(fit, placed, effects, left) if kind == "scaled" else left
 
 
 def _check(kind: str, level: str) -> None:

@@ -52,7 +52,11 @@ def score_frame(fit: "LmmFit", frame: "pd.DataFrame") -> Scored:
 
     Raises ModelError for a unit, a visit or a level that the model does not know.
     """
-    placed = placed_rows(fit, frame)
+    return score_placed(fit, placed_rows(fit, frame))
+
+
+def score_placed(fit: "LmmFit", placed: PlacedRows) -> Scored:
+    """As `score_frame`, of rows that stand in their places already."""
     hierarchy, schedule = placed.hierarchy, placed.schedule
     places = _find_places(fit, hierarchy[0 if schedule is None else 1 :])
     return score(

@@ -14,7 +14,7 @@ from typing import Any
 TRIAL_KINDS = ("flow", "enrolment")
 KINDS = (
     "profiles", "individuals", "missing", "shares", "caterpillar", "forest", "models", "residuals",
-    "scaled", "ladder",
+    "marginal", "ladder",
 )  # fmt: skip
 
 
@@ -81,13 +81,14 @@ def draw_endpoint(
     from sitewise.inference.comparison import Comparisons
     from sitewise.inference.icc_result import Iccs
     from sitewise.inference.planned_fit import PlannedFit
+    from sitewise.inference.scoring import PREDICTED
     from sitewise.plan.parts import read_part
     from sitewise.report.draw_individuals import draw_individuals
+    from sitewise.report.draw_marginal import draw_marginal
     from sitewise.report.draw_missing import draw_missing
     from sitewise.report.draw_models import draw_ladder, draw_models
     from sitewise.report.draw_profiles import draw_pooled, draw_profiles
     from sitewise.report.draw_residuals import draw_residuals
-    from sitewise.report.draw_scaled import draw_scaled
     from sitewise.report.draw_shares import draw_shares
     from sitewise.report.draw_sites import draw_caterpillar, draw_forest
     from sitewise.report.drawing import save
@@ -108,7 +109,7 @@ def draw_endpoint(
     icc, by_site = read_result(iccs, Iccs), read_result(sites, SiteResults)
     fitted = [read_result(path, PlannedFit) for path in fits]
     primary = next(fit for fit in fitted if fit.model == part.primary.model)
-    used = read_frame(use, columns=[AVISIT, "FITTED", "RESIDUAL", "SCALED"])
+    used = read_frame(use, columns=[AVISIT, *PREDICTED])
     columns = [SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, AVISITN, AVAL]
     readings = read_endpoint(rows, endpoint, columns)
     courses = sampled_courses(part, readings, endpoint, MOST_COURSES)
@@ -121,7 +122,7 @@ def draw_endpoint(
         "forest": draw_forest(part, by_site),
         "models": draw_models(part, endpoint, fitted),
         "residuals": draw_residuals(part, endpoint, used, by_site),
-        "scaled": draw_scaled(part, used),
+        "marginal": draw_marginal(part, endpoint, used),
         "ladder": draw_ladder(part, read_result(comparisons, Comparisons), fitted),
     }
     for path in map(Path, figures):

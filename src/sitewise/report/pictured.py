@@ -19,6 +19,7 @@ MOST_COURSES = 30  # of an arm: more can't be told apart
 ROWS_A_COLUMN = 40  # a longer panel of sites alone in its figure is split in columns
 MOST_COLUMNS = 3
 LABELLED_ROWS = 48  # of one column; a longer one would fill a page and leave that before it empty
+MOST_POINTS = 900  # readings in a panel: more make the page slow and show no more
 MOST_BARS = 120  # sites in the order of their names; more are bars by size, without a name
 ENDS = 10  # sites at either end that keep their label then
 _MOST_PATTERNS = 10

@@ -31,8 +31,8 @@ _ENDPOINT = {
     "models": ("Does the answer hang on the model?", more.models_caption, more.models_alt),
     "residuals": ("Does the primary model fit the readings?", words.residuals_caption,
                   words.residuals_alt),
-    "scaled": ("Is the covariance of the primary model right?", words.scaled_caption,
-               words.scaled_alt),
+    "marginal": ("Are the means and the covariance of the primary model right?",
+                 words.marginal_caption, words.marginal_alt),
     "ladder": ("Which parts of the models do the data ask for?", more.ladder_caption,
                more.ladder_alt),
 }  # fmt: skip

@@ -58,7 +58,7 @@ class ModelsOf:
     slopes: str
     cautions: tuple[str, ...]
     residuals: Figure
-    scaled: Figure
+    marginal: Figure
     scaled_text: str
     compared: Figure
     ladder: Figure | None
@@ -84,6 +84,7 @@ def formulas(e: Evidence) -> Table:
     columns = [(title, "text") for title in ("Model", "What", "Formula", "By", "Set")]
     changed = [
         f"{name}, {fit.model}: fitted as {fit.fit.formula}, by the plan's rules."
+        f" {' '.join(fit.departures)}"
         for name in e.endpoints
         for fit in e.ordered_fits(name)
         if fit.departures
@@ -110,7 +111,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
         slopes=words.growing_variance(e, name),
         cautions=(*fit_cautions(fits), *filter(None, [uneven_reference(e, name)])),
         residuals=picture(e, figures, "residuals", name),
-        scaled=picture(e, figures, "scaled", name),
+        marginal=picture(e, figures, "marginal", name),
         scaled_text=scaled_sentence(e, name),
         compared=picture(e, figures, "models", name),
         ladder=picture(e, figures, "ladder", name) if tests else None,

@@ -96,7 +96,7 @@ def _random(e: Evidence) -> list[tuple[str, str, str]]:
             said,
             "standard errors are too small or too large, the estimate where readings are missing"
             " shifts",
-            "Section 5, scaled residuals by visit; section 6, other covariances",
+            "Section 5, marginal residuals by visit; section 6, other covariances",
         )
     )
     if SITEID in groups and e.plan.design == "cluster":

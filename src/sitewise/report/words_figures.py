@@ -2,8 +2,9 @@
 
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import interval, listed, number, plural
-from sitewise.report.pictured import ENDS, between_ends
+from sitewise.report.pictured import ENDS, MOST_POINTS, between_ends
 from sitewise.report.words import contrast_name, lowered
+from sitewise.report.words_methods import residual_models
 
 
 def profiles_caption(evidence: Evidence, endpoint: str) -> str:
@@ -99,8 +100,15 @@ def forest_caption(evidence: Evidence, endpoint: str) -> str:
     else:
         what = f"observed difference between arms in {terms} at {visit} within each site"
     arms = [e.arm for e in sites.effects if not e.refused]
+    own = evidence.endpoints[endpoint].by_site
+    modelled = (
+        " Of patients seen at both visits, from no model: the table of effects by site under models"
+        " has other numbers, which use all readings."
+        if terms == "change from baseline" and (own.random is not None or own.fixed is not None)
+        else ""
+    )
     return (
-        f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms."
+        f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms.{modelled}"
         " A triangle at the end of the axis: the interval of a small site goes on beyond it."
         f"{_between([arms.count(arm) for arm in dict.fromkeys(arms)])}"
     )
@@ -123,14 +131,21 @@ def forest_alt(evidence: Evidence, endpoint: str) -> str:
 
 
 def residuals_caption(evidence: Evidence, endpoint: str) -> str:
-    """Caption of the residual plots."""
+    """Caption of the plots of conditional residuals."""
+    both = (
+        " Filled: over the square root of the diagonal of that covariance; open: scaled by the"
+        " inverse Cholesky factor of it in a patient."
+        if evidence.plan.primary.model in residual_models(evidence)
+        else ""
+    )
     return (
         f"{endpoint}: conditional residuals of the primary model"
-        f" {evidence.plan.primary.model}. a: against fitted values. b: against normal quantiles,"
-        " with the line of a normal distribution. c: by visit; boxes show median and quartiles,"
-        " whiskers reach 1.5 interquartile ranges. d: predicted intercepts of sites against normal"
-        " quantiles. Where there are many rows, a and b show a"
-        " selection drawn by the plan's seed."
+        f" {evidence.plan.primary.model}, from its predictions of sites and patients. a: raw,"
+        " against fitted values. b: in standard deviations of the model's residual covariance,"
+        f" against normal quantiles, with the line of a normal distribution.{both} c: raw, by"
+        " visit; boxes show median and quartiles, whiskers reach 1.5 interquartile ranges. d:"
+        " predicted intercepts of sites against normal quantiles."
+        f"{_selection(evidence, endpoint, 'a and b')}{_none(evidence, endpoint, 'In b there')}"
     )
 
 
@@ -143,23 +158,38 @@ def residuals_alt(evidence: Evidence, endpoint: str) -> str:
     )
 
 
-def scaled_caption(evidence: Evidence, endpoint: str) -> str:
-    """Caption of the scaled residuals."""
+def marginal_caption(evidence: Evidence, endpoint: str) -> str:
+    """Caption of the plots of marginal residuals."""
     return (
-        f"{endpoint}: scaled marginal residuals of the primary model {evidence.plan.primary.model}:"
-        " each reading less what fixed effects and the readings before it in the same site let"
-        " expect, in units of its own standard deviation. If fixed effects, variances and"
-        " correlations are right they are independent with variance 1. a: against normal quantiles;"
-        " the line is the standard normal distribution. b: root mean square by visit; the line is"
-        " 1, the grey bar holds 95 of 100 where the model is right. There are none of a fit that"
-        " did not converge."
+        f"{endpoint}: marginal residuals of the primary model {evidence.plan.primary.model}: each"
+        " reading less the mean that the fixed effects give, nothing predicted, so that nothing is"
+        " shrunk. a: raw, against that mean. b: in standard deviations of a reading under the"
+        " model, by visit. c, d: scaled, each less what the readings before it in the same site let"
+        " expect, in units of its own standard deviation; if fixed effects, variances and"
+        " correlations are right they are independent with variance 1. c: the line is the standard"
+        " normal distribution. d: root mean square; the line is 1, the grey bar holds 95 of 100"
+        f" where the model is right.{_selection(evidence, endpoint, 'a and c')}"
+        f"{_none(evidence, endpoint, 'There')}"
     )
 
 
-def scaled_alt(evidence: Evidence, endpoint: str) -> str:
+def marginal_alt(evidence: Evidence, endpoint: str) -> str:
     """What is drawn, not a verdict."""
     fit = evidence.primary_fit(endpoint)
     return (
-        f"Two panels: scaled residuals of {fit.fit.nobs} readings against normal quantiles, and"
-        " their root mean square by visit beside 1."
+        f"Four panels: marginal residuals of {fit.fit.nobs} readings, raw against the mean, by"
+        " Pearson by visit, scaled against normal quantiles, and the root mean square of the scaled"
+        " ones by visit beside 1."
     )
+
+
+def _selection(evidence: Evidence, endpoint: str, panels: str) -> str:
+    if evidence.primary_fit(endpoint).fit.nobs <= MOST_POINTS:
+        return ""
+    return f" {panels} show {MOST_POINTS} readings, drawn by the plan's seed."
+
+
+def _none(evidence: Evidence, endpoint: str, where: str) -> str:
+    if evidence.primary_fit(endpoint).fit.converged:
+        return ""
+    return f" {where} are none, as the fit did not converge."

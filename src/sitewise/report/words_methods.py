@@ -177,9 +177,11 @@ def _models(e: Evidence) -> Iterator[Method]:
     yield Method(
         "Residuals",
         "Conditional residuals: readings less fixed effects and predicted random effects; they are"
-        " shrunk, so that even under a right model they are not independent. Scaled residuals:"
-        " marginal ones by the inverse Cholesky factor of their covariance in a site, independent"
-        " with variance 1 if fixed effects, variances and correlations are right.",
+        " shrunk, so that even under a right model they are not independent. Marginal residuals:"
+        " readings less fixed effects. By Pearson: over the square root of the diagonal of the"
+        " residual covariance (conditional) or of V (marginal). Scaled: by the inverse Cholesky"
+        " factor of it, in a patient or in a site; marginal ones are then independent with"
+        " variance 1 if fixed effects, variances and correlations are right.",
         "C\u207b\u00b9 (y \u2212 X\u03b2),  CC\u2032 = V of a site",
         ("Pinheiro 2000",),
     )

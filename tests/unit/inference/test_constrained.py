@@ -194,3 +194,10 @@ def test_scaled_residuals(data: dict[str, Any]) -> None:
     scaled = found.use["SCALED"].dropna()
     n, p = found.planned.fit.nobs, len(found.planned.fit.fixef)
     assert len(scaled) == n and float(scaled @ scaled) == pytest.approx(n - p, rel=1e-6)
+    # A covariance over visits alone: nothing is predicted, so both levels are one.
+    for conditional, marginal in (("RESIDUAL", "MARGINAL"), ("PEARSON", "MPEARSON")):
+        np.testing.assert_allclose(found.use[conditional], found.use[marginal], rtol=1e-9)
+    ratio = (found.use["RESIDUAL"] / found.use["PEARSON"]).groupby(found.use["AVISIT"])
+    np.testing.assert_allclose(ratio.max(), ratio.min(), rtol=1e-9)
+    assert ratio.max().nunique() == len(VISITS), "one SD a visit, each its own"
+    assert not np.allclose(found.use["PEARSON"], found.use["NORMALIZED"], equal_nan=True)

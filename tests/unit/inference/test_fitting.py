@@ -97,6 +97,18 @@ def test_every_row_has_one_use(data: dict[str, Any]) -> None:
     n, p = result.planned.fit.nobs, len(result.planned.fit.fixef)
     # REML: r'V^-1 r = n - p at the optimum.
     assert len(scaled) == n and float(scaled @ scaled) == pytest.approx(n - p, rel=1e-6)
+    # Independent residuals of one variance: conditional ones over sigma, marginal ones over the
+    # square root of the sum of the variances, which is the same at all rows.
+    record = result.planned.fit
+    sigma, sites = record.sigma, [v for t in record.random for v in t.variances]
+    total = np.sqrt(sigma**2 + sum(sites))
+    known = use["RESIDUAL"].notna()
+    for column, wanted in (("PEARSON", use["RESIDUAL"] / sigma), ("NORMALIZED", use["PEARSON"]),
+                           ("MPEARSON", use["MARGINAL"] / total)):  # fmt: skip
+        assert use[column].notna().equals(known)
+        np.testing.assert_allclose(use[column][known], wanted[known], rtol=1e-9)
+    sums = np.square(use["MARGINAL"][known]).sum(), np.square(use["RESIDUAL"][known]).sum()
+    assert sums[0] > sums[1]
     assert sum(u.rows for u in result.planned.uses) == len(frame)
     assert list(result.ranef.columns) == ["GROUP", "LEVEL", "TERM", "BLUP", "SE"]
 

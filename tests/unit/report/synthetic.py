@@ -450,10 +450,15 @@ def residuals(trial: Trial, rng: random.Random, level: float) -> Any:
     """The rows of use.parquet that a figure reads."""
     import pandas as pd
 
-    rows = [(visit, level + rng.gauss(0, 8), rng.gauss(0, 13), rng.gauss(0, 1))
-            for visit, _ in trial.visit_list for _ in range(12 * trial.sites)]  # fmt: skip
-    rows.append((trial.visit_list[0][0], NAN, NAN, NAN))
-    return pd.DataFrame(rows, columns=["AVISIT", "FITTED", "RESIDUAL", "SCALED"])
+    rows: list[tuple[Any, ...]] = []
+    for visit, _ in trial.visit_list:
+        for _ in range(12 * trial.sites):
+            own, site = rng.gauss(0, 13), rng.gauss(0, 8)
+            rows.append((visit, level + site, own, own / 13, rng.gauss(0, 1), site + own,
+                         (site + own) / 15.3, rng.gauss(0, 1)))  # fmt: skip
+    rows.append((trial.visit_list[0][0], *[NAN] * 7))
+    columns = ["FITTED", "RESIDUAL", "PEARSON", "NORMALIZED", "MARGINAL", "MPEARSON", "SCALED"]
+    return pd.DataFrame(rows, columns=["AVISIT", *columns])
 
 
 def readings(trial: Trial, rng: random.Random, name: str, level: float) -> list[dict[str, Any]]:

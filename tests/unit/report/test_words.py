@@ -319,7 +319,7 @@ def test_an_estimate_without_a_standard_error_is_no_answer(evidence_of) -> None:
 def test_no_section_shows_an_estimate_of_a_fit_that_did_not_converge(evidence_of) -> None:
     from sitewise.report.section_models import models
 
-    kinds = ("residuals", "scaled", "models", "ladder")
+    kinds = ("residuals", "marginal", "models", "ladder")
     drawn = {f"{n}-{kind}.svg": "data:," for n in ("SYSBP", "DIABP") for kind in kinds}
     e = changed(evidence_of(), "SYSBP", converged=False)
     made, other = models(e, drawn)
