@@ -9,10 +9,17 @@ from typing import Any
 
 import pytest
 
+from sitewise.classical.ladder_result import CovarianceChoice
+from sitewise.classical.mixed_rungs import mark_planned
+from sitewise.classical.question import pose
+from sitewise.classical.straight import straight_lines
 from sitewise.inference.fitting import fit_planned
+from sitewise.inference.planned_contrasts import ask_primary
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.model import Plan
+from sitewise.plan.parts import part_data, read_part
 from sitewise.run.readiness import read_plan
+from sitewise.store.results import to_plain
 from sitewise.terms import Fate
 from sitewise.trial.pipeline import CheckedTrial, check_data
 
@@ -94,3 +101,32 @@ def test_the_primary_contrast_is_24_weeks_of_slope(
     assert result.se == pytest.approx(24 * wanted["se"][place], rel=1e-6)
     assert result.df == pytest.approx(wanted["satterthwaite"]["df"][place], rel=1e-3)
     assert result.p == pytest.approx(wanted["satterthwaite"]["p"][place], rel=1e-3)
+
+
+# R (lme4 1.1.31, lmerTest 3.1.3): AVAL ~ w*TRT01P + V*TRT01P + (1 | SITEID) + (1 + w | USUBJID),
+# w the week over 24, V the visit, bobyqa, rhoend 1e-9; F and df2 by contestMD of all coefficients
+# that the lines lack, the likelihood ratio from both models by ML. lme4's F is good to 1e-7.
+STRAIGHT = (2.50657846705, 24, 1415.24753457, 59.89144247)
+
+
+def test_lines_against_means_by_visit(
+    plan: Plan, checked: CheckedTrial, fits: dict[str, PlannedFit]
+) -> None:
+    part = read_part(part_data(plan, "crosscheck"))
+    question = pose(part, checked.adbp, "SYSBP", ask_primary)
+    rungs = mark_planned(question, [], to_plain(fits["main"]))
+    found = straight_lines(question, rungs, CovarianceChoice((), "", (), ()), ask_primary)
+    assert found is not None
+    f, df1, df2, chi2 = STRAIGHT
+    assert found.f == pytest.approx(f, rel=1e-7)
+    assert (found.df1, found.df_method) == (df1, "satterthwaite")
+    assert found.df2 == pytest.approx(df2, rel=1e-6)
+    assert found.chi2 == pytest.approx(chi2, abs=1e-6)
+    assert found.p < 1e-4
+    lines, visits = found.rows
+    by_visit = fit_planned(plan, checked.adbp, "SYSBP", "visits").planned.answer.result
+    assert lines.answer is not None and visits.answer is not None
+    assert lines.answer.estimate == fits["main"].answer.result.estimate
+    for name in ("estimate", "se", "df", "p"):
+        expected = getattr(by_visit, name)
+        assert getattr(visits.answer, name) == pytest.approx(expected, rel=1e-6)

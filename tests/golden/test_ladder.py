@@ -1,6 +1,7 @@
 """Ladder, guard and reconciliation of the real trials: figures of the issue and of R."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,19 @@ def test_ghana_covariances(ghana: Both, shared: Path) -> None:
     assert us.aic == pytest.approx(-2 * us.loglik + 12, rel=1e-12)
     m = 2003 - 6
     assert us.aicc == pytest.approx(-2 * us.loglik + 12 * m / (m - 7), rel=1e-12)
+
+
+def test_the_primary_model_beside_the_covariances(ghana: Both, ghana_facts: dict[str, Any]) -> None:
+    """Same rows and fixed part: REML likelihoods compare. AIC by hand: 4 covariance parameters."""
+    own = ghana[0].covariance.primary
+    assert own is not None
+    assert own.loglik == ghana_facts["site_by_visit"]["fit"]["loglik"]
+    assert (round(own.loglik), own.npar) == (-8351, 4)
+    assert own.aic == pytest.approx(-2 * own.loglik + 8, rel=1e-12)
+    assert own.bic == pytest.approx(-2 * own.loglik + 4 * math.log(757), rel=1e-12)
+    # Compound symmetry over the visits is a patient intercept: two terms less.
+    cs = next(row for row in ghana[0].covariance.rows if row.structure == "cs")
+    assert cs.loglik < own.loglik
 
 
 def test_cdisc_ladder(cdisc: Both, shared: Path) -> None:

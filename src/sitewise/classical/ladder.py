@@ -15,7 +15,7 @@ from sitewise.classical.anova_contrast import by_strata
 from sitewise.classical.answer import Answer
 from sitewise.classical.clustered import Exchangeable, cr2_df, sandwich
 from sitewise.classical.complete_cases import complete_cases, refusal
-from sitewise.classical.covariance_choice import choose_covariance
+from sitewise.classical.covariance_choice import choose_covariance, primary_row
 from sitewise.classical.gee import fit_gee
 from sitewise.classical.ladder_result import CovarianceChoice, Ladder, Rung, Share
 from sitewise.classical.least_squares import within
@@ -74,7 +74,9 @@ def climb(
     rungs += _gee(question)
     rungs.append(_anova(question, anova))
     rungs = [_effective(rung, rungs[0]) for rung in mark_planned(question, rungs, primary)]
-    return _ladder(question, endpoint, rungs, shares, chosen.choice)
+    beside = primary_row(question, chosen.choice.rows, primary)
+    choice = replace(chosen.choice, primary=beside)
+    return _ladder(question, endpoint, rungs, shares, choice)
 
 
 def _ladder(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sitewise.classical.answer import Answer
 from sitewise.classical.baseline_result import BaselineHandling
+from sitewise.classical.straight_result import StraightLines
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,15 @@ class CovarianceChoice:
     """The plan's order of residual covariances, what each gave, and which one was taken.
 
     order: of the plan. taken: the first usable of it, empty if none is. deviations: a sentence for
-    each that stands before it in the plan and could not be used.
+    each that stands before it in the plan and could not be used. primary: the primary model beside
+    them, of the same fixed part and rows; None where it did not converge or is one of them.
     """
 
     order: tuple[str, ...]
     taken: str
     rows: tuple[CovarianceRow, ...]
     deviations: tuple[str, ...]
+    primary: CovarianceRow | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class Ladder:
         intercept alone: what the sites do to the precision.
     baseline: the handlings of the baseline side by side; None where the plan does not ask.
     left_out: the primary analysis without each site in turn.
+    straight: whether its means lie on the lines that it lays; None where it lays none.
     """
 
     endpoint: str
@@ -183,3 +187,4 @@ class Ladder:
     guard: Guard | None
     baseline: BaselineHandling | None = None
     left_out: tuple[LeftOut, ...] = ()
+    straight: StraightLines | None = None

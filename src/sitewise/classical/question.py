@@ -96,17 +96,24 @@ class Question:
         return f"{AVAL} ~ {self.design.formula.fixed} + {random}"
 
     def fit(
-        self, formula: str, rows: "pd.DataFrame | None" = None, *, free: bool = False
+        self,
+        formula: str,
+        rows: "pd.DataFrame | None" = None,
+        *,
+        free: bool = False,
+        reml: bool | None = None,
     ) -> "LmmFit":
         """Fit a formula to the rows of the question, or to others; raises ModelError.
 
-        Where the plan holds the arms equal up to baseline, the fit does, unless `free`.
+        Where the plan holds the arms equal up to baseline, the fit does, unless `free`. reml: as
+        the primary model where not given.
         """
         from sitewise.lmm.api import fit_frame
 
         data = self.rows if rows is None else rows
         data = data if free else as_modelled(self.plan, data)
-        return fit_frame(build_design(formula, data, factor_levels(self.plan)), self.reml)
+        design = build_design(formula, data, factor_levels(self.plan))
+        return fit_frame(design, self.reml if reml is None else reml)
 
 
 def level_codes(values: "pd.Series") -> "Ints":

@@ -15,6 +15,7 @@ from sitewise.classical.question import Ask, pose
 from sitewise.classical.reconciliation import reconcile
 from sitewise.classical.reconciliation_result import Reconciliation
 from sitewise.classical.result import CrossCheck
+from sitewise.classical.straight import straight_lines
 from sitewise.plan.as_fitted import as_fitted
 from sitewise.plan.model import Plan
 
@@ -37,7 +38,11 @@ def relatives(
     question = pose(plan, frame, endpoint, ask)
     ladder = climb(question, endpoint, primary, check.anova)
     planned = next(rung.answer for rung in ladder.rungs if rung.planned)
-    ladder = replace(ladder, left_out=leave_sites_out(question, planned))
+    ladder = replace(
+        ladder,
+        left_out=leave_sites_out(question, planned),
+        straight=straight_lines(question, ladder.rungs, ladder.covariance, ask),
+    )
     if plan.baseline.side_by_side or plan.baseline.handling == "constrained":
         ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
     ladder = replace(ladder, guard=guard_of(question, ladder, primary))

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from sitewise.classical.ladder_result import CovarianceChoice, Guard, Ladder, Rung
+from sitewise.classical.ladder_result import Guard, Ladder, Rung
 from sitewise.lmm.linear.method import method_of
 from sitewise.report.cells import names_cell, p_cell, place_note
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, listed, number, plural, typeset
+from sitewise.report.formatting import NONE, degrees, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
+from sitewise.report.section_covariances import covariances_table
+from sitewise.report.section_straight import straight_table, straight_words
 from sitewise.report.words_guard import guard_words
 from sitewise.report.words_ladder import (
     direction,
@@ -17,7 +19,6 @@ from sitewise.report.words_ladder import (
     spread,
 )
 from sitewise.report.words_models import group_name
-from sitewise.terms import AVISIT, WEEK
 
 MOST_LEFT_OUT = 5
 
@@ -39,6 +40,8 @@ class LadderOf:
     left_out_text: str
     baseline: Table | None
     baseline_text: tuple[str, ...]
+    straight: Table | None
+    straight_text: str
 
 
 def ladders(e: Evidence) -> tuple[LadderOf, ...]:
@@ -59,25 +62,26 @@ def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
         shares=_shares(name, found),
         guard=None if guard is None else _guard(e, name, guard, d),
         guard_text=() if guard is None else guard_words(e, name, guard),
-        covariances=_covariances(name, found.covariance),
+        covariances=covariances_table(e, name, found.covariance),
         deviations=found.covariance.deviations,
         left_out=_left_out(e, name, found),
         left_out_text=left_out_words(e, name),
         baseline=None if found.baseline is None else baseline_table(e, name, found.baseline),
         baseline_text=() if found.baseline is None else baseline_words(e, name, found.baseline),
+        straight=None if found.straight is None else straight_table(e, name, found.straight),
+        straight_text="" if found.straight is None else straight_words(e, name, found.straight),
     )
 
 
 def _straight(found: Ladder) -> list[str]:
     """That all rows ask along straight lines, where they do; ANOVA and MMRM seem not to."""
-    formula = next((r.formula for r in found.rungs if r.key == "ols"), "")
-    if WEEK not in formula or AVISIT in formula:
+    if found.straight is None:
         return []
     return [
         "Every row has the fixed part of the primary model, straight lines through the visits: MMRM"
-        " has no visit means here, and the contrast of the ANOVA is taken along lines through its"
-        " cell means. The models of the plan stand in section 5, contrasts of cell means in"
-        " section 7."
+        " has no visit means here (the next table has them), and the contrast of the ANOVA is taken"
+        " along lines through its cell means. The models of the plan stand in section 5, contrasts"
+        " of cell means in section 7."
     ]
 
 
@@ -219,43 +223,6 @@ def _guard(e: Evidence, name: str, guard: Guard, d: int) -> Table:
             place_note(e, name),
         ],
         file="guard.csv",
-    )
-
-
-def _covariances(name: str, choice: CovarianceChoice) -> Table:
-    rows = [
-        row(
-            f"{r.structure} (taken)" if r.structure == choice.taken else r.structure,
-            str(r.npar),
-            number(r.loglik, 3),
-            number(r.aic, 2),
-            number(r.aicc, 2),
-            number(r.bic, 2),
-            "usable" if r.usable else r.reason,
-            kind="strong" if r.structure == choice.taken else "",
-        )
-        for r in choice.rows
-    ]
-    return table(
-        f"tbl-covariances-{name}",
-        f"Residual covariance over the visits of the MMRM, {name}",
-        [
-            ("Covariance", "text"),
-            ("Parameters", "number"),
-            ("Log-likelihood", "number"),
-            ("AIC", "number"),
-            ("AICc", "number"),
-            ("BIC", "number"),
-            ("Fit", "text"),
-        ],
-        rows,
-        notes=[
-            f"In the plan's order: {listed(list(choice.order))}; the first that converges and is"
-            " positive definite is taken, whatever the criteria say.",
-            "Criteria count covariance parameters alone, and BIC takes log(patients): one mean,"
-            " several covariances. Those of section 5 count fixed effects too. Lower is better.",
-        ],
-        file="covariances.csv",
     )
 
 

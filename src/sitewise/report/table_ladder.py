@@ -14,6 +14,8 @@ NUMBERS = ("estimate", "se", "df", "p", "lower", "upper")
 LADDER = ("endpoint", "key", "label", "formula", "planned", "rows", "patients", "sites", "cluster",
           *NUMBERS, "effective", "df_method", "state", "refused",
           *(f"base_{n}" for n in NUMBERS))  # fmt: skip
+STRAIGHT = ("endpoint", "key", "label", "formula", "means", *NUMBERS, "state", "refused", "f",
+            "df1", "df2", "p_f", "df_method", "chi2", "p_chi2")  # fmt: skip
 SHARES = ("endpoint", "rung", "group", "variance", "share")
 GUARD = ("endpoint", "units", "arms", "between", "most", "beyond", "missing", "site_by_visit",
          *NUMBERS, "statistic", "p_lrt", "refused")  # fmt: skip
@@ -43,6 +45,19 @@ def ladder(e: "Evidence") -> Lines:
                 "endpoint": name, "cluster": own.ladder.cluster, **line, **_numbers(r.answer),
                 **_numbers(r.base, "base_"),
             }  # fmt: skip
+
+
+def straight(e: "Evidence") -> Lines:
+    """One line a model; the test of the lines on each. None where the primary model is no line."""
+    for name, own in e.endpoints.items():
+        s = own.ladder.straight
+        if s is None:
+            continue
+        test = {"f": s.f, "df1": s.df1, "df2": s.df2, "p_f": s.p, "df_method": s.df_method,
+                "chi2": s.chi2, "p_chi2": s.chi2_p}  # fmt: skip
+        for r in s.rows:
+            line = {key: value for key, value in asdict(r).items() if key != "answer"}
+            yield {"endpoint": name, **line, **_numbers(r.answer), **test}
 
 
 def shares(e: "Evidence") -> Lines:
@@ -81,6 +96,8 @@ def covariances(e: "Evidence") -> Lines:
             place = choice.order.index(r.structure) + 1 if r.structure in choice.order else None
             yield {"endpoint": name, "place": place, "taken": r.structure == choice.taken,
                    **asdict(r)}  # fmt: skip
+        if choice.primary is not None:
+            yield {"endpoint": name, "place": None, "taken": False, **asdict(choice.primary)}
 
 
 def baseline(e: "Evidence") -> Lines:

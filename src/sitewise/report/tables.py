@@ -114,6 +114,7 @@ WRITERS: dict[str, Writer] = {
         ("endpoint", "analysis", "effect", "patients", "estimate", "se", "ss", "df1", "df2", "f",
          "p", "epsilon", "p_gg", "place"), lines.crosscheck),
     "ladder.csv": (table_ladder.LADDER, table_ladder.ladder),
+    "straight_lines.csv": (table_ladder.STRAIGHT, table_ladder.straight),
     "ladder_shares.csv": (table_ladder.SHARES, table_ladder.shares),
     "guard.csv": (table_ladder.GUARD, table_ladder.guard),
     "guard_checked.csv": (table_ladder.GUARDED, table_ladder.guarded),

@@ -11,7 +11,7 @@ from sitewise.report.formatting import degrees, level, listed, number, plural
 def guard_words(e: Evidence, name: str, guard: Guard) -> tuple[str, ...]:
     """What the number of sites allows, who claims more, and what site-by-visit does."""
     texts = (
-        _allowed(guard),
+        _allowed(e, name, guard),
         _levels(guard),
         _beyond(guard),
         _assumed(e, guard),
@@ -26,7 +26,7 @@ def named(label: str) -> str:
     return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"
 
 
-def _allowed(guard: Guard) -> str:
+def _allowed(e: Evidence, name: str, guard: Guard) -> str:
     text = (
         f"Sites were randomised, {guard.units} of them: by itself a difference between arms has"
         f" {guard.between} degrees of freedom, {guard.units} sites less {guard.arms} arms. "
@@ -37,7 +37,15 @@ def _allowed(guard: Guard) -> str:
             f" {guard.between} for each of {guard.visits} visits but the first, where the variance"
             " of site by visit is the same at all of them. "
         )
-    return f"{text}The primary analysis has {degrees(guard.df)}."
+    text += f"The primary analysis has {degrees(guard.df)}"
+    key = next((r.key for r in e.endpoints[name].ladder.rungs if r.planned), "")
+    own = next((one for one in guard.checked if one.key == key), None)
+    if own is None or math.isnan(own.lean) or guard.df <= guard.between:
+        return f"{text}."
+    return (
+        f"{text}, which rest on that; on {plural(guard.between, 'degree')} of freedom alone its p"
+        f" would be {e.p(own.lean)} in place of {e.p(own.p)}."
+    )
 
 
 def _levels(guard: Guard) -> str:

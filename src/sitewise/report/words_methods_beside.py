@@ -103,6 +103,14 @@ def _ladder(e: Evidence) -> Iterator[Method]:
             " for small samples.",
             references=("Mallinckrodt 2008", "Hurvich 1989"),
         )
+    if any(found.straight is not None for found in ladders):
+        yield Method(
+            "Straight lines",
+            "The primary model with a mean of its own for every visit and arm beside its lines:"
+            " an F test that these add nothing, with the degrees of freedom of the primary"
+            " analysis; beside it the likelihood ratio by maximum likelihood. The primary contrast"
+            " is taken between such means too, with the primary model's covariance and by MMRM.",
+        )
     if any(found.guard is not None for found in ladders):
         yield Method(
             "Guard of a trial that randomised sites",

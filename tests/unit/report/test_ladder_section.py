@@ -113,6 +113,32 @@ def test_the_guard_says_who_claims_more_and_what_that_does(evidence_of):
     assert "None counts patients" in less
 
 
+def test_the_primary_p_on_the_sites_degrees_of_freedom_stands_beside(evidence_of):
+    e = evidence_of(design="cluster")
+    guard = e.endpoints["SYSBP"].ladder.guard
+    first = guard_words(e, "SYSBP", guard)[0]
+    assert first.endswith(
+        "The primary analysis has 1.9, which rest on that; on 1 degree of freedom alone its p would"
+        " be 0.200 in place of 0.100."
+    )
+    fewer = guard_words(e, "SYSBP", replace(guard, df=0.9))[0]
+    assert fewer.endswith("The primary analysis has 0.9.")
+
+
+def test_the_primary_model_stands_among_the_covariances(evidence_of):
+    e = evidence_of(design="cluster")
+    choice = e.endpoints["SYSBP"].ladder.covariance
+    one = replace(choice.rows[1], structure="primary", aic=820.0, npar=3,
+                  formula="AVAL ~ 1 + (1 | SITEID) + (1 | USUBJID)")  # fmt: skip
+    found = ladders(with_ladder(e, covariance=replace(choice, primary=one)))[0].covariances
+    assert found.rows[-1].cells[0].text == f"primary model {e.plan.primary.model}"
+    text = text_of(found)
+    assert "By AIC csh describes the scatter over visits better, by 12.0." in text
+    assert "it leaves out sites, and sites were randomised" in text
+    better = replace(choice, primary=replace(one, aic=800.0))
+    assert "By AIC" not in text_of(ladders(with_ladder(e, covariance=better))[0].covariances)
+
+
 def test_the_contrast_of_the_steps_is_told_from_that_of_cell_means(evidence_of):
     e = evidence_of()
     own = e.endpoints["SYSBP"]
