@@ -15,6 +15,7 @@ from sitewise.inference.fitting import PlannedResult
 from sitewise.inference.icc import compute_iccs
 from sitewise.inference.icc_result import Iccs
 from sitewise.inference.icc_visit import one_way_icc
+from sitewise.inference.icc_week import change_icc
 from sitewise.plan.model import Plan
 
 
@@ -132,12 +133,29 @@ def test_design_effects(ghana: Iccs, cdisc_adbp: pd.DataFrame) -> None:
     assert round(effect.S, 2) == 23.98
     assert (effect.patients, effect.sites) == (757, 32)
     assert effect.effect == pytest.approx(1 + (effect.S - 1) * ghana.models[2].levels[0].share)
+    # A change: levels cancel, site by visit (5.18) and residual (176.02) count at both ends.
+    assert effect.change_icc == pytest.approx(5.18 / (5.18 + 176.02), abs=2e-5)
+    # The SE of the change with and without site by visit, in variance: 1.842 and 1.462.
+    assert effect.change_effect == pytest.approx((1.842 / 1.46224) ** 2, rel=0.05)
     # Patients randomised within sites: the arms balance, and the sites' share helps.
     arms = ("Placebo", "Xanomeline Low Dose", "Xanomeline High Dose")
     low, high = design_effects(cdisc_adbp, arms, 0.07)
     assert round(high.S, 2) == 0.04
     assert low.S < 0.1
     assert high.effect < 1
+
+
+def test_a_change_under_slopes_by_hand(
+    ghana_plan: Plan, ghana_fits: dict[str, PlannedResult]
+) -> None:
+    """A slope counts over the weeks between, 52; levels cancel."""
+    fit = ghana_fits["slope_site"].planned
+    site, patient = (52**2 * term.variances[1] for term in fit.fit.random)
+    assert [term.group for term in fit.fit.random] == ["SITEID", "USUBJID"]
+    whole = site + patient + 2 * fit.fit.sigma**2
+    assert change_icc(ghana_plan, fit) == pytest.approx(site / whole, rel=1e-9)
+    nested = ghana_fits["nested"].planned
+    assert change_icc(ghana_plan, nested) == 0
 
 
 def test_least_squares_beside(ghana: Iccs) -> None:

@@ -43,6 +43,8 @@ def design_effects(
     *,
     visit: str = "",
     visit_icc: float = math.nan,
+    baseline: str = "",
+    change_icc: float = math.nan,
 ) -> tuple[DesignEffect, ...]:
     """One design effect for each arm against the reference, `arms[0]`.
 
@@ -50,13 +52,21 @@ def design_effects(
     icc: the headline site ICC; the effect is 1 + (S - 1) icc.
     visit, visit_icc: the primary visit and the site ICC there (a negative one counts as 0), for the
     effect at that visit, with S of the patients seen there; needs AVISIT. NaN without them.
+    baseline, change_icc: the baseline visit and the site ICC of the change from there to the
+    primary visit (`icc_week.change_icc`), for the effect on it; S of the patients seen at both.
     """
     by_arm = _count(frame, arms)
     effects = [_effect(by_arm, arm, arms[0], icc) for arm in arms[1:]]
     if not visit:
         return tuple(effects)
-    seen = _count(frame[frame[AVISIT].astype(str) == visit], arms)
-    return tuple(_at_visit(effect, seen, visit, visit_icc) for effect in effects)
+    at = frame[AVISIT].astype(str)
+    late = frame[at == visit]
+    seen = _count(late, arms)
+    effects = [_at_visit(effect, seen, visit, visit_icc) for effect in effects]
+    if not baseline or math.isnan(change_icc):
+        return tuple(effects)
+    both = _count(late[late[USUBJID].isin(frame.loc[at == baseline, USUBJID])], arms)
+    return tuple(_of_change(effect, both, change_icc) for effect in effects)
 
 
 def _count(frame: "pd.DataFrame", arms: Sequence[str]) -> Counts:
@@ -80,6 +90,11 @@ def _at_visit(effect: DesignEffect, seen: Counts, visit: str, icc: float) -> Des
     imbalance = allocation_imbalance(*_sizes(seen, effect.arm, effect.reference))
     icc = icc if math.isnan(icc) else max(icc, 0.0)
     return replace(effect, visit=visit, visit_icc=icc, visit_effect=1.0 + (imbalance - 1.0) * icc)
+
+
+def _of_change(effect: DesignEffect, both: Counts, icc: float) -> DesignEffect:
+    imbalance = allocation_imbalance(*_sizes(both, effect.arm, effect.reference))
+    return replace(effect, change_icc=icc, change_effect=1.0 + (imbalance - 1.0) * icc)
 
 
 def _effect(by_arm: Counts, arm: str, reference: str, icc: float) -> DesignEffect:

@@ -11,7 +11,7 @@ from sitewise.inference.icc_result import IccLevel, IccModel, Iccs
 from sitewise.inference.icc_share import ShareInterval, share_interval
 from sitewise.inference.icc_sums import restricted_deviance
 from sitewise.inference.icc_visit import iccs_by_visit
-from sitewise.inference.icc_week import has_slopes, iccs_at_weeks, variance_shares
+from sitewise.inference.icc_week import change_icc, has_slopes, iccs_at_weeks, variance_shares
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.plan.model import Plan
 from sitewise.terms import AVAL, AVISIT, SITEID, USUBJID
@@ -67,6 +67,8 @@ def compute_iccs(
             headline.levels[0].share,
             visit=plan.primary.visit,
             visit_icc=at_primary,
+            baseline=plan.baseline_visit.name if plan.primary.contrast == "change" else "",
+            change_icc=change_icc(plan, fits[plan.primary.model]),
         ),
         ols=() if plan.blinded else ols_beside(plan, rows, primary, fits),
         convention=CONVENTION,

@@ -84,6 +84,9 @@ class DesignEffect:
         variance for all visits, so what sites share at a single visit is not in it.
     visit: the primary visit. visit_icc: the ANOVA ICC there (`VisitIcc.icc`), not below 0.
     visit_effect: 1 + (S_v - 1) visit_icc, with S_v as S, but of the patients seen at that visit.
+    change_icc: what sites share of the variance of a change from baseline to there, under the
+        primary model; change_effect: 1 + (S_c - 1) change_icc, S_c of the patients seen at both.
+        NaN where the primary contrast is no change.
     """
 
     arm: str
@@ -97,6 +100,8 @@ class DesignEffect:
     visit: str = ""
     visit_icc: float = math.nan
     visit_effect: float = math.nan
+    change_icc: float = math.nan
+    change_effect: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,38 @@ def variance_shares(plan: Plan, fit: PlannedFit) -> tuple[VarianceShare, ...]:
     )
 
 
+def change_icc(plan: Plan, fit: PlannedFit) -> float:
+    """Site ICC of the change from baseline to the primary visit, by the fitted covariances.
+
+    The correlation of two patients of one site in their change: a level that sites or patients
+    keep cancels, a term by visit counts at both ends, a slope over the weeks between. NaN of a fit
+    that did not converge, or where the residuals have a covariance over the visits (`sigma` is NaN)
+    or a random column is no function of the week.
+    """
+    if not fit.fit.converged:
+        return math.nan
+    names = [visit.name for visit in plan.visits]
+    weeks = {visit.name: visit.week for visit in plan.visits}
+    ends = [(v, weeks[v]) for v in (plan.primary.visit, plan.baseline_visit.name)]
+    site, rest = 0.0, 2 * fit.fit.sigma**2
+    for term in fit.fit.random:
+        groups = term.group.split(":")
+        z = [np.array([_value(t, *end, names) for t in term.terms]) for end in ends]
+        parts = z if AVISIT in groups else [z[0] - z[1]]
+        variance = sum(_quadratic(term, one) for one in parts)
+        if SITEID in groups and USUBJID not in groups:
+            site += variance
+        else:
+            rest += variance
+    return site / (site + rest)
+
+
 def _variance(term: RandomTerm, visit: str, week: float, visits: Sequence[str]) -> float:
-    z = np.array([_value(name, visit, week, visits) for name in term.terms])
+    return _quadratic(term, np.array([_value(name, visit, week, visits) for name in term.terms]))
+
+
+def _quadratic(term: RandomTerm, z: np.ndarray) -> float:
+    """z'Gz, the variance of a combination of a term's effects."""
     sds = np.array(term.sds)
     correlations = np.array(term.correlations, dtype=float)
     # Where a variance is 0 its correlations are NaN, and its covariances are 0.

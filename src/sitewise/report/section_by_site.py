@@ -213,7 +213,7 @@ def _sites(e: Evidence, name: str, found: BySite) -> Table:
         columns.append(("Predicted (random)", "number"))
     return table(
         f"tbl-by-site-{name}",
-        f"Effect by site, {name}: {found.contrast}, {e.endpoint(name).unit}",
+        f"Effect by site under models, {name}: {found.contrast}, {e.endpoint(name).unit}",
         columns,
         rows,
         notes=[

@@ -51,7 +51,7 @@ def _precision(e: Evidence) -> Iterator[Method]:
             "Design effect",
             "Of the treatment contrast in level at one visit as patients were allocated, counted in"
             " patients; n1j and n2j are the patients of site j in either arm. A common ICC is"
-            " assumed.",
+            f" assumed.{_of_change(e)}",
             "1 + (S \u2212 1) ICC,  S = \u03a3 (n1j/n1 \u2212 n2j/n2)\u00b2 / (1/n1 + 1/n2)",
             ("Vierron 2009",),
         )
@@ -62,6 +62,16 @@ def _precision(e: Evidence) -> Iterator[Method]:
             " ratio of the two standard errors says in which direction ignoring the hierarchy"
             " would err, if that mixed model is right.",
         )
+
+
+def _of_change(e: Evidence) -> str:
+    if e.plan.primary.contrast != "change":
+        return ""
+    return (
+        " Of a change, with the patients seen at both visits, the ICC is the correlation of the"
+        " changes of two patients of one site by the covariances of the primary model: levels"
+        " cancel, effects by visit count at both ends, slopes over the weeks between."
+    )
 
 
 def _each_site(e: Evidence) -> Iterator[Method]:

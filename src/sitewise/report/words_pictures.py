@@ -149,7 +149,7 @@ def shares_caption(e: Evidence, endpoint: str) -> str:
     return (
         f"{endpoint}: the variance of one reading at {e.plan.primary.visit} by level, under each"
         " model. ICC of sites: all groups of sites together, the correlation of two patients of a"
-        f" site seen at that visit.{week}{none}"
+        f" site seen at that visit; the sum of its parts where there are several.{week}{none}"
     )
 
 

@@ -17,6 +17,7 @@ FIXED = {
 # A ratio within 1 % of 1 is called equal: less than any rounding that a report shows.
 _EQUAL = 0.01
 _NEAR = (0.9, 1.1)
+SMALLEST = 5e-5  # of an ICC that a sentence gives as a number: four decimals
 
 
 def headline_model(evidence: Evidence, endpoint: str) -> IccModel | None:
@@ -82,7 +83,23 @@ def design_effect_sentence(effect: DesignEffect) -> str:
         f"{effect.arm} against {effect.reference}: S = {number(effect.S, 2)} over"
         f" {plural(effect.sites, 'site')} and {plural(effect.patients, 'patient')},"
         f" ICC {share(effect.icc)}, design effect"
-        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}.{at_visit}"
+        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}.{at_visit}{_of_change(effect)}"
+    )
+
+
+def _of_change(effect: DesignEffect) -> str:
+    """The same of the change that the primary contrast compares."""
+    if math.isnan(effect.change_effect):
+        return ""
+    if effect.change_icc < SMALLEST:
+        return (
+            f" The primary contrast compares changes to {effect.visit}, in which the levels of"
+            " sites cancel; under the primary model sites share nothing of them: design effect 1."
+        )
+    return (
+        f" The primary contrast compares changes to {effect.visit}, in which the levels of sites"
+        f" cancel; of their variance sites share {share(effect.change_icc)} under the primary"
+        f" model: design effect {number(effect.change_effect, 3)}."
     )
 
 

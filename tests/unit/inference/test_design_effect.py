@@ -76,3 +76,19 @@ def test_the_effect_at_a_visit_by_hand():
     assert (none.visit_icc, none.visit_effect) == (0.0, 1.0)
     (unknown,) = design_effects(frame, ("old", "new"), 0.1, visit="w", visit_icc=float("nan"))
     assert np.isnan(unknown.visit_effect)
+
+
+def test_the_effect_on_a_change_counts_patients_seen_at_both():
+    # At w and at v: new 4 in site 1, old 2 in each of sites 2 and 3, as above: S = 3.
+    sites = np.array([1] * 4 + [2] * 2 + [3] * 2)
+    once = pd.DataFrame({
+        "SITEID": sites.astype(str), "TRT01P": np.where(sites == 1, "new", "old"),
+        "USUBJID": [f"p{i}" for i in range(8)], "AVISIT": "w",
+    })  # fmt: skip
+    late = once.head(4).assign(SITEID="4", USUBJID=["q1", "q2", "q3", "q4"])
+    frame = pd.concat([once, once.assign(AVISIT="v"), late])
+    (found,) = design_effects(frame, ("old", "new"), 0.1, visit="w", visit_icc=0.05, baseline="v",
+                              change_icc=0.02)  # fmt: skip
+    assert found.change_effect == pytest.approx(1 + 2 * 0.02)
+    (none,) = design_effects(frame, ("old", "new"), 0.1, visit="w", visit_icc=0.05)
+    assert np.isnan(none.change_effect)
