@@ -8,8 +8,10 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
 from sitewise.report.pictured import raw_reading
 from sitewise.report.section_by_site import differs
+from sitewise.report.section_straight import straight_cautions
+from sitewise.report.words_departures import model_departures
 from sitewise.report.words_fragile import by_handling, fragile
-from sitewise.report.words_models import is_linear, linear_misfit
+from sitewise.report.words_models import is_linear
 from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
 from sitewise.report.words_spread import uneven_sentence
@@ -149,33 +151,37 @@ def _primary_cautions(evidence: Evidence) -> list[str]:
     """Cautions of the primary fits; the same words of several endpoints once."""
     told: dict[str, list[str]] = {}
     for name in evidence.endpoints:
-        for text in _of_primary(evidence.primary_fit(name)):
+        for text in _of_primary(evidence, evidence.primary_fit(name)):
             told.setdefault(text, []).append(name)
     return [f"{listed(names)}: {text}" for text, names in told.items()]
 
 
-def _of_primary(fit: PlannedFit) -> tuple[str, ...]:
-    """Of the primary fit: convergence first, then its own cautions.
+def _of_primary(e: Evidence, fit: PlannedFit) -> tuple[str, ...]:
+    """Of the primary fit: convergence first, then departures, then its own cautions.
 
     That a variance of it is 0 is told with the singular fits, once.
     """
+    changed = [
+        f"deviation from the plan, the primary model {fit.model}: {text}."
+        for text in model_departures(e, fit)
+    ]
+    rest = [text for text in fit.cautions if text not in fit.departures]
     if fit.fit.converged:
         told = set(singular_terms(fit.fit)) if fit.fit.singularity.singular else set()
-        return tuple(text for text in fit.cautions if text not in told)
-    stopped = f"the primary model did not converge ({fit.fit.optimum.message})"
-    return (stopped, *fit.cautions)
+        return (*changed, *(text for text in rest if text not in told))
+    stopped = (
+        "the primary model did not converge: the search found no maximum of its likelihood, so"
+        " there is no answer"
+    )
+    return (stopped, *changed, *rest)
 
 
 def _lines(evidence: Evidence) -> list[str]:
-    """Means off the straight line that the primary model assumes, one sentence an endpoint."""
+    """Means off the straight line that the primary model assumes."""
     plan = evidence.plan
     if not is_linear(plan.models[plan.primary.model].formula):
         return []
-    return [
-        f"{name}: {text[0].lower()}{text[1:]}"
-        for name in evidence.endpoints
-        if (text := linear_misfit(evidence, name))
-    ]
+    return straight_cautions(evidence)
 
 
 def other_verdict(evidence: Evidence) -> str:

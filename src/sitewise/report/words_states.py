@@ -6,6 +6,7 @@ from sitewise.lmm.formula import parse_formula
 from sitewise.report.cells import names_cell
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, typeset
+from sitewise.report.words_departures import mmrm_departure, model_departures
 from sitewise.report.words_models import singular_sentence
 
 SINGULAR, STOPPED = "singular", "not converged"
@@ -52,8 +53,8 @@ def _departed(evidence: Evidence) -> Iterator[str]:
     for name in evidence.endpoints:
         for fit in evidence.ordered_fits(name):
             if fit.model != evidence.plan.primary.model:
-                for text in fit.departures:
-                    yield f"{name}, model {fit.model}: {text}"
+                for text in model_departures(evidence, fit):
+                    yield f"{name}, deviation from the plan, model {fit.model}: {text}."
 
 
 def _singular(evidence: Evidence) -> Iterator[tuple[str, bool]]:
@@ -79,14 +80,11 @@ def _passed_over(evidence: Evidence) -> Iterator[str]:
     None where a model of the plan gave way to the same covariance: that is told of the model.
     """
     told: dict[str, list[str]] = {}
-    for name, own in evidence.endpoints.items():
-        said = f"residual covariance is {own.ladder.covariance.taken}, by the plan's order"
-        if any(said in text for fit in own.fits.values() for text in fit.departures):
-            continue
-        for text in own.ladder.covariance.deviations:
+    for name in evidence.endpoints:
+        if text := mmrm_departure(evidence, name):
             told.setdefault(text, []).append(name)
     for text, names in told.items():
-        yield f"{listed(names)}, deviation from the plan: {text[0].lower()}{text[1:]}"
+        yield f"{listed(names)}, deviation from the plan: {text}."
 
 
 def _relatives(evidence: Evidence, state: str) -> Iterator[str]:

@@ -30,7 +30,9 @@ def test_rungs_and_covariances_are_told(evidence_of) -> None:
     text = " ".join(said(evidence_of()))
     assert "did not converge, so that nothing of them is shown: three levels, random slope" in text
     assert "singular (a variance at 0 or a correlation of 1): three levels: patients" in text
-    assert "deviation from the plan: the plan's residual covariance us was not used" in text
+    assert (
+        "deviation from the plan: MMRM beside the primary analysis: the residual covariance" in text
+    )
 
 
 @pytest.mark.parametrize("state", ["singular", "not converged"])
@@ -106,7 +108,7 @@ def test_nothing_of_a_primary_fit_that_stopped_is_compared(evidence_of) -> None:
     drawn = {
         f"{n}-{k}.svg": "data:,"
         for n in e.endpoints
-        for k in ("residuals", "scaled", "models", "ladder")
+        for k in ("residuals", "marginal", "models", "ladder")
     }
     for shown in models(e, drawn)[0].all_models:
         column = [c.title for c in shown.columns].index(e.plan.primary.model)
@@ -131,20 +133,60 @@ def test_fixed_effects_show_f_beside_the_chi_square(evidence_of) -> None:
     assert "F is the test" in notes and "about the covariance" not in notes
 
 
-def test_what_a_model_gave_way_to_is_told_once(evidence_of) -> None:
-    e = evidence_of()
-    own = e.endpoints["SYSBP"]
-    passed = [text for text in stopped_states(e) if "deviation from the plan: the plan's" in text]
-    assert passed
-    fit = e.primary_fit("SYSBP")
+def gave_way(e, formula="AVAL ~ AVISIT*TRT01P + {}(AVISIT | USUBJID)"):
+    """Evidence whose primary model was planned with us and fitted with csh."""
+    primary = e.plan.primary.model
+    planned = e.plan.models[primary].model_copy(update={"formula": formula.format("us")})
+    e = dataclasses.replace(
+        e, plan=e.plan.model_copy(update={"models": {**e.plan.models, primary: planned}})
+    )
     said = (
-        "Deviation from the plan's formula: the residual covariance is"
-        f" {own.ladder.covariance.taken}, by the plan's order, in place of us."
+        "Deviation from the plan's formula: the residual covariance is csh, by the plan's order, in"
+        " place of us. Passed over: us: the fit did not converge: the gradient is not 0 (0.0021)."
     )
     for name in e.endpoints:
-        e.endpoints[name].fits[fit.model] = dataclasses.replace(
-            e.primary_fit(name), departures=(said,)
+        own = e.primary_fit(name)
+        fitted = dataclasses.replace(own.fit, formula=formula.format("csh"))
+        e.endpoints[name].fits[primary] = dataclasses.replace(
+            own, fit=fitted, departures=(said,), cautions=(said, *own.cautions)
         )
-    assert not [t for t in stopped_states(e) if "deviation from the plan: the plan's" in t]
+    return e
+
+
+def test_what_a_model_gave_way_to_is_told_once(evidence_of) -> None:
+    e = evidence_of()
+    mmrm = "deviation from the plan: MMRM beside the primary analysis"
+    assert [text for text in stopped_states(e) if mmrm in text]
+    e = gave_way(e)
+    assert not [text for text in stopped_states(e) if mmrm in text]
     assert "it was fitted as" in model_sentence(e)
-    assert any(f"SYSBP, {fit.model}: fitted as" in note for note in formulas(e).notes)
+    primary = e.plan.primary.model
+    (note,) = [n for n in formulas(e).notes if n.startswith(f"SYSBP, {primary}: fitted as")]
+    assert "the gradient is not 0" in note
+
+
+def test_the_first_page_tells_departures_without_numbers_of_a_search(evidence_of) -> None:
+    from sitewise.report.words_cautions import cautions
+
+    told = cautions(gave_way(evidence_of()))
+    assert not [text for text in told if "gradient" in text or "Passed over" in text]
+    (said,) = [text for text in told if "could not be estimated from these data" in text]
+    assert said.startswith("SYSBP and DIABP: deviation from the plan, the primary model")
+    assert "us (a variance for each visit, a correlation for each pair of visits)" in said
+    assert "csh (a variance for each visit, one correlation) was taken" in said
+
+
+def test_a_term_that_was_dropped_is_told_by_name(evidence_of) -> None:
+    from sitewise.report.words_departures import model_departures
+
+    e = evidence_of()
+    fit = e.primary_fit("SYSBP")
+    planned = e.plan.models[fit.model].formula
+    assert "(1 | SITEID)" in planned
+    smaller = planned.replace("(1 | SITEID) + ", "").replace(" + (1 | SITEID)", "")
+    dropped = dataclasses.replace(
+        fit, fit=dataclasses.replace(fit.fit, formula=smaller), departures=("dropped",)
+    )
+    (said,) = model_departures(e, dropped)
+    assert said.startswith("(1 | SITEID) was dropped, by the plan's leave")
+    assert not list(model_departures(e, fit))
