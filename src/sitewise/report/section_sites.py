@@ -24,6 +24,7 @@ class SitesOf:
     slope_text: str
     by_week: Table | None
     design_effects: tuple[str, ...]
+    change_effects: str
     ols: Table | None
     ols_text: tuple[str, ...]
     shares: Figure
@@ -51,6 +52,7 @@ def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> SitesOf:
         slope_text=words.slope_icc_sentence(e, name),
         by_week=icc_by_week(name, iccs) if iccs.at_week else None,
         design_effects=tuple(words.design_effect_sentence(d) for d in iccs.design_effects),
+        change_effects=words.change_effects_sentence(iccs.design_effects),
         ols=_ols(e, name, iccs) if iccs.ols else None,
         ols_text=tuple(words.ols_sentence(e, r, name) for r in words.primary_contrasts(e, name)),
         shares=picture(e, figures, "shares", name),

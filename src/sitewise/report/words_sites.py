@@ -1,6 +1,7 @@
 """Words on sites: intraclass correlation, design effect, least squares beside the mixed model."""
 
 import math
+from collections.abc import Sequence
 
 from sitewise.inference.icc_result import DesignEffect, IccLevel, IccModel, OlsBeside
 from sitewise.report.evidence import Evidence
@@ -83,23 +84,26 @@ def design_effect_sentence(effect: DesignEffect) -> str:
         f"{effect.arm} against {effect.reference}: S = {number(effect.S, 2)} over"
         f" {plural(effect.sites, 'site')} and {plural(effect.patients, 'patient')},"
         f" ICC {share(effect.icc)}, design effect"
-        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}.{at_visit}{_of_change(effect)}"
+        f" 1 + (S \u2212 1) ICC = {number(effect.effect, 3)}: {tail}.{at_visit}"
     )
 
 
-def _of_change(effect: DesignEffect) -> str:
-    """The same of the change that the primary contrast compares."""
-    if math.isnan(effect.change_effect):
+def change_effects_sentence(effects: Sequence[DesignEffect]) -> str:
+    """The same of the change that the primary contrast compares; nothing where it is none."""
+    own = [effect for effect in effects if not math.isnan(effect.change_effect)]
+    if not own:
         return ""
-    if effect.change_icc < SMALLEST:
-        return (
-            f" The primary contrast compares changes to {effect.visit}, in which the levels of"
-            " sites cancel; under the primary model sites share nothing of them: design effect 1."
-        )
+    icc = own[0].change_icc
+    text = (
+        f"The primary contrast compares changes to {own[0].visit}, in which the levels of sites"
+        " cancel: these are not its design effects."
+    )
+    if icc < SMALLEST:
+        return f"{text} Under the primary model sites share nothing of a change: 1."
+    told = [f"{number(one.change_effect, 3)} ({one.arm} against {one.reference})" for one in own]
     return (
-        f" The primary contrast compares changes to {effect.visit}, in which the levels of sites"
-        f" cancel; of their variance sites share {share(effect.change_icc)} under the primary"
-        f" model: design effect {number(effect.change_effect, 3)}."
+        f"{text} Under the primary model sites share {share(icc)} of the variance of a change:"
+        f" {listed(told)}, with the patients seen at both visits."
     )
 
 

@@ -355,6 +355,18 @@ def test_design_effect_names_its_contrast_and_the_visit(evidence_of) -> None:
     said = words_sites.design_effect_sentence(at)
     assert "With the ICC at Month 4 alone (0.0475)" in said
     assert "1.897" in said
+    assert words_sites.change_effects_sentence([effect]) == ""
+
+
+def test_a_change_has_a_design_effect_of_its_own(evidence_of) -> None:
+    effect = evidence_of().endpoints["SYSBP"].iccs.design_effects[0]
+    own = dataclasses.replace(effect, visit="Month 4", change_icc=0.0286, change_effect=1.5578)
+    said = words_sites.change_effects_sentence([own])
+    assert "these are not its design effects" in said
+    assert "sites share 0.0286 of the variance of a change: 1.558 (" in said
+    none = dataclasses.replace(own, change_icc=0.0, change_effect=1.0)
+    said = words_sites.change_effects_sentence([none, none])
+    assert said.endswith("sites share nothing of a change: 1.")
 
 
 def test_place_of_other_treatment_numbers_is_descriptive(evidence_of) -> None:
