@@ -55,8 +55,6 @@ def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
     """Caption of the caterpillar plot."""
     sites = evidence.endpoints[endpoint].sites
     model = sites.model
-    if not sites.predictions:
-        return f"{endpoint}: nothing to show, model {model} has no random intercept of sites."
     return (
         f"{endpoint}: predicted departure of each site from the average site (filled: BLUP of the"
         f" random intercept, model {model}) with {evidence.coverage} intervals, sorted. Open: the"
