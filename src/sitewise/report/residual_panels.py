@@ -90,6 +90,7 @@ def visit_ticks(axes: Axes, plan: Plan, names: Sequence[str]) -> None:
     few = len(names) <= 4
     labels = list(names) if few else thinned([weeks[name] for name in names], 7)
     axes.set_xticks(range(1, len(names) + 1), labels)
+    axes.set_xlim(0.5, len(names) + 0.5)
     axes.set_xlabel("Visit" if few else "Week")
 
 
