@@ -2,7 +2,7 @@
 
 import datetime
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ def with_kept(
     without = list(without)
     if not kept and not without:
         return data
-    shutil.copytree(data, folder, ignore_dangling_symlinks=True)
+    # The trial's own folder may lie among the files: the copy is then no part of itself.
+    shutil.copytree(data, folder, ignore_dangling_symlinks=True, ignore=_without(folder))
     for file in without:
         (folder / file).unlink(missing_ok=True)
     for one in kept:
@@ -83,6 +84,11 @@ def with_kept(
             )
     write_note(folder, kept)
     return folder
+
+
+def _without(folder: Path) -> Callable[[str, list[str]], list[str]]:
+    """What `copytree` leaves out: this folder."""
+    return lambda inside, names: [name for name in names if Path(inside, name) == folder]
 
 
 def arrived(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, list[str]]:

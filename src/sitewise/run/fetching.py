@@ -22,6 +22,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from sitewise.audit.hashing import file_sha256
+from sitewise.audit.parent import ENGINE, this_process
 from sitewise.errors import Problem, RunError
 from sitewise.plan.sheet import Site, SiteSheet, leaves_folder
 from sitewise.plan.source import PLUGINS
@@ -79,9 +80,9 @@ def fetch_files(sheet: SiteSheet, folder: Path, patience: float = _PATIENCE) -> 
     asked = [site for site in sheet.sites if site.source]
     _require_plugins(asked)
     folder.mkdir(parents=True, exist_ok=True)
-    with _drafts(folder) as drafts, ThreadPoolExecutor(_SERVERS) as pool:
+    with _drafts(folder) as drafts:
         servers = _by_server(asked, drafts)
-        told = pool.map(lambda server: _from_server(server, patience), servers)
+        told = _from_servers(servers, patience)
         errors = {name: error for found in told for name, error in found.items()}
         places = {site.file: server.draft(site) for server in servers for site in server.sites}
         return _settle(asked, errors, places, folder)
@@ -153,21 +154,37 @@ def _drafts(folder: Path) -> Iterator[Path]:
         shutil.rmtree(drafts)
 
 
-def _from_server(server: _Server, patience: float) -> dict[str, str]:
-    """Errors by file, "" where all of it came."""
+def _from_servers(servers: Sequence[_Server], patience: float) -> list[dict[str, str]]:
+    """Errors by file for each server, some at a time; who stops us waits for none of them."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(_SERVERS) as pool:
+        try:
+            return list(pool.map(lambda server: _from_server(server, patience, stop), servers))
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _from_server(server: _Server, patience: float, stop: threading.Event) -> dict[str, str]:
+    """Errors by file, "" where all of it came. stop: set where nobody waits for it any more."""
+    if stop.is_set():
+        return {}
     server.folder.mkdir()
     command = [sys.executable, "-m", "sitewise.run.storage"]
     pipe = subprocess.PIPE
+    mine = {**os.environ, ENGINE: this_process()}  # it ends with us; see storage
     with (
         (server.folder / "words").open("w+", encoding="utf-8") as words,
-        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=words, text=True) as child,
+        subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=words, text=True, env=mine
+        ) as child,
     ):
         assert child.stdin is not None and child.stdout is not None
         try:
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.write(server.order)
                 child.stdin.close()
-            found = dict(_answers(child.stdout, server.folder, patience))
+            found = dict(_answers(child.stdout, server.folder, patience, stop))
             child.wait(0.5 if len(found) < len(server.sites) else _PATIENCE)
         except subprocess.TimeoutExpired:
             pass  # it is ended below
@@ -180,7 +197,9 @@ def _from_server(server: _Server, patience: float) -> dict[str, str]:
     return {site.file: found.get(site.file, why) for site in server.sites}
 
 
-def _answers(out: IO[str], drafts: Path, patience: float) -> Iterator[tuple[str, str]]:
+def _answers(
+    out: IO[str], drafts: Path, patience: float, stop: threading.Event
+) -> Iterator[tuple[str, str]]:
     """What the process says of each file, until it ends or nothing comes for too long."""
     lines: queue.Queue[str] = queue.Queue()
 
@@ -191,7 +210,7 @@ def _answers(out: IO[str], drafts: Path, patience: float) -> Iterator[tuple[str,
 
     threading.Thread(target=read, daemon=True).start()
     last, size = time.monotonic(), 0
-    while time.monotonic() - last < patience:
+    while time.monotonic() - last < patience and not stop.is_set():
         with contextlib.suppress(queue.Empty):
             line = lines.get(timeout=min(1.0, patience))
             if not line:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.hashing import file_sha256
 from sitewise.audit.ledger import Entry, Ledger, read_ledger
 from sitewise.audit.manifest import MANIFEST
@@ -21,7 +22,7 @@ from sitewise.run.door import Request, run_trial
 from sitewise.run.fetching import fetch_files
 from sitewise.run.kept import Kept
 from sitewise.run.locking import LockedError
-from sitewise.run.marker import InProgressError
+from sitewise.run.marker import InProgressError, only_run
 from sitewise.run.night_changes import tell_estimates, tell_findings
 from sitewise.run.night_page import write_page
 from sitewise.run.night_summary import Night, Summary, now, now_text
@@ -164,7 +165,8 @@ class _Night:
         """
         if not any(site.source for site in sheet.sites):
             return {}
-        fetched = fetch_files(sheet, self.request.data or Path("data", self.plan.trial))
+        with only_run(self.records / OPEN_RUN, self.console.print):  # a run reads these files
+            fetched = fetch_files(sheet, self.request.data or Path("data", self.plan.trial))
         self.summary.not_fetched = [str(one) for one in fetched.failed]
         if not self._keeps:
             fetched.require_all()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sitewise.audit.hashing import file_sha256
+from sitewise.audit.parent import end_with_parent
 
 # Plugins ask a server once a second by default; a hospital's file takes several questions.
 _REQUESTS = 50.0
@@ -55,7 +56,9 @@ def bring(provider: Any, source: str, draft: Path, sha256: str) -> None:
     place = provider.object(source)
     place.set_local_path(draft)
     if not place.exists():
-        raise NotWholeError("the server has no such file, or does not give it to us")
+        raise NotWholeError(
+            "the server has no such file, does not give it to us, or is in trouble itself"
+        )
     before = place.size(), place.mtime()
     place.retrieve_object()
     if sha256 and file_sha256(draft) == sha256:
@@ -65,8 +68,8 @@ def bring(provider: Any, source: str, draft: Path, sha256: str) -> None:
         raise NotWholeError("it changed on the server while it was read")
     if before[0] == 0:
         raise NotWholeError(
-            "the server does not say how long it is, so nobody can know whether all of it came;"
-            " its sha256 in the site sheet would tell"
+            "it is empty, or the server does not say how long it is, so nobody can know whether all"
+            " of it came; its sha256 in the site sheet would tell"
         )
     if size != before[0]:
         raise NotWholeError(f"{size} of {before[0]} bytes came")
@@ -99,6 +102,7 @@ def _words(error: BaseException) -> str:
 
 
 def _main() -> None:
+    end_with_parent()  # a night that is killed leaves nobody behind who waits for a server
     order = json.load(sys.stdin)
     provider = None
     for one in order["files"]:

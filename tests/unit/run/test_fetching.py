@@ -2,11 +2,17 @@
 
 import os
 import random
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sitewise.errors import RunError
@@ -128,6 +134,36 @@ def test_a_server_from_which_nothing_comes_any_more(hospital: Hospital) -> None:
     assert stalled.changed == ("a.csv",)
     assert "nothing came for 6 s" in str(stalled.failed[0])
     assert sorted(hospital.files()) == ["a.csv"]
+
+
+def test_who_stops_a_fetch_does_not_wait_for_a_silent_server(hospital: Hospital) -> None:
+    hospital.wire.cut_after, hospital.wire.stall = LARGE // 2, True
+    threading.Timer(5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        hospital.fetch("b.csv", patience=600)
+    assert time.monotonic() - began < 300
+    assert not (hospital.data / "b.csv").exists()
+
+
+def test_a_fetch_that_is_killed_leaves_nobody_behind(hospital: Hospital) -> None:
+    hospital.wire.cut_after, hospital.wire.stall = LARGE // 2, True
+    site = hospital.sheet("b.csv").sites[0]
+    program = (
+        "import sys; from pathlib import Path; from sitewise.plan.sheet import Site, SiteSheet;"
+        "from sitewise.run.fetching import fetch_files;"
+        "fetch_files(SiteSheet((Site('B', 'b.csv', source=sys.argv[1]),)), Path(sys.argv[2]))"
+    )
+    begun = subprocess.Popen([sys.executable, "-c", program, site.source, str(hospital.data)])
+    while not list(hospital.data.rglob("b.csv.part*")):
+        assert begun.poll() is None
+        time.sleep(0.1)
+    (child,) = psutil.Process(begun.pid).children()
+    begun.kill()
+    begun.wait()
+    child.wait(60)
+    hospital.wire.cut_after = None
+    assert hospital.fetch("b.csv").changed == ("b.csv",)
 
 
 def test_a_file_that_the_server_does_not_have(hospital: Hospital) -> None:

@@ -1,13 +1,18 @@
 """What a night says of results/ however it ends."""
 
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sitewise.audit.manifest import MANIFEST
+from sitewise.plan.sheet import Site, SiteSheet
+from sitewise.run import nightly
+from sitewise.run.marker import InProgressError
 from sitewise.run.night_page import as_text
 from sitewise.run.night_summary import Summary
 from sitewise.run.nightly import _Night
@@ -54,3 +59,20 @@ def test_what_lies_in_results(
 
 def test_nothing_lies_there(tmp_path: Path) -> None:
     assert stopped(tmp_path, lambda folder: None).results == "none"
+
+
+def test_nothing_is_fetched_while_somebody_runs_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That run reads the files which a fetch would replace."""
+    monkeypatch.setattr(nightly, "fetch_files", lambda *_: pytest.fail("it was fetched"))
+    records = tmp_path / "records" / "x"
+    records.mkdir(parents=True)
+    request: Any = SimpleNamespace(directory=tmp_path, data=tmp_path / "data")
+    plan: Any = SimpleNamespace(trial="x")
+    sheet = SiteSheet((Site("A", "a.csv", source="https://server/a.csv"),))
+    night = _Night(request, plan, Console(), Summary("x", "2026-01-05T02:00:00+00:00"))
+    with (records / "writer.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InProgressError):
+            night._fetch(sheet)
