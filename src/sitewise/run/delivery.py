@@ -1,6 +1,7 @@
 """What hospitals delivered, and the last file of theirs that could be used."""
 
 import datetime
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -38,6 +39,24 @@ def bad_files(plan: Plan, sheet: SiteSheet, data: Path) -> dict[str, tuple[str, 
     return {f.file: (f.site, f.reason) for f in checked.account.files if f.status != USED}
 
 
+def all_used(
+    records: Path, ledger: Ledger, digests: Mapping[str, str], files: Iterable[str]
+) -> bool:
+    """Whether the last sealed run had this plan, these files and this code, and used every file.
+
+    Then none of them is bad, and they need not be read to know it.
+    """
+    if not ledger.sealed():
+        return False
+    last = ledger.sealed()[-1]
+    opened = ledger.opening(str(last.body["run"]))
+    if opened is None or any(
+        opened.body.get(name) != digests[name] for name in ("plan", "data", "code")
+    ):
+        return False
+    return set(files) <= _used(records, last).keys()
+
+
 def last_good(
     records: Path, ledger: Ledger, bad: Mapping[str, tuple[str, str]], now: datetime.datetime
 ) -> list[Kept]:
@@ -60,7 +79,8 @@ def last_good(
 def with_kept(
     data: Path, records: Path, kept: list[Kept], folder: Path, without: Iterable[str] = ()
 ) -> Path:
-    """The folder of the hospital files with earlier ones in place: a copy, where there are any.
+    """The folder of the hospital files with earlier ones in place: a folder of second names, where
+    there are any.
 
     without: files that are not to be read, as they could not be fetched tonight.
     Raises SitewiseError where a kept copy is not what its name says.
@@ -70,7 +90,7 @@ def with_kept(
     if not kept and not without:
         return data
     # The trial's own folder may lie among the files: the copy is then no part of itself.
-    shutil.copytree(data, folder, ignore_dangling_symlinks=True, ignore=_without(folder))
+    shutil.copytree(data, folder, ignore=_without(folder), copy_function=_link)
     for file in without:
         (folder / file).unlink(missing_ok=True)
     for one in kept:
@@ -86,9 +106,28 @@ def with_kept(
     return folder
 
 
+def _link(source: str, target: str) -> None:
+    """The same file under a second name, a copy where that can't be: no name is written to."""
+    if not Path(source).is_symlink():
+        try:
+            return os.link(source, target)
+        except OSError:  # another file system, somebody else's file
+            pass
+    shutil.copy2(source, target)
+    return None
+
+
 def _without(folder: Path) -> Callable[[str, list[str]], list[str]]:
-    """What `copytree` leaves out: this folder."""
-    return lambda inside, names: [name for name in names if Path(inside, name) == folder]
+    """What `copytree` leaves out: this folder, and links that lead nowhere.
+
+    Its own `ignore_dangling_symlinks` takes a link for relative to where the program runs.
+    """
+
+    def left_out(inside: str, names: list[str]) -> list[str]:
+        paths = [Path(inside, name) for name in names]
+        return [path.name for path in paths if path == folder or not path.exists()]
+
+    return left_out
 
 
 def arrived(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, list[str]]:

@@ -16,15 +16,15 @@ from sitewise.errors import DataError, Problem, RunError, SitewiseError
 from sitewise.plan.model import Plan
 from sitewise.plan.sheet import SiteSheet
 from sitewise.run.alone import alone
-from sitewise.run.context import raw_digests
-from sitewise.run.delivery import arrived, bad_files, last_good, with_kept
+from sitewise.run.context import find_project, load_context, raw_digests
+from sitewise.run.delivery import all_used, arrived, bad_files, last_good, with_kept
 from sitewise.run.door import Request, run_trial
 from sitewise.run.fetching import fetch_files
 from sitewise.run.kept import Kept
 from sitewise.run.locking import LockedError
 from sitewise.run.marker import InProgressError, only_run
 from sitewise.run.night_changes import tell_estimates, tell_findings
-from sitewise.run.night_page import write_page
+from sitewise.run.night_page import as_text, write_page
 from sitewise.run.night_summary import Night, Summary, now, now_text
 from sitewise.run.readiness import data_folder, make_folders, read_plan
 from sitewise.run.verifying import verify_trial
@@ -58,8 +58,20 @@ def run_night(request: Request, console: Console) -> tuple[Summary, Path]:
             _Night(replace(request, directory=directory), plan, console, summary).go()
         finally:
             summary.close()
-            page = write_page(folder, summary)
+            page = _write_last(folder, summary)
         return summary, page
+
+
+def _write_last(folder: Path, summary: Summary) -> Path:
+    """Write the page; where it can't be written, say on the way out what would stand on it."""
+    try:
+        return write_page(folder, summary)
+    except OSError as error:
+        told = storage_error(error, str(folder))
+        raise RunError(
+            f"The night's page can't be written; it would say:\n{as_text(summary)}",
+            told.problems if told else [Problem(str(error), where=str(folder))],
+        ) from error
 
 
 def _other_night(lock: Path) -> NightInProgressError:
@@ -184,6 +196,11 @@ class _Night:
         place: Path,
     ) -> tuple[Path, tuple[str, ...]]:
         """Last good files for bad ones; gives the folder to run on, and what the ledger notes."""
+        context = load_context(
+            self.plan, sheet, data, find_project(self.request.plan), records=self.records
+        )
+        if not unfetched and all_used(self.records, before, context.digests, context.raw):
+            return data, ()
         bad = bad_files(self.plan, sheet, data) | unfetched
         kept: list[Kept] = last_good(self.records, before, bad, now())
         self.summary.kept = [{**asdict(one), "told": str(one)} for one in kept]

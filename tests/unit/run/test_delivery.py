@@ -1,8 +1,12 @@
 """Earlier files of hospitals in a copy of the folder of hospital files."""
 
+import json
 from pathlib import Path
 
-from sitewise.run.delivery import with_kept
+from sitewise.audit.ledger import CLOSED, OPENED, Ledger, append, read_ledger
+from sitewise.audit.objects import keep_text
+from sitewise.run.delivery import all_used, with_kept
+from sitewise.run.kept import Kept
 
 
 def test_a_trial_whose_folder_lies_among_the_hospital_files(tmp_path: Path) -> None:
@@ -16,3 +20,55 @@ def test_a_trial_whose_folder_lies_among_the_hospital_files(tmp_path: Path) -> N
     assert (place / "a.csv").read_text() == "a"
     assert not (place / "b.csv").exists()
     assert not list(place.rglob("delivery"))
+
+
+def test_kept_files_stand_beside_second_names_of_the_others(tmp_path: Path) -> None:
+    """Nothing is copied that need not be, and what was delivered is not written to."""
+    data, records = tmp_path / "data", tmp_path / "records"
+    data.mkdir()
+    records.mkdir()
+    (data / "a.csv").write_text("spoiled")
+    (data / "b.csv").write_text("b")
+    (data / "elsewhere.csv").write_text("c")
+    (data / "c.csv").symlink_to("elsewhere.csv")
+    (data / "nowhere.csv").symlink_to("gone.csv")
+    digest = keep_text(records, "good")
+    kept = Kept("A", "a.csv", "no header", digest, "2026-01-01T00:00:00+00:00", 3)
+    place = with_kept(data, records, [kept], tmp_path / "delivery")
+    assert (place / "a.csv").read_text() == "good"
+    assert (data / "a.csv").read_text() == "spoiled"
+    assert (place / "b.csv").samefile(data / "b.csv")
+    assert (place / "c.csv").read_text() == "c"
+    assert not (place / "c.csv").is_symlink()
+    assert not (place / "nowhere.csv").is_symlink()
+
+
+DIGESTS = {"plan": "p", "data": "d", "code": "c"}
+
+
+def sealed(records: Path, statuses: dict[str, str]) -> Ledger:
+    """The ledger after one sealed run whose hospital files had these statuses."""
+    files = [
+        {"file": file, "sha256": "0" * 64, "status": status} for file, status in statuses.items()
+    ]
+    account = keep_text(records, json.dumps({"files": files}))
+    manifest = keep_text(
+        records, json.dumps({"files": {"findings/account.json": {"sha256": account}}})
+    )
+    append(records, OPENED, {"run": "r1", **DIGESTS})
+    append(records, CLOSED, {"run": "r1", "manifest": manifest})
+    return read_ledger(records)
+
+
+def test_files_that_the_last_run_used_are_known_to_be_good(tmp_path: Path) -> None:
+    assert not all_used(tmp_path, read_ledger(tmp_path), DIGESTS, ["a.csv"]), "no run before"
+    ledger = sealed(tmp_path, {"a.csv": "used", "b.csv": "used"})
+    assert all_used(tmp_path, ledger, DIGESTS, ["a.csv", "b.csv"])
+    assert not all_used(tmp_path, ledger, DIGESTS, ["a.csv", "new.csv"])
+    for name in DIGESTS:
+        assert not all_used(tmp_path, ledger, DIGESTS | {name: "other"}, ["a.csv"]), name
+
+
+def test_a_file_that_the_last_run_could_not_use_is_looked_at_again(tmp_path: Path) -> None:
+    ledger = sealed(tmp_path, {"a.csv": "used", "b.csv": "set aside"})
+    assert not all_used(tmp_path, ledger, DIGESTS, ["a.csv", "b.csv"])

@@ -1,5 +1,6 @@
 """What a night says of results/ however it ends."""
 
+import errno
 import fcntl
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from sitewise.audit.manifest import MANIFEST
+from sitewise.errors import RunError
 from sitewise.plan.sheet import Site, SiteSheet
 from sitewise.run import nightly
 from sitewise.run.marker import InProgressError
 from sitewise.run.night_page import as_text
-from sitewise.run.night_summary import Summary
+from sitewise.run.night_summary import Night, Summary
 from sitewise.run.nightly import _Night
 
 
@@ -76,3 +78,25 @@ def test_nothing_is_fetched_while_somebody_runs_the_trial(
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InProgressError):
             night._fetch(sheet)
+
+
+def test_a_page_that_can_not_be_written_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk takes the page, not what stands on it."""
+
+    def full(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "latest.txt"))
+
+    monkeypatch.setattr(nightly, "write_page", full)
+    summary = Summary(trial="x", began="2026-01-05T02:00:00+00:00")
+    summary.tell(Night.FAILED, "the run failed; see below")
+    summary.problems = "Fitting nested to SYSBP: the disk is full"
+    summary.close()
+    with pytest.raises(RunError) as error:
+        nightly._write_last(tmp_path, summary)
+    said = str(error.value)
+    assert "Fitting nested to SYSBP: the disk is full" in said
+    assert "x: FAILED (exit code 13)" in said
+    assert "latest.txt" in said
+    assert "free some room" in said
