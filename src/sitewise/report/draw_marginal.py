@@ -57,4 +57,5 @@ def _spread(axes: Axes, groups: list[np.ndarray]) -> None:
         half = z / np.sqrt(2 * len(own))
         axes.plot([i, i], [1 - half, 1 + half], color=GREY, linewidth=3, alpha=0.4)
         dots(axes, [float(i)], [float(np.sqrt(np.mean(own**2)))], 4.0, COLOURS[0])
+    axes.margins(y=0.08)
     axes.set_ylim(bottom=0)
