@@ -153,11 +153,24 @@ def _second_fit(end: tuple[str, Any], variances: dict[tuple[str, str], float], p
         version=version(ENGINE),
         loglik=float(result.llf),
         fixef=tuple(float(v) for v in result.fe_params),
-        se=tuple(float(v) for v in np.asarray(result.bse)[:p]),
+        se=_standard_errors(result, p),
         variances=variances,
         sigma2=float(result.scale),
         converged=bool(result.converged),
     )
+
+
+def _standard_errors(result: Any, p: int) -> tuple[float, ...]:
+    """SEs of the fixed effects given the variances, from their block of the Hessian: X'V^-1X.
+
+    `bse` inverts the Hessian of fixed effects and variances together. Their blocks are uncorrelated
+    in expectation, but not in one trial: of 72 patients it gave SEs 2% larger than the first
+    engine's, which are given the variances too.
+    """
+    hessian = result.model.hessian(result.params_object)
+    full = hessian[0] if isinstance(hessian, tuple) else hessian
+    covariance = np.linalg.inv(-np.asarray(full)[:p, :p])
+    return tuple(math.sqrt(v) for v in np.diag(covariance))
 
 
 def _top(terms: Sequence[Term]) -> Term | None:

@@ -147,10 +147,9 @@ def _verdict(
     reason = f"log-likelihoods differ by {abs(loglik.difference):.2g}"
     status = stopped_short = higher = ""
     if loglik.beyond or apart:
-        status = "disagrees"
-        higher = "neither" if loglik.difference == 0 else FIRST
-        higher = name if loglik.difference > 0 else higher
+        status, higher = "disagrees", "neither"
     if loglik.beyond:
+        higher = name if loglik.difference > 0 else FIRST
         stopped_short = FIRST if higher == name else name
         reason += (
             f", more than the plan's tolerance {empty.tolerance:g}; {stopped_short} has the lower"

@@ -114,8 +114,8 @@ class Replication:
         `failed`; reason: in words. tolerance: of the log-likelihood, tolerance_numbers: of the
         other numbers (see `ReplicatedNumber.relative`), both from the plan.
     stopped_short: the engine with the lower log-likelihood where that differs by more than the
-        tolerance, else "". higher: the engine with the higher one wherever the engines disagree,
-        `neither` where they are equal to the last digit printed; "" where they agree.
+        tolerance, else "". higher: the engine with the higher one where the engines disagree,
+        `neither` where that is within the tolerance; "" where they agree.
     """
 
     endpoint: str

@@ -7,6 +7,7 @@ from sitewise.report.formatting import align
 
 SIGNS = "\u2020\u2021\u00a7\u00b6"  # of notes behind a cell
 _WORD = 18  # letters of a cell that is not broken
+_GROUP = 8  # rows below one heading that are not torn from it
 _NARROW = 68  # letters of a line of a table that does not need the width of the page
 
 
@@ -34,10 +35,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One row. kind: empty, `group` (a heading over the rows below it) or `strong`."""
+    """One row. kind: empty, `group` (a heading over the rows below it) or `strong`. kept: on the
+    page of the row before it."""
 
     cells: tuple[Cell, ...]
     kind: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,5 +115,18 @@ def table(
         size = "narrow" if size == "normal" else f"{size} narrow"
     signs = {cell.marker for line in cells for cell in line}
     kept = tuple(dict.fromkeys(n for n in notes if n and (n[0] not in SIGNS or n[0] in signs)))
-    lines = tuple(Row(tuple(c), r.kind) for c, r in zip(cells, rows, strict=True))
+    together = _together(rows)
+    lines = tuple(
+        Row(tuple(c), r.kind, i in together)
+        for i, (c, r) in enumerate(zip(cells, rows, strict=True))
+    )
     return Table(anchor, caption, tuple(made), lines, kept, file, size)
+
+
+def _together(rows: Sequence[Row]) -> set[int]:
+    """Rows that stay on the page of the row before: those of a short group, for its heading stands
+    once."""
+    heads = [i for i, r in enumerate(rows) if r.kind == "group"]
+    ends = [*heads[1:], len(rows)]
+    groups = zip(heads, ends, strict=True) if heads else ()
+    return {i for head, end in groups if end - head - 1 <= _GROUP for i in range(head + 1, end)}

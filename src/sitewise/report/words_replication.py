@@ -25,7 +25,7 @@ def apart(r: Replication) -> str:
         parts.append(f"{plural(len(others), what)} ({_kinds(others)})")
     higher = r.higher or _other(r)
     text = (
-        "their log-likelihoods are equal"
+        "their log-likelihoods agree"
         if higher == "neither"
         else f"the log-likelihood of {higher} is the higher one"
     )

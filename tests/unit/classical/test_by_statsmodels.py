@@ -1,6 +1,7 @@
 """What statsmodels MixedLM can express, and that it finds the optimum where it can."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,25 @@ def test_balanced_nested_has_the_anova_variances():
     )
     assert found.sigma2 == pytest.approx(ms_rest, rel=1e-5)
     assert found.se[0] == pytest.approx(np.sqrt(ms_site / 24), rel=1e-4)
+
+
+def test_standard_errors_are_those_of_generalised_least_squares_at_its_variances():
+    """Dense (X'V^-1X)^-1: rows missing, so that effects and variances are not orthogonal."""
+    rng = np.random.default_rng(4)
+    y, x = balanced(), rng.normal(0, 1, 24)
+    kept = rng.permutation(24)[:17]
+    X = np.column_stack([np.ones(24), x])[kept]
+    site, patient = (np.unique(code[kept], return_inverse=True)[1] for code in (SITE, PATIENT))
+    terms = [
+        replace(intercept(name, code), Z=np.ones((17, 1)))
+        for name, code in (("SITEID", site), ("USUBJID", patient))
+    ]
+    found = fit_statsmodels(y[kept], X, terms, reml=True)
+    V = found.sigma2 * np.eye(17)
+    for name, code in (("SITEID", site), ("USUBJID", patient)):
+        V += found.variances[name, "(Intercept)"] * (code[:, None] == code[None, :])
+    wanted = np.sqrt(np.diag(np.linalg.inv(X.T @ np.linalg.solve(V, X))))
+    assert found.se == pytest.approx(wanted, rel=1e-6)
 
 
 def test_unit_of_the_slope_does_not_matter():

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from sitewise.report import formatting as f
+from sitewise.report.layout import Cell, group, row, table
 
 NAN = float("nan")
 
@@ -80,3 +81,15 @@ def test_aligned_columns_end_equally_far_from_the_decimal_point() -> None:
         if t != "\u2013"
     ]
     assert set(after) == {5}
+
+
+def test_a_short_group_stays_with_its_heading_and_a_sign_without_a_cell_has_no_note() -> None:
+    short = [group("few", 2), row("a", "1"), row("b", "2")]
+    long = [group("many", 2), *(row(str(i), "1") for i in range(20))]
+    made = table("t", "T", [("", "text"), ("p", "number")], [*short, *long],
+                 notes=["\u2021 nobody has it.", "\u2020 one has it.", "Plain."])  # fmt: skip
+    assert [r.kept for r in made.rows] == [False, True, True, *[False] * 21]
+    assert made.notes == ("Plain.",)
+    marked = table("t", "T", [("p", "number")], [row(Cell("0.1", "\u2020"))],
+                   notes=["\u2021 nobody has it.", "\u2020 one has it."])  # fmt: skip
+    assert marked.notes == ("\u2020 one has it.",)
