@@ -2,7 +2,7 @@
 
 import math
 
-from sitewise.classical.ladder_result import Ladder, Rung
+from sitewise.classical.ladder_result import Ladder, Rung, Share
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import level, number
 from sitewise.report.words_guard import named
@@ -10,6 +10,8 @@ from sitewise.report.words_models import group_name
 
 STOPPED = "not converged"
 _ALIKE = 0.02  # ratio of standard errors that prose calls about the same
+SMALL = 0.1  # share of the variance of a reading that prose calls small
+NOTHING = 0.0005  # share that a table shows as 0.0%
 
 
 def _shown(found: Ladder) -> list[Rung]:
@@ -146,12 +148,20 @@ def sites_words(e: Evidence, name: str) -> str:
         (s for (rung, group), s in own.items() if rung == "site_by_visit" and ":" in group), None
     )
     if visit is not None:
-        text += (
-            f" {group_name(visit.group)[0].upper()}{group_name(visit.group)[1:]} holds"
-            f" {100 * visit.share:.1f}%: small as a share, but it is what a change between visits"
-            f" meets{' where whole sites were randomised' if e.plan.design == 'cluster' else ''}."
-        )
+        text += f" {_visit_words(e, visit)}"
     return text
+
+
+def _visit_words(e: Evidence, visit: Share) -> str:
+    """What a site shares at one visit, and whether the comparison of arms meets it."""
+    group, share = group_name(visit.group), f"{100 * visit.share:.1f}%"
+    text = f"{group[0].upper()}{group[1:]} holds {share}"
+    if visit.share < NOTHING:
+        return f"{text}: sites are estimated not to differ in how they change between visits."
+    if e.plan.design != "cluster":
+        return f"{text}: arms of one site share it at a visit, so it drops out too."
+    met = "it is what a change between visits meets where whole sites were randomised."
+    return f"{text}: small as a share, but {met}" if visit.share < SMALL else f"{text}, and {met}"
 
 
 def _moves(ratio: float) -> str:

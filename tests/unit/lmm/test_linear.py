@@ -442,7 +442,10 @@ def test_a_cell_without_rows_has_no_mean() -> None:
     means = own.emmeans("arm", by="visit")
     assert means.frame["estimate"].isna().tolist() == [False] * 5 + [True]
     for table in (means.frame, means.pairs(adjust="tukey")):
-        assert "NaN: these data can't estimate it" in repr(table)
+        assert "NaN: these data can't estimate it, it needs an effect that was dropped" in repr(table)
+    average = own.emmeans("arm").frame  # of arm B over a cell without rows: the others tell of it
+    assert average["estimate"].isna().tolist() == [False, True]
+    assert "(fit.aliased)" in average.attrs["note"]
     assert "note" not in own.emmeans("arm", by="visit", at={"visit": ["v1"]}).frame.attrs
     assert means.pairs(adjust="tukey")["p"].isna().tolist() == [False, False, True]
     assert own.anova().loc["visit:arm", "df1"] == 1

@@ -154,3 +154,21 @@ def test_the_contrast_of_the_steps_is_told_from_that_of_cell_means(evidence_of):
     check = replace(own.crosscheck, contrasts=(alike,))
     e.endpoints["SYSBP"] = replace(e.endpoints["SYSBP"], crosscheck=check)
     assert "Section 7" not in " ".join(reconciliations(e)[0].text)
+
+
+def test_site_by_visit_is_told_by_who_was_randomised_and_by_its_size(evidence_of):
+    def said(e, share):
+        shares = e.endpoints["SYSBP"].ladder.shares
+        kept = [s for s in shares if (s.rung, s.group) != ("site_by_visit", "SITEID:AVISIT")]
+        site = next(s for s in shares if (s.rung, s.group) == ("nested", "SITEID"))
+        own = replace(site, rung="site_by_visit", group="SITEID:AVISIT", share=share)
+        return sites_words(with_ladder(e, shares=(*kept, own)), "SYSBP")
+
+    whole = evidence_of(design="cluster")
+    assert "holds 4.0%: small as a share, but it is what" in said(whole, 0.04)
+    assert "small" not in said(whole, 0.3)
+    assert "holds 30.0%, and it is what a change between visits meets" in said(whole, 0.3)
+    assert "estimated not to differ in how they change" in said(whole, 0.0)
+    patients = said(evidence_of(), 0.04)
+    assert "arms of one site share it at a visit, so it drops out too" in patients
+    assert "meets" not in patients

@@ -9,7 +9,7 @@ from sitewise.lmm.linear.tests import tested
 from sitewise.lmm.linear.wald import Wald
 
 REDUCED = "some differences are not estimable from these data; df1 counts those that are"
-UNKNOWN = "NaN: these data can't estimate it, no readings tell of it"
+UNKNOWN = "NaN: these data can't estimate it, it needs an effect that was dropped (fit.aliased)"
 BROKEN = 1e-7  # of the aliasing of the data, from which a mean is not estimable
 
 
