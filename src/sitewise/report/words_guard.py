@@ -8,6 +8,13 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import degrees, level, listed, number, plural
 
 
+# What an analysis does that claims more than the sites give, by its verdict.
+_CLAIMS = {
+    "beyond": "takes patients or readings for what was randomised",
+    "assumed": "rests on a variance of sites held for equal at all visits",
+}
+
+
 def guard_words(e: Evidence, name: str, guard: Guard) -> tuple[str, ...]:
     """What the number of sites allows, who claims more, and what site-by-visit does."""
     texts = (
@@ -115,10 +122,11 @@ def _significant(e: Evidence, guard: Guard) -> str:
     sound = [one for one in below if one.verdict == "within"]
     if not sound:
         every = "The one analysis" if len(below) == 1 else f"Each of the {len(below)} analyses"
+        kinds = {one.verdict for one in below}
+        why = listed([_CLAIMS[verdict] for verdict in _CLAIMS if verdict in kinds])
         return (
             f"{every} with p below {level(e.plan.alpha)} is among those that are not to be"
-            " trusted: what claims significance here takes patients or readings for what was"
-            " randomised."
+            f" trusted: what claims significance here {why}."
         )
     return (
         f"Of {plural(len(below), 'analysis', 'analyses')} with p below {level(e.plan.alpha)}"
