@@ -13,7 +13,7 @@ from sitewise.report.section_order import order_sentence, order_table
 from sitewise.report.standing import joint, joint_verdict, standing
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_patients import analysed_text
-from sitewise.report.words_states import fit_states
+from sitewise.report.words_states import fit_states, states_in_short
 
 _LETTERS = 106  # of a line of the first page
 _ROOM = 42.0  # lines of the first page beside title, headings and figure
@@ -89,9 +89,11 @@ def _further_note(evidence: Evidence, further: tuple[str, ...]) -> str:
     note = f"{plural(len(further), 'further point')} on the next page, less grave than these"
     states = sum(text in fit_states(evidence) for text in further)
     if states:
-        note += (
-            f"; {states} of them on fits that are singular, did not converge or were passed over"
-        )
+        every = {1: "it is", 2: "both are"}.get(len(further), "all are")
+        who = every if states == len(further) else f"{states} of them"
+        note += f"; {who} on fits that are singular, did not converge or were passed over"
+        if names := states_in_short(evidence):
+            note += f" ({names})"
     return f"{note}."
 
 

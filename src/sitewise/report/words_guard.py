@@ -7,7 +7,6 @@ from sitewise.classical.ladder_result import Guard, Guarded
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import degrees, level, listed, number, plural
 
-
 # What an analysis does that claims more than the sites give, by its verdict.
 _CLAIMS = {
     "beyond": "takes patients or readings for what was randomised",

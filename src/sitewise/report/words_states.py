@@ -10,6 +10,7 @@ from sitewise.report.words_departures import mmrm_departure, model_departures
 from sitewise.report.words_models import singular_sentence
 
 SINGULAR, STOPPED = "singular", "not converged"
+NAMED = 4  # fits of a state that the first page names at most where their points are on the next
 
 
 def fit_states(evidence: Evidence) -> tuple[str, ...]:
@@ -19,6 +20,31 @@ def fit_states(evidence: Evidence) -> tuple[str, ...]:
         *stopped_states(evidence),
         *singular_states(evidence),
     )
+
+
+def states_in_short(evidence: Evidence) -> str:
+    """Which fits did not converge or are singular, by name: models of the plan before others."""
+    parts = []
+    for state, said in ((STOPPED, "not converged"), (SINGULAR, "singular")):
+        models: list[str] = []
+        beside: list[str] = []
+        for name in evidence.endpoints:
+            for fit in evidence.ordered_fits(name):
+                odd = not fit.fit.converged if state == STOPPED else fit.fit.singularity.singular
+                models += [fit.model] if odd else []
+            beside += [
+                label
+                for label, formula, own in _beside(evidence, name)
+                if own == state and not _planned(evidence, name, formula)
+            ]
+            if any(x.state == state for x in evidence.endpoints[name].ladder.left_out):
+                beside.append("the primary model without a site")
+        found = list(dict.fromkeys([*models, *beside]))
+        if len(found) > NAMED:
+            found[NAMED:] = [f"{len(found) - NAMED} more"]
+        if found:
+            parts.append(f"{said}: {'; '.join(found)}")
+    return typeset(". ".join(parts))
 
 
 def stopped_states(evidence: Evidence) -> tuple[str, ...]:

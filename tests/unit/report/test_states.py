@@ -8,7 +8,7 @@ import pytest
 from sitewise.report.section_models import formulas
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_front import model_sentence
-from sitewise.report.words_states import fit_states, stopped_states
+from sitewise.report.words_states import fit_states, states_in_short, stopped_states
 
 NAME = "SYSBP"
 
@@ -78,6 +78,33 @@ def test_what_is_pushed_to_the_next_page_is_named_on_the_first(evidence_of) -> N
     assert "3 further points" in note
     assert "2 of them on fits that are singular, did not converge or were passed over" in note
     assert "fits" not in _further_note(e, ("another",))
+    assert "; both are on fits that are" in _further_note(e, states[:2])
+    assert "; it is on fits that are" in _further_note(e, states[:1])
+
+
+def test_the_first_page_names_fits_whose_points_are_on_the_next(evidence_of) -> None:
+    from sitewise.report.section_front import _further_note
+
+    e = evidence_of()
+    models = [f.model for f in e.ordered_fits(NAME) if f.fit.singularity.singular]
+    assert models
+    named = states_in_short(e)
+    assert f"singular: {models[0]}" in named
+    assert f"({named})" in _further_note(e, fit_states(e))
+    gone = states_in_short(stopped(e))
+    assert gone.startswith(f"not converged: {e.plan.primary.model}")
+    left = e.endpoints[NAME].ladder.left_out
+    odd = tuple(dataclasses.replace(one, state="singular") for one in left)
+    own = e.endpoints[NAME]
+    rungs = own.ladder.rungs
+    many = tuple(
+        dataclasses.replace(r, label=f"Rung {i}", state="singular", planned=False)
+        for i, r in enumerate(r for r in rungs if r.formula)
+    )
+    e.endpoints[NAME] = dataclasses.replace(
+        own, ladder=dataclasses.replace(own.ladder, left_out=odd, rungs=many)
+    )
+    assert states_in_short(e).endswith(" more")
 
 
 def stopped(e: Any) -> Any:
