@@ -92,6 +92,7 @@ def guess(folder: Folder, roles: Roles) -> Guesses:
     mixed = (by_site.agg(lambda cells: cells.value_counts(normalize=True).iloc[0]) < 0.95).sum()
     cluster = mixed == 0 and len(sites) > 1
     remarks += _suspected_kpa(folder, roles, sites)
+    remarks += _day_zero(folder, columns.get("day"))
     owners = rows[rows[patient] != ""].groupby(patient)[FILE].nunique()
     shared = float((owners > 1).mean())
     moment = [FILE, patient, columns["visit"], *_keys(roles)]
@@ -265,6 +266,17 @@ def _suspected_kpa(folder: Folder, roles: Roles, sites: Sequence[Site]) -> list[
         " kPa; if the hospital says so, put kPa into its `unit` in the site sheet"
         for site in sites
         if medians.get(site.file, 100.0) < _KPA_MEDIAN
+    ]
+
+
+def _day_zero(folder: Folder, day: str | None) -> list[str]:
+    """Study days that begin with 0, where there is no day 0: each would be a warning."""
+    zeros = 0 if day is None else int((numbers(folder.rows, day, folder.sites) == 0).sum())
+    if not zeros:
+        return []
+    return [
+        f"{day!r} is 0 in {zeros} row(s): study days count from 1, so that it is missing"
+        " there; where all are counted from 0, take `day` out of `columns`"
     ]
 
 

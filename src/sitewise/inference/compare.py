@@ -235,7 +235,8 @@ def _cautions(pair: Pair, tested: LrtResult) -> Iterator[str]:
         yield f"{text} an approximation for many {words}; here there are {units}.{few}"
     if tested.bootstrap is not None:
         own = tested.bootstrap
-        p = "<0.001" if own.p < 0.001 else f"{own.p:.3f}"  # as the report prints its others
+        # as the report prints its others
+        p = "<0.001" if own.p < 0.001 else ">0.999" if own.p > 0.999 else f"{own.p:.3f}"
         yield (
             f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {p},"
             f" Monte Carlo SE {own.error:.3f}."

@@ -7,7 +7,7 @@ from sitewise.report.formatting import align
 
 SIGNS = "\u2020\u2021\u00a7\u00b6"  # of notes behind a cell
 _WORD = 18  # letters of a cell that is not broken
-_GROUP = 8  # rows below one heading that are not torn from it
+_GROUP = 12  # rows below one heading that are not torn from it
 _NARROW = 68  # letters of a line of a table that does not need the width of the page
 
 

@@ -183,6 +183,23 @@ def test_headers_of_other_languages(tmp_path: Path, language: str) -> None:
     assert found.remarks == ()
 
 
+def test_study_days_that_begin_with_zero_are_told(tmp_path: Path) -> None:
+    files = {
+        site: "\n".join(
+            ["site,patient,arm,visit,day,sbp"]
+            + [f"{site},{site}{p},{'XY'[p % 2]},week {v},{7 * v},{140 + p + v}.5"
+               for p in range(12) for v in range(3)]
+            + [""]
+        )
+        for site in ("K", "L")
+    }  # fmt: skip
+    plan, _, found = drafted(write(tmp_path / "data", **files), tmp_path / "config")
+    assert plan.columns.day == "day"
+    assert [text for text in found.remarks if "'day' is 0 in 24 row(s)" in text] == list(
+        found.remarks
+    )
+
+
 def test_the_hospital_is_not_taken_for_the_arm(tmp_path: Path) -> None:
     """Names that say nothing: each file has its own value of a column, so it is no arm."""
     files = {
