@@ -148,7 +148,6 @@ def test_a_plan_that_forgets_the_blind_is_refused(blinded: Trial, tmp_path: Path
     assert "sitewise unlock" in done.stderr
 
 
-@pytest.mark.long
 def test_arms_that_were_deleted_are_split_off_again(blinded: Trial, tmp_path: Path) -> None:
     trial = blinded.copy(tmp_path)
     gone = next((trial.folder / "blind" / "three").glob("*.arms.parquet"))

@@ -21,7 +21,7 @@ from sitewise.audit.ledger import CLOSED, check_ledger
 from sitewise.run.marker import VARIABLE
 from tests.workflow.conftest import ENDLESS, Trial, jobs
 
-KILLS = int(os.environ.get("SITEWISE_KILLS", "2"))
+KILLS = int(os.environ.get("SITEWISE_KILLS", "5"))
 SEED = int(os.environ.get("SITEWISE_SEED", str(20261122)))
 # What is deleted before a run that is killed, as patterns inside results/three.
 BEGINNINGS = {
