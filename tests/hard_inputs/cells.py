@@ -50,6 +50,14 @@ def _date(text: str) -> Callable[[Trial], None]:
     return together(_with_days, cell("A1", "month 6", day=text))
 
 
+def _days_backwards(trial: Trial) -> None:
+    """Site A counts the days that are left."""
+    _with_days(trial)
+    days = {"baseline": "366", "month 6": "183", "month 12": "1"}
+    for row in trial.files["A.csv"]:
+        row["day"] = days[row["visit"]]
+
+
 CASES = (
     Case(
         "A unit in a cell",
@@ -171,6 +179,28 @@ CASES = (
         "the same as `45352`, 1 March 2024 in days from 1900",
         _date("45352"),
         ("it looks like a date as a spreadsheet counts it", "at most 20000"),
+        ALL,
+    ),
+    Case(
+        "A study day before that of an earlier visit",
+        "A1's study days are 1 at baseline, 183 at month 6 and 36 at month 12",
+        together(_with_days, cell("A1", "month 12", day="36")),
+        (
+            "A.csv line 7, column 'day', found '36': Month 12 is on study day 36, a visit before it"
+            " on day 183",
+            "compare names and days of these visits with the source documents: one is wrong",
+        ),
+        ALL,
+    ),
+    Case(
+        "Study days that fall with the visits at a whole site",
+        "the study days in `A.csv` are 366 at baseline, 183 at month 6 and 1 at month 12",
+        _days_backwards,
+        (
+            "A.csv, column 'day', found '183': at 3 of 3 patients of this site visits and study"
+            " days contradict each other; of A0 Month 6 is on study day 183, a visit before it on"
+            " day 366",
+        ),
         ALL,
     ),
     Case(

@@ -62,6 +62,12 @@ def _only_header_in_a_batch(trial: Trial) -> None:
     trial.bytes_changed.append(("A.csv", lambda data: data[: data.index(b"\n") + 1]))
 
 
+def _numbered(data: bytes) -> bytes:
+    header, *rows = data.rstrip(b"\n").split(b"\n")
+    numbered = [b"%d,%s" % (number, row) for number, row in enumerate(rows, start=1)]
+    return b"\n".join([header, *numbered]) + b"\n"
+
+
 def _twice(trial: Trial) -> None:
     for row in trial.files["A.csv"]:
         row["sbp "] = row["sbp"]
@@ -227,6 +233,25 @@ CASES = (
         content("A.csv", lambda data: data.replace(b"A,A1,HIC,month 6", b"A,A1,x,HIC,month 6")),
         ("A.csv line 6, found '11 cell(s)'", "a delimiter within a cell needs quotes"),
         {"set aside": 2, "analysed": 70},
+    ),
+    Case(
+        "A delimiter at the end of every row but the header",
+        "each row of `A.csv` ends with a comma",
+        content("A.csv", lambda data: data.replace(b"rural\n", b"rural,\n")),
+        (
+            "A.csv line 2, found '11 cell(s)': 9 of 9 rows have 11 cell(s), the header has 10:"
+            " their cells can't be told apart; they end with a delimiter, the header does not",
+            "ask the hospital for the file with the delimiter at the end of every line or of none",
+            "hospital A is set aside: 18 of 18 measured readings (100%) were set aside",
+        ),
+        SITE_LOST,
+    ),
+    Case(
+        "A column without a name",
+        "each row of `A.csv` begins with its number, and the header does not name that column",
+        content("A.csv", _numbered),
+        ("9 of 9 rows have 11 cell(s)", "a column without a name may stand in them"),
+        SITE_LOST,
     ),
     Case(
         "A column twice",

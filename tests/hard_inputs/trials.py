@@ -157,8 +157,9 @@ CASES = (
         "the plan's arms.order has 200 entries",
         _many_arms_planned,
         (
-            "200 arms are listed (TASSH+HIC, HIC, P000, P001, P002, ...), at most 20 are analysed;"
-            " were the codes taken from another column than that of the arm?",
+            "arms: 200 arms are listed: TASSH+HIC, HIC, P000, P001, P002, ...",
+            "allowed: 2 to 20 arms",
+            "see whether they were taken from another column than that of the arm",
         ),
     ),
     Case(

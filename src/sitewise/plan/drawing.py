@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from sitewise.plan.sections import Section
+from sitewise.plan.section import Section
 
 
 class Bootstrap(Section):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sitewise.plan.sections import Section
+from sitewise.plan.section import Section
 
 
 class Records(Section):

@@ -160,7 +160,8 @@ def _problems(item: dict[str, Any]) -> Iterator[Problem]:
             if "\t" not in line:
                 yield Problem(message, where=path)
                 return
-            yield _disagreement(*line.split("\t"))
+            where, *rest = line.split("\t")
+            yield _disagreement(where or path, *rest)
     elif kind == "extra_forbidden":
         known = sorted(_keys_at(item["loc"][:-1]))
         meant = _meant(item)

@@ -11,25 +11,21 @@ from sitewise.plan.keeping import Nightly, Records
 from sitewise.plan.modelling import Comparison, Model
 from sitewise.plan.order import Hypothesis
 from sitewise.plan.second_engine import Replication
+from sitewise.plan.section import Cells, Name, Section, Text, Texts
 from sitewise.plan.sections import (
     AnalysisSet,
     Arms,
     Baseline,
-    Cells,
     Columns,
     Covariate,
     Endpoint,
     Estimand,
     Icc,
-    Name,
     Pair,
     Primary,
     Rules,
-    Section,
     Seeds,
     Sites,
-    Text,
-    Texts,
     Visit,
 )
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from sitewise.plan.sections import Name, Section, Text, Texts
+from sitewise.plan.section import Name, Section, Text, Texts
 
 
 class Model(Section):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from sitewise.plan.names import Disagreement, unknown
-from sitewise.plan.sections import Name, Section, Text
+from sitewise.plan.section import Name, Section, Text
 
 if TYPE_CHECKING:
     from sitewise.plan.model import Plan

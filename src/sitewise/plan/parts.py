@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard, get_args, get_origin
 
 from sitewise.plan.model import Plan
-from sitewise.plan.sections import Section
+from sitewise.plan.section import Section
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -4,38 +4,14 @@ Every key that changes a number is required: what a plan does not say is not gue
 `config/README.md` explains each key; a test keeps it in step with these types.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=40)]
-Text = Annotated[str, Field(min_length=1)]
-# YAML has lists; the plan is frozen, so they become tuples.
-Texts = Annotated[tuple[Text, ...], Field(strict=False)]
-Cells = Annotated[tuple[str, ...], Field(strict=False)]
-Limits = Annotated[tuple[float, float], Field(strict=False)]
-
+from sitewise.plan.section import Cells, Limits, Name, Section, Text, Texts, refused
 
 # More are no trial but a mistake, as patient identifiers taken for arms.
 MOST_ARMS = 20
-
-
-class Section(BaseModel):
-    """Base of every section: strict types, no unknown keys, frozen."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    if not TYPE_CHECKING:  # else every misspelt key would pass as Any
-
-        def __getattr__(self, name: str) -> NoReturn:
-            """Only called for what is absent: in a rule's part, a key that it was not granted."""
-            kind = type(self).__name__
-            if name in type(self).model_fields:
-                raise AttributeError(
-                    f"this rule was not granted the plan key `{name}` of {kind}: add it to"
-                    " sitewise.plan.parts"
-                )
-            raise AttributeError(f"{kind} has no {name!r}")
 
 
 class Estimand(Section):
@@ -97,11 +73,16 @@ class Columns(Section):
     @model_validator(mode="after")
     def _layout_has_its_columns(self) -> "Columns":
         if self.layout == "readings" and not (self.parameter and self.value):
-            raise ValueError("layout `readings` needs the keys `parameter` and `value`")
+            raise refused(
+                "layout `readings` lacks the key `parameter` or `value`",
+                "both: the columns of the parameter's code and of the value",
+                "name both columns, or set `layout` to `visits`",
+            )
         if self.layout == "visits" and (self.parameter or self.value or self.unit):
-            raise ValueError(
-                "layout `visits` takes no `parameter`, `value` or `unit`:"
-                " the endpoints name their own columns"
+            raise refused(
+                "layout `visits` takes no `parameter`, `value` or `unit`",
+                "a `column` of each endpoint, which holds its values",
+                "take these keys out, or set `layout` to `readings`",
             )
         return self
 
@@ -148,18 +129,33 @@ class Arms(Section):
     def _reference_is_an_arm(self) -> "Arms":
         names = [arm.name for arm in self.order]
         if len(names) > MOST_ARMS:
-            raise ValueError(
-                f"{len(names)} arms are listed ({', '.join(names[:5])}, ...), at most {MOST_ARMS}"
-                " are analysed; were the codes taken from another column than that of the arm?"
+            raise refused(
+                f"{len(names)} arms are listed: {', '.join(names[:5])}, ...",
+                f"2 to {MOST_ARMS} arms",
+                "see whether they were taken from another column than that of the arm, and list"
+                " the planned arms",
             )
         if len(set(names)) != len(names):
-            raise ValueError(f"arm names are not unique: {', '.join(names)}")
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise refused(
+                f"arms that stand twice: {', '.join(twice)}",
+                "each arm once",
+                "remove one of them, or put its raw codes into the `codes` of the other",
+            )
         if self.reference not in names:
-            raise ValueError(f"reference {self.reference!r} is not one of: {', '.join(names)}")
+            raise refused(
+                f"the reference {self.reference!r} is no arm",
+                ", ".join(names),
+                "set `reference` to the name of the arm that the others are compared with",
+            )
         codes: list[str] = [c for arm in self.order for c in (arm.codes or (arm.name,))]
         twice = sorted({c for c in codes if codes.count(c) > 1})
         if twice:
-            raise ValueError(f"raw arm codes that stand for two arms: {', '.join(twice)}")
+            raise refused(
+                f"raw codes that stand for two arms: {', '.join(twice)}",
+                "each raw code for one arm",
+                "take the code away from the arm that it is not of",
+            )
         return self
 
     @property
@@ -194,9 +190,12 @@ class Endpoint(Section):
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> "Endpoint":
         if not self.hard[0] <= self.soft[0] < self.soft[1] <= self.hard[1]:
-            raise ValueError(
-                f"limits must satisfy hard low <= soft low < soft high <= hard high;"
-                f" found hard {list(self.hard)}, soft {list(self.soft)}"
+            raise refused(
+                "the limits hard {:g} to {:g} and soft {:g} to {:g} are out of order".format(
+                    *self.hard, *self.soft
+                ),
+                "hard low <= soft low < soft high <= hard high",
+                "set the soft limits inside the hard ones",
             )
         return self
 
@@ -268,8 +267,11 @@ class Baseline(Section):
     @model_validator(mode="after")
     def _covariate_needs_a_value(self) -> "Baseline":
         if self.handling == "covariate" and self.missing == "keep":
-            why = "handling `covariate` can't keep a patient without baseline: use missing `drop`"
-            raise ValueError(why)
+            raise refused(
+                "handling `covariate` can't keep a patient without baseline",
+                "missing `drop` with `covariate`; `keep` with `outcome` or `constrained`",
+                "set `missing` to `drop`, or choose another handling",
+            )
         return self
 
 

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from sitewise.trial.covariate_checks import settle_covariates
 from sitewise.trial.findings import Found, apply_found, findings_frame
-from sitewise.trial.record_checks import check_duplicates, check_pairs, check_visit_days
+from sitewise.trial.record_checks import (
+    check_duplicates,
+    check_pairs,
+    check_visit_days,
+    check_visit_order,
+)
 from sitewise.trial.row_checks import check_rows_known, check_totals, settle_unasked
 from sitewise.trial.rows import INTERNAL, arrange
 from sitewise.trial.site_checks import check_constant_sites, check_suspected_units
@@ -56,6 +61,7 @@ def check_batch(plan: "Plan", rows: "pd.DataFrame") -> Checked:
     _run(check_pairs(plan, rows), rows, every)
     _run(check_duplicates(plan, rows), rows, every)
     every += check_visit_days(plan, rows)
+    every += check_visit_order(plan, rows)
     every += check_constant_sites(plan, rows)
     return Checked(arrange(plan, rows), findings_frame(every))
 

@@ -12,8 +12,9 @@ from sitewise.trial.account import FileRow
 from sitewise.trial.findings import file_finding, records_frame
 from sitewise.trial.header import DELIMITER, NO_HEADER
 from sitewise.trial.mapping import RawRows, canonical_rows, needed_columns
+from sitewise.trial.ragged import ragged_records
 from sitewise.trial.raw import Fault
-from sitewise.trial.rows import RAGGED, SITE_SET_ASIDE
+from sitewise.trial.rows import SITE_SET_ASIDE
 from sitewise.trial.source import Source, read_source
 from sitewise.trial.units import sheet_units
 
@@ -140,17 +141,7 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
     table = source.table
     if table is None or any(fault.rule in (DELIMITER, NO_HEADER) for fault in source.faults):
         return records  # what the first line is not, no row can be held against
-    width = len(table.header)
-    records += [
-        file_finding(
-            site.siteid, site.file, RAGGED,
-            f"the row has {count} cell(s), the header has {width}: its cells can't be told apart",
-            row=line, value=f"{count} cell(s)", allowed=f"{width} cell(s), as the header",
-            action="row set aside",
-            advice="correct the row (a delimiter within a cell needs quotes around the cell)",
-        )
-        for line, count in table.ragged
-    ]  # fmt: skip
+    records += ragged_records(site, table)
     if table.blank:
         records.append(
             file_finding(

@@ -22,7 +22,8 @@ class RawTable:
 
     lines: physical line at which each record starts (the header is line 1). cells: one list a
     record, as long as the header. ragged: (line, number of cells) of records of another length,
-    whose cells can't be told apart and are not in `cells`. blank: records without any content.
+    whose cells can't be told apart and are not in `cells`. trailing: how many of them have one cell
+    more than the header, and nothing in the last. blank: records without any content.
     line: that of the header, where blank lines stand above it.
     """
 
@@ -30,5 +31,6 @@ class RawTable:
     lines: list[int] = field(default_factory=list)
     cells: list[list[str]] = field(default_factory=list)
     ragged: list[tuple[int, int]] = field(default_factory=list)
+    trailing: int = 0
     blank: int = 0
     line: int = 1

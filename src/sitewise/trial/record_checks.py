@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sitewise.terms import ADY, AVAL, AVISIT, SITEID, SRCFILE, SRCROW, USUBJID, Severity
+from sitewise.terms import ADY, AVAL, AVISIT, AVISITN, SITEID, SRCFILE, SRCROW, USUBJID, Severity
 from sitewise.trial.findings import Found, lost_readings
 from sitewise.trial.rows import ATPT, AVALC, PARAMCD, REASON, SITE_DISAGREES, undecided
 from sitewise.trial.value_checks import measured, value_column
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sitewise.plan.model import Plan
     from sitewise.plan.sections import Pair
 
+# So many patients, and more than half of a site's, are how the site counts its days or visits.
+FEWEST_PATIENTS = 3
 DUPLICATE_EQUAL, DUPLICATE_DIFFERENT = "duplicate, same value", "duplicate, different values"
 
 
@@ -169,3 +171,58 @@ def check_visit_days(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
             scope="row",
         )
     ]
+
+
+def check_visit_order(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
+    """Visits that do not lie on later study days than those before them in the plan.
+
+    A visit lies on the first of its days. One finding a patient, at the first such visit; one a
+    site where most of its patients have one.
+    """
+    if plan.columns.day is None:
+        return
+    patient = [SITEID, USUBJID]
+    left = undecided(rows).dropna(subset=[ADY, AVISITN, USUBJID])
+    days = left.sort_values([*patient, AVISITN, ADY], kind="stable")
+    days = days.drop_duplicates([*patient, AVISITN])
+    days = days[days.duplicated(patient, keep=False)]  # one visit has no order
+    latest = days.groupby(patient)[ADY].cummax().groupby([days[name] for name in patient]).shift()
+    wrong = days[days[ADY] <= latest].drop_duplicates(patient)
+    told = {
+        index: f"{visit} is on study day {day:g}, a visit before it on day {before:g}"
+        for index, visit, day, before in zip(
+            wrong.index, wrong[AVISIT], wrong[ADY], latest[wrong.index], strict=True
+        )
+    }
+    seen = days.groupby(SITEID)[USUBJID].nunique()
+    many = wrong.groupby(SITEID).size()
+    whole = many[(many >= FEWEST_PATIENTS) & (2 * many > seen.reindex(many.index))].index
+    for site in whole:
+        here = wrong[wrong[SITEID] == site]
+        first = here.sort_values([SRCFILE, SRCROW], kind="stable").iloc[:1]
+        yield _order_of_visits(
+            plan,
+            first,
+            f"at {len(here)} of {seen[site]} patients of this site visits and study days contradict"
+            f" each other; of {first[USUBJID].iloc[0]} {told[first.index[0]]}",
+            "site",
+        )
+    others = wrong[~wrong[SITEID].isin(whole)]
+    yield _order_of_visits(plan, others, [told[index] for index in others.index], "row")
+
+
+def _order_of_visits(
+    plan: "Plan", part: "pd.DataFrame", message: "str | list[str]", scope: str
+) -> Found:
+    return Found(
+        "visits against study days",
+        Severity.WARNING,
+        part,
+        str(plan.columns.day),
+        message,
+        value=[f"{day:g}" for day in part[ADY]],
+        allowed="later days at later visits: " + ", ".join(visit.name for visit in plan.visits),
+        action="readings kept",
+        advice="compare names and days of these visits with the source documents: one is wrong",
+        scope=scope,
+    )

@@ -212,7 +212,7 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
     # strict: a quote that is never closed would otherwise swallow the rows behind it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: tuple[str, ...] | None = None
-    start, blank, first = 1, 0, 1
+    start, blank, first, trailing = 1, 0, 1, 0
     lines: list[int] = []
     cells: list[list[str]] = []
     ragged: list[tuple[int, int]] = []
@@ -228,6 +228,7 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
                 cells.append(record)
             else:
                 ragged.append((line, len(record)))
+                trailing += len(record) == len(header) + 1 and not record[-1].strip()
     except csv.Error as error:
         if "field limit" in str(error):
             return _giant_cell(start)
@@ -246,4 +247,4 @@ def _records(text: str, delimiter: str) -> RawTable | Fault:
             "ask the hospital to send it again",
             allowed="a header line and rows",
         )
-    return RawTable(header, lines, cells, ragged, blank, first)
+    return RawTable(header, lines, cells, ragged, trailing, blank, first)

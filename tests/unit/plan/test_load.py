@@ -150,7 +150,32 @@ def test_visits_rise_and_one_is_baseline(data: dict[str, Any]) -> None:
 
 def test_limits_must_be_ordered(data: dict[str, Any]) -> None:
     data["endpoints"]["SYSBP"]["soft"] = [10, 400]
-    assert "hard low <= soft low" in problems(data)["endpoints.SYSBP"].what
+    problem = problems(data)["endpoints.SYSBP"]
+    assert problem.what == "the limits hard 50 to 300 and soft 10 to 400 are out of order"
+    assert problem.allowed.startswith("hard low <= soft low")
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "words"),
+    [
+        ("arms", {"reference": "CIH"}, "the reference 'CIH' is no arm"),
+        ("arms", {"order": [{"name": "HIC", "label": "-"}] * 2}, "arms that stand twice: HIC"),
+        ("arms", {"order": [{"name": "HIC", "label": "-"},
+                            {"name": "B", "label": "-", "codes": ["HIC"]}]},
+         "raw codes that stand for two arms: HIC"),
+        ("columns", {"layout": "readings"}, "lacks the key `parameter` or `value`"),
+        ("columns", {"value": "v"}, "takes no `parameter`, `value` or `unit`"),
+        ("baseline", {"handling": "covariate", "missing": "keep"}, "can't keep a patient without"),
+    ],
+)  # fmt: skip
+def test_a_section_that_contradicts_itself_says_what_is_allowed_and_what_to_do(
+    data: dict[str, Any], section: str, change: dict[str, Any], words: str
+) -> None:
+    data[section] |= change
+    problem = problems(data)[section]
+    assert words in problem.what
+    assert problem.allowed
+    assert problem.fix
 
 
 def test_no_such_file(tmp_path: Path) -> None:

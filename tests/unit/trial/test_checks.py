@@ -317,6 +317,87 @@ def test_ragged_rows_are_counted_and_set_aside(trial) -> None:
     assert checked.account.readings == 72
 
 
+def test_most_rows_of_one_length_are_one_finding_and_others_keep_theirs(trial) -> None:
+    """Seven of nine rows end with a comma, one is short, one is as the header."""
+    trial.write()
+    path = trial.folder / "A.csv"
+    header, *lines = path.read_text().splitlines()
+    lines = [f"{line}," for line in lines[:7]] + ["A,A2", lines[8]]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    checked = trial.check(write=False)
+    found = finding(checked, "ragged row")
+    assert found["SRCROW"].tolist() == [2, 9]
+    assert found["ACTION"].tolist() == ["7 rows set aside", "row set aside"]
+    assert "7 of 9 rows have 11 cell(s)" in found["MESSAGE"].iloc[0]
+    assert len([reading for reading in lost(checked) if reading[3] == "ragged row"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda lines: [f"{lines[0]},", *lines[1:]], "the header ends with a delimiter"),
+        (lambda lines: [lines[0], *(f"{line},x" for line in lines[1:])], "without a name"),
+        (lambda lines: [lines[0], *(f"{line},x,y" for line in lines[1:])],
+         "9 of 9 rows have 12 cell(s)"),
+    ],
+)  # fmt: skip
+def test_rows_that_all_differ_from_the_header_say_how(trial, change, said) -> None:
+    trial.write()
+    path = trial.folder / "A.csv"
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    found = finding(trial.check(write=False), "ragged row")
+    assert len(found) == 1
+    assert said in found["MESSAGE"].iloc[0]
+
+
+def with_days(trial, days: dict[str, str]) -> None:
+    """Every row its visit's study day."""
+    trial.data["columns"]["day"] = "day"
+    for rows in trial.files.values():
+        for row in rows:
+            row["day"] = days[row["visit"]]
+
+
+RISING = {"baseline": "1", "month 6": "183", "month 12": "366"}
+
+
+@pytest.mark.parametrize(
+    ("visit", "day", "at"),
+    [
+        ("baseline", "200", ("Month 6", "183", "a visit before it on day 200")),
+        ("month 12", "183", ("Month 12", "183", "a visit before it on day 183")),
+        ("month 6", "-3", ("Month 6", "-3", "a visit before it on day 1")),
+    ],
+)
+def test_a_visit_that_is_not_later_than_one_before_it_is_told_once(trial, visit, day, at) -> None:
+    with_days(trial, RISING)
+    trial.row("A", "A1", visit)["day"] = day
+    checked = trial.check()
+    found = finding(checked, "visits against study days")
+    assert found[["USUBJID", "AVISIT", "VALUE"]].values.tolist() == [["A1", *at[:2]]]
+    assert at[2] in found["MESSAGE"].iloc[0]
+    assert lost(checked) == []
+
+
+def test_days_that_rise_or_are_missing_are_no_finding(trial) -> None:
+    with_days(trial, RISING)
+    trial.row("A", "A1", "month 6")["day"] = ""
+    trial.row("A", "A2", "month 6")["day"] = "never"  # said as an impossible day, and only so
+    trial.files["A.csv"].reverse()
+    assert set(trial.check().findings["RULE"]) == {"impossible study day"}
+
+
+def test_days_that_fall_at_most_patients_of_a_site_are_one_finding(trial) -> None:
+    with_days(trial, RISING)
+    for rows in (trial.files["A.csv"], trial.files["B.csv"][:6]):
+        for row in rows:
+            row["day"] = {"1": "400", "183": "200", "366": "1"}[row["day"]]
+    found = finding(trial.check(), "visits against study days")
+    # all three patients of A are the site's; two of B's three are told one by one
+    assert found[["SITEID", "USUBJID"]].values.tolist() == [["A", ""], ["B", "B0"], ["B", "B1"]]
+    assert found["MESSAGE"].iloc[0].startswith("at 3 of 3 patients of this site")
+
+
 @pytest.mark.parametrize(
     ("content", "rule", "readings"),
     [

@@ -32,6 +32,7 @@ def test_ragged_rows_are_named_and_kept_out_of_the_cells(tmp_path: Path) -> None
     source = read(tmp_path, HEADER + "a,x,1\nb,x\nc,x,1,5\nd,x,2\n")
     assert source.table is not None
     assert source.table.ragged == [(3, 2), (4, 4)]
+    assert source.table.trailing == 0
     assert source.table.lines == [2, 5]
     assert source.faults == ()
 
