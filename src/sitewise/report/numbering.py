@@ -31,6 +31,17 @@ class Numbers:
     _head: str = ""
     _counts: dict[str, int] = field(default_factory=lambda: {"Table": 0, "Figure": 0})
 
+    @property
+    def halves(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+        """The contents in two, for columns side by side; no section's name ends the first.
+
+        Columns that the style sheet balances are laid out a dozen times.
+        """
+        cut = (len(self.contents) + 1) // 2
+        while 0 < cut < len(self.contents) and self.contents[cut - 1].level == 1:
+            cut -= 1
+        return self.contents[:cut], self.contents[cut:]
+
     def section(self, anchor: str, title: str) -> str:
         """The next section: 1, 2, ..."""
         self._section += 1
