@@ -18,6 +18,7 @@ eigenvalues in [0, 1].
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,7 @@ class Exchangeable:
     codes: "Ints"
     rho: float = 0.0
 
-    @property
+    @cached_property
     def sizes(self) -> "Ints":
         """Rows of each cluster, shape (clusters,)."""
         found: Ints = np.bincount(self.codes)
@@ -53,11 +54,13 @@ class Exchangeable:
 
     def sums(self, values: "Floats", weights: "Floats | None" = None) -> "Floats":
         """Sums by cluster, shape (clusters, k), of (n, k), each row times its weight."""
-        found = np.empty((len(self.sizes), values.shape[1]))
-        for k in range(values.shape[1]):
-            column = values[:, k] if weights is None else values[:, k] * weights
-            found[:, k] = np.bincount(self.codes, column)
-        return found
+        from scipy import sparse
+
+        n = len(self.codes)
+        weights = np.ones(n) if weights is None else weights
+        # one entry a row of `values`, in the line of its cluster
+        spread = sparse.csc_array((weights, self.codes, np.arange(n + 1)), (len(self.sizes), n))
+        return np.asarray(spread @ values, dtype=np.float64)
 
     def along(self, values: "Floats", at: "Floats") -> "Floats":
         """x'at_i of each row x of cluster i, shape (n,); values: (n, k), at: (clusters, k)."""

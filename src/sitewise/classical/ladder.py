@@ -14,7 +14,7 @@ import numpy as np
 from sitewise.classical.anova_contrast import by_strata
 from sitewise.classical.answer import Answer
 from sitewise.classical.clustered import Exchangeable, cr2_df, sandwich
-from sitewise.classical.complete_cases import complete_cases, refusal
+from sitewise.classical.complete_cases import refusal
 from sitewise.classical.covariance_choice import choose_covariance, primary_row
 from sitewise.classical.gee import fit_gee
 from sitewise.classical.ladder_result import CovarianceChoice, Ladder, Rung, Share
@@ -209,7 +209,7 @@ def _anova(question: Question, anova: Sequence[AnovaRow]) -> Rung:
     label = "Repeated-measures ANOVA, complete cases"
     extra = set(fixed_columns(question.design.formula)) - {TRT01P, AVISIT, WEEK}
     rows, visits = question.rows, question.visits
-    complete = complete_cases(rows, visits)
+    complete = question.complete
     present = set(rows[TRT01P].unique())
     arms = [arm for arm in question.plan.arms.levels if arm in present]
     why = refusal(rows, complete, visits, arms)

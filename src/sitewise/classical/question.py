@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from sitewise.classical.answer import Answer
+from sitewise.classical.complete_cases import complete_cases
 from sitewise.classical.least_squares import Line, ordinary
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.design import build_design
@@ -82,6 +83,11 @@ class Question:
     def line(self) -> Line:
         """Ordinary least squares."""
         return ordinary(self.design.X, self.design.y)
+
+    @cached_property
+    def complete(self) -> "pd.DataFrame":
+        """The rows of patients who have a reading at every visit of the outcome."""
+        return complete_cases(self.rows, self.visits)
 
     def codes(self, column: str) -> "Ints":
         """Level of each row, 0..levels-1."""

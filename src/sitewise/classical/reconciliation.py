@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sitewise.classical.anova_contrast import by_strata
-from sitewise.classical.complete_cases import complete_cases, refusal
+from sitewise.classical.complete_cases import refusal
 from sitewise.classical.crosscheck import PATIENT, primary_row
 from sitewise.classical.mixed_rungs import PATIENT as INTERCEPT
 from sitewise.classical.mixed_rungs import planned_answer
@@ -68,7 +68,7 @@ def reconcile(
     rows, visits = question.rows, question.visits
     present = set(rows[TRT01P].unique())
     arms = [arm for arm in question.plan.arms.levels if arm in present]
-    kept = complete_cases(rows, visits)
+    kept = question.complete
     why = refusal(rows, kept, visits, arms) or ("" if anova else "there is no ANOVA of these rows")
     effects: tuple[EffectMatch, ...] = ()
     steps: list[Step] = []

@@ -149,10 +149,22 @@ def read_columns(
     del kept
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     for name in coded:
-        values = frame[name].cat
-        present = values.remove_unused_categories().cat.categories
-        frame[name] = values.set_categories(present.sort_values())
+        frame[name] = _sorted_categories(frame[name].array)
     return frame
+
+
+def _sorted_categories(values: "pd.Categorical") -> "pd.Categorical":
+    """With the categories that occur, sorted; by code, since the texts are many and long."""
+    import numpy as np
+    import pandas as pd
+
+    occur = np.bincount(values.codes + 1, minlength=len(values.categories) + 1)[1:] > 0
+    texts = values.categories[occur]
+    order = texts.argsort()
+    # the last is for code -1, a cell without a text
+    new = np.full(len(values.categories) + 1, -1, dtype=np.int64)
+    new[np.flatnonzero(occur)[order]] = np.arange(len(order))
+    return pd.Categorical.from_codes(new[values.codes], categories=texts[order])
 
 
 def read_frames(paths: "Sequence[str | Path]") -> "pd.DataFrame":
