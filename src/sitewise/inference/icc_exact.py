@@ -2,9 +2,9 @@
 
 y = X b + Z u + e, u ~ N(0, tau^2 I) over sites, e ~ N(0, V_w) within them. With every fixed effect
 eliminated, C = Z'V_w^-1 Z - Z'V_w^-1 X (X'V_w^-1 X)^- X'V_w^-1 Z of rank r and q the same of y,
-q ~ N(0, C + tau^2 C C), so that for the eigenpairs (l_i, p_i) of C
+q ~ N(0, C + tau^2 C C), so that
 
-    T(tau^2) = sum (p_i'q)^2 / (l_i (1 + tau^2 l_i)),   T(tau^2) / r ~ F(r, d)
+    T(tau^2) = q'C^+ (I + tau^2 C)^-1 q,   T(tau^2) / r ~ F(r, d)
 
 V_w from what is left within the sites, which q does not share. With one reading a patient
 V_w = sigma^2 I and the pivot is exact (Wald 1947, Ann Math Stat 18:586-589; Seely & El-Bassiouni
@@ -15,6 +15,7 @@ and readings are balanced, d then being the patients less sites; close to it els
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,15 +58,14 @@ def sites_share(
     gamma, sigma2 = _within(sums, len(U))
     if not sigma2 > 0:
         return math.nan, math.nan
-    squares, values = _between(sums, gamma, sigma2)
-    r = len(values)
+    between = _between(sums, gamma, sigma2)
+    r = between.rank
     if r < 1:
         return math.nan, math.nan
     inside = sigma2 * (1 + gamma)
 
     def pivot(share: float) -> float:
-        tau2 = share / (1 - share) * inside
-        return float((squares / (values * (1 + tau2 * values))).sum()) / r
+        return between.at(share / (1 - share) * inside) / r
 
     return (
         _meets(pivot, float(fdtri(r, d, 1 - alpha / 2))),
@@ -127,16 +127,43 @@ def _deviance(sums: Sums, n: int, gamma: float) -> tuple[float, float]:
     return df * math.log(rest / df) + logs, rest / df
 
 
-def _between(sums: Sums, gamma: float, sigma2: float) -> tuple["Floats", "Floats"]:
-    """(p_i'q)^2 and l_i of the eigenpairs of C."""
+@dataclass(frozen=True)
+class _Between:
+    """C = (diag(D) - S S') / sigma2 and q, of which no sites x sites matrix is made.
+
+    D: (k,), S: (k, p), q: (k,). x: C x = q. rank: of C.
+    """
+
+    D: "Floats"
+    S: "Floats"
+    q: "Floats"
+    x: "Floats"
+    rank: int
+    sigma2: float
+
+    def at(self, tau2: float) -> float:
+        """T(tau2) = x'(I + tau2 C)^-1 q, the inverse by Woodbury's identity."""
+        if tau2 == 0:
+            return float(self.x @ self.q)
+        ratio = tau2 / self.sigma2
+        E = 1 + ratio * self.D
+        ES, Eq = self.S / E[:, None], self.q / E
+        inside = np.eye(self.S.shape[1]) - ratio * (self.S.T @ ES)
+        return float(self.x @ (Eq + ratio * (ES @ np.linalg.solve(inside, self.S.T @ Eq))))
+
+
+def _between(sums: Sums, gamma: float, sigma2: float) -> _Between:
+    """What the sites tell beside the fixed effects."""
     A, B, D, _ = sums.at(gamma)
     values, vectors = np.linalg.eigh(A[:-1, :-1])
     kept = values > RANK * max(float(values[-1]), 0.0)
     turned = vectors[:, kept] / np.sqrt(values[kept])
-    site = B[:, :-1] @ turned
-    C = (np.diag(D) - site @ site.T) / sigma2
-    q = (B[:, -1] - site @ (turned.T @ A[:-1, -1])) / sigma2
-    own, basis = np.linalg.eigh(C)
-    used = own > RANK * float(own[-1])
-    squares = (basis[:, used].T @ q) ** 2
-    return np.asarray(squares), np.asarray(own[used])
+    S = B[:, :-1] @ turned
+    q = (B[:, -1] - S @ (turned.T @ A[:-1, -1])) / sigma2
+    # C lacks the directions that fixed effects take whole: I - S'D^-1 S is 0 there, and S'D^-1 q.
+    DS = S / D[:, None]
+    own, basis = np.linalg.eigh(np.eye(S.shape[1]) - S.T @ DS)
+    used = own > RANK
+    inner = basis[:, used] @ ((basis[:, used].T @ (DS.T @ q)) / own[used])
+    x = sigma2 * (q / D + DS @ inner)
+    return _Between(D, S, q, x, len(D) - int((~used).sum()), sigma2)

@@ -76,7 +76,12 @@ def sums_of(U: "Floats", site: "Ints", patient: "Ints") -> Sums:
 
 def sum_by(codes: "Ints", values: "Floats", count: int) -> "Floats":
     """Sums of the rows of each code, shape (count, k), of (n, k)."""
-    return np.column_stack([np.bincount(codes, column, count) for column in values.T])
+    from scipy import sparse
+
+    n = len(codes)
+    # one entry a row of `values`, in the line of its code
+    spread = sparse.csc_array((np.ones(n), codes, np.arange(n + 1)), (count, n))
+    return np.asarray(spread @ values, dtype=np.float64)
 
 
 def restricted_deviance(

@@ -6,7 +6,7 @@ chain of the T above maps it to the final columns, and Psi of the chain gives it
 
 import numpy as np
 
-from sitewise.lmm.recursion import Eliminated, Left
+from sitewise.lmm.recursion import Eliminated, Left, solve_units
 
 
 def second_order(done: Eliminated) -> tuple[np.ndarray, np.ndarray]:
@@ -30,16 +30,16 @@ def second_order(done: Eliminated) -> tuple[np.ndarray, np.ndarray]:
         t2[:active, :active] += _dot(CB, np.swapaxes(CB, -1, -2))
         K = _final(left.K, coefficients, up)
         EK = left.E[:, None] @ K
-        FEK = np.linalg.solve(np.swapaxes(left.M, -1, -2), EK)
+        FEK = solve_units(np.swapaxes(left.M, -1, -2), EK)
         cross = _gram(Y, FEK)
         B2[:active, new] += cross
         B2[new, :active] += cross.transpose(1, 0, 3, 2)
-        FE = np.linalg.solve(
+        FE = solve_units(
             np.swapaxes(left.M, -1, -2),
             np.broadcast_to(left.E[:, None], (len(left.E), *left.C.shape)),
         )  # F'E
         FEF = np.swapaxes(
-            np.linalg.solve(np.swapaxes(left.M, -1, -2), np.swapaxes(FE, -1, -2)), -1, -2
+            solve_units(np.swapaxes(left.M, -1, -2), np.swapaxes(FE, -1, -2)), -1, -2
         )  # F'EF
         mixed = _dot(left.BSS, np.swapaxes(FEF, -1, -2))
         t2[:active, new] += mixed
@@ -63,7 +63,7 @@ def _traces_above(t2: np.ndarray, left: Left, inner: np.ndarray, which: tuple[in
     YP, KP = Y @ inner, K @ inner
     t2[:active, :active] += 2 * _dot(YP, left.C @ Y)
     EK = left.E[:, None] @ K
-    mixed = -2 * _dot(YP, np.linalg.solve(np.swapaxes(left.M, -1, -2), EK))
+    mixed = -2 * _dot(YP, solve_units(np.swapaxes(left.M, -1, -2), EK))
     t2[:active, new] += mixed
     t2[new, :active] += mixed.T
     EKP = left.E[:, None] @ KP

@@ -15,6 +15,7 @@ import numpy as np
 from sitewise.errors import ModelError, Problem
 from sitewise.lmm.columns import column_values
 from sitewise.lmm.innovations import NestedEffects, innovations
+from sitewise.lmm.schedule import seen_patterns
 from sitewise.lmm.score_frame import placed_rows, score_placed
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _whiten(values: np.ndarray, R: np.ndarray, patients: "Level", slot: np.ndarr
     """Rows (n, k) of each patient, by visit, become chol(R)^-1 of themselves, in place."""
     place = np.full((len(patients.labels), len(R)), -1)
     place[patients.codes, slot] = np.arange(len(slot))
-    patterns, which = np.unique(place >= 0, axis=0, return_inverse=True)
+    patterns, which = seen_patterns(place >= 0)
     for k, seen in enumerate(patterns):
-        at = place[which.reshape(-1) == k][:, seen]
+        at = place[which == k][:, seen]
         values[at] = np.linalg.solve(np.linalg.cholesky(R[np.ix_(seen, seen)]), values[at])

@@ -14,6 +14,7 @@ from sitewise.lmm.rows import Rows
 
 # Beyond, patterns are nearly as many as patients, and rows by group cost less than wide rows.
 MOST_SLOTS = 15
+_MOST_BITS = 16  # slots of a table of 2^T patterns
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,3 +241,23 @@ def _repeated(schedule: Schedule, reader: _Reader) -> np.ndarray | None:
         return None
     counts = np.bincount(place)
     return np.flatnonzero(place == int(np.argmax(counts > 1)))
+
+
+def seen_patterns(filled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Patterns of visits that occur, complete ones first, and the pattern of each patient.
+
+    filled: shape (N, T), which slots a patient has. Returns (patterns, T) and (N,).
+    """
+    N, T = filled.shape
+    if T <= _MOST_BITS:
+        code = np.zeros(N, dtype=np.int64)
+        for t in range(T):
+            code |= (~filled[:, t]).astype(np.int64) << (T - 1 - t)
+        counts = np.bincount(code, minlength=1 << T)
+        present = np.flatnonzero(counts)
+        number = np.zeros(1 << T, dtype=np.int64)
+        number[present] = np.arange(len(present))
+        bits = present[:, None] >> np.arange(T - 1, -1, -1)
+        return (bits & 1) == 0, number[code]
+    packed, pattern = np.unique(np.packbits(~filled, axis=1), axis=0, return_inverse=True)
+    return np.unpackbits(packed, axis=1, count=T) == 0, pattern.reshape(N).astype(np.int64)

@@ -11,7 +11,7 @@ from sitewise.lmm.engine import Solution
 from sitewise.lmm.estimates import Estimates, posteriors_of
 from sitewise.lmm.hierarchy import Effect, Level
 from sitewise.lmm.rows import Rows
-from sitewise.lmm.schedule import Schedule
+from sitewise.lmm.schedule import Schedule, seen_patterns
 from sitewise.lmm.structures import INSIDE
 from sitewise.lmm.threads import one_thread
 
@@ -152,7 +152,7 @@ class _Patients:
         wide, seen = np.zeros(self.size), np.zeros(self.size, dtype=bool)
         wide[self.patient, self.slot] = left / unit
         seen[self.patient, self.slot] = True
-        patterns, which = np.unique(seen, axis=0, return_inverse=True)
+        patterns, which = seen_patterns(seen)
         W = SlotWeights(patterns, self._covariance()).W[which]
         roots, inside = model.parameters.roots(self.solution.phi), model.parameters.at_level(INSIDE)
         above = self._above()

@@ -12,12 +12,11 @@ from sitewise.lmm.factored import Term, factor
 from sitewise.lmm.formula import Formula
 from sitewise.lmm.hierarchy import Effect, Level
 from sitewise.lmm.rows import Rows
-from sitewise.lmm.schedule import Schedule, fixed_columns
+from sitewise.lmm.schedule import Schedule, fixed_columns, seen_patterns
 from sitewise.lmm.wide import Feature, Patients, Wide, WideEffect, WideLevel, add_digests
 
 _BLOCK = 1 << 13  # patients at a time: their products stay in the cache
 _ROWS = 1 << 15
-_MOST_BITS = 16  # slots of a table of 2^T patterns
 
 
 def build_wide(
@@ -132,7 +131,7 @@ def _cells(
     N, T = len(unit), len(schedule.slots)
     filled = np.zeros(N * T, dtype=bool)
     filled[patient * T + schedule.code] = True
-    patterns, pattern = _patterns(filled.reshape(N, T))
+    patterns, pattern = seen_patterns(filled.reshape(N, T))
     key = unit * len(patterns) + pattern
     order = np.sort(key * N + np.arange(N)) % N  # a stable argsort; sorting itself is vectorised
     f = _wide_rows(rows, patient, schedule, basis, order)
@@ -142,23 +141,6 @@ def _cells(
     n, shift, sums, products = _summed(f, starts, still)
     key = key[starts]
     return _Cells(patterns, key // len(patterns), key % len(patterns), n, shift, sums, products)
-
-
-def _patterns(filled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Patterns that occur, complete ones first, and the pattern of each patient."""
-    N, T = filled.shape
-    if T <= _MOST_BITS:
-        code = np.zeros(N, dtype=np.int64)
-        for t in range(T):
-            code |= (~filled[:, t]).astype(np.int64) << (T - 1 - t)
-        counts = np.bincount(code, minlength=1 << T)
-        present = np.flatnonzero(counts)
-        number = np.zeros(1 << T, dtype=np.int64)
-        number[present] = np.arange(len(present))
-        bits = present[:, None] >> np.arange(T - 1, -1, -1)
-        return (bits & 1) == 0, number[code]
-    packed, pattern = np.unique(np.packbits(~filled, axis=1), axis=0, return_inverse=True)
-    return np.unpackbits(packed, axis=1, count=T) == 0, pattern.reshape(N).astype(np.int64)
 
 
 def _wide_rows(
