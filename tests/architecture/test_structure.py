@@ -12,7 +12,7 @@ LONGEST_MODULE = 320
 LONGEST_SCRIPT = 40
 HEAVY = (
     "pandas", "formulaic", "statsmodels", "matplotlib", "mixedlm", "pingouin", "weasyprint",
-    "pyarrow", "scipy", "pandera",
+    "pyarrow", "scipy",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from sitewise.trial.rows import (
     VISIT,
     set_fate,
 )
-from sitewise.trial.schema import broken, row_schema
+from sitewise.trial.schema import known_values, unknown_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def _totals_sign(plan: "Plan", line: tuple[object, ...]) -> tuple[str, str] | No
 def check_rows_known(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
     """Missing identifiers, unknown codes, a site column that disagrees: whole rows set aside."""
     asked = rows[rows[FATE].isna() | (rows[FATE] == Fate.NOT_MEASURED.value)]
-    wrong = broken(row_schema(plan), asked)
+    wrong = unknown_rows(known_values(plan), asked)
     found = [*_missing(plan, asked, wrong), *_unknown_codes(plan, asked, wrong)]
     if plan.columns.site is not None:
         other = asked[asked[SITECELL].notna() & (asked[SITECELL] != asked[SITEID])]

@@ -1,5 +1,6 @@
-"""Row-level rules as pandera schemas: what one reading must be, whatever the others are."""
+"""Row-level rules: what one reading must be, whatever the others are."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sitewise.errors import DataError, Problem
@@ -8,7 +9,6 @@ from sitewise.trial.rows import ANOTHER, PARAMCD, POOLED, SITECELL
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pandera.pandas as pa
 
     from sitewise.plan.model import Plan
     from sitewise.plan.sections import Endpoint
@@ -16,49 +16,34 @@ if TYPE_CHECKING:
 HARD, SOFT = "hard limits", "soft limits"
 
 
-def row_schema(plan: "Plan") -> "pa.DataFrameSchema":
-    """Who, where, which arm, which visit: all must be known to the plan and the site sheet."""
-    import pandera.pandas as pa
+def known_values(plan: "Plan") -> dict[str, tuple[str, ...] | None]:
+    """Who, where, which arm, which visit: what each column may hold; None is any text at all."""
+    pooled = plan.arms.levels == (POOLED,)
+    return {
+        USUBJID: None,
+        TRT01P: (*plan.arms.levels, *([ANOTHER] if pooled else [])),
+        AVISIT: tuple(visit.name for visit in plan.visits),
+        PARAMCD: tuple(plan.endpoints),
+    } | ({SITECELL: None} if plan.columns.site is not None else {})
 
-    arms = [*plan.arms.levels, *([ANOTHER] if plan.arms.levels == (POOLED,) else [])]
-    columns = {
-        USUBJID: pa.Column(str, nullable=False),
-        TRT01P: pa.Column(str, pa.Check.isin(arms), nullable=False),
-        AVISIT: pa.Column(str, pa.Check.isin([v.name for v in plan.visits]), nullable=False),
-        PARAMCD: pa.Column(str, pa.Check.isin(list(plan.endpoints)), nullable=False),
+
+def unknown_rows(
+    known: Mapping[str, tuple[str, ...] | None], frame: "pd.DataFrame"
+) -> "dict[str, pd.Index]":
+    """Index of the rows whose cell is missing or none of the known values, by column."""
+    found = {}
+    for name, values in known.items():
+        cells = frame[name]
+        found[name] = frame.index[cells.isna() if values is None else ~cells.isin(values)]
+    return {name: index for name, index in found.items() if len(index)}
+
+
+def outside_limits(endpoint: "Endpoint", values: "pd.Series[float]") -> "dict[str, pd.Index]":
+    """Index of the values outside the hard limits and outside the soft ones, in its unit."""
+    return {
+        kind: values.index[values.notna() & ~values.between(low, high)]
+        for kind, (low, high) in ((HARD, endpoint.hard), (SOFT, endpoint.soft))
     }
-    if plan.columns.site is not None:
-        columns[SITECELL] = pa.Column(str, nullable=False)
-    return pa.DataFrameSchema(columns)
-
-
-def limit_schema(endpoint: "Endpoint") -> "pa.DataFrameSchema":
-    """Values of one endpoint, in its unit: the hard limits and the soft ones."""
-    import pandera.pandas as pa
-
-    checks = [
-        pa.Check(lambda s, lo=low, hi=high: s.between(lo, hi), name=name)
-        for name, (low, high) in ((HARD, endpoint.hard), (SOFT, endpoint.soft))
-    ]
-    return pa.DataFrameSchema({AVAL: pa.Column(float, checks, nullable=False)})
-
-
-def broken(schema: "pa.DataFrameSchema", frame: "pd.DataFrame") -> "dict[str, pd.Index]":
-    """Index of the rows that break a schema, by column, or by the check's name for AVAL."""
-    import pandera.pandas as pa
-
-    if frame.empty:
-        return {}
-    try:
-        schema.validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-        key = cases["check"].where(cases["column"] == AVAL, cases["column"])
-        return {
-            str(name): frame.index[frame.index.isin(part["index"].tolist())]
-            for name, part in cases.groupby(key)
-        }
-    return {}
 
 
 def assert_analysable(plan: "Plan", readings: "pd.DataFrame") -> None:
@@ -67,23 +52,16 @@ def assert_analysable(plan: "Plan", readings: "pd.DataFrame") -> None:
     readings: those with a fate that reaches the analysis. Raises DataError; that would be a fault
     of the checks before it, never of a hospital.
     """
-    import pandera.pandas as pa
-
-    schema = row_schema(plan).remove_columns([SITECELL] if plan.columns.site else [])
-    schema = schema.add_columns(
-        {
-            SITEID: pa.Column(str, nullable=False),
-            SRCFILE: pa.Column(str, nullable=False),
-            SRCROW: pa.Column("int64", pa.Check.ge(1)),
-            AVAL: pa.Column(float, nullable=False),
-            ADY: pa.Column(float, nullable=plan.time == "nominal"),
-        }
-    )
-    wrong = broken(schema, readings)
+    needed = {**known_values(plan), SITEID: None, SRCFILE: None, AVAL: None}
+    needed.pop(SITECELL, None)
+    if plan.time != "nominal":
+        needed[ADY] = None
+    wrong = unknown_rows(needed, readings)
+    wrong[SRCROW] = readings.index[readings[SRCROW] < 1]
     for name, endpoint in plan.endpoints.items():
-        index = broken(limit_schema(endpoint), readings[readings[PARAMCD] == name]).get(HARD)
-        if index is not None:
-            wrong[f"{name} {HARD}"] = index
+        values = readings.loc[readings[PARAMCD] == name, AVAL]
+        wrong[f"{name} {HARD}"] = outside_limits(endpoint, values)[HARD]
+    wrong = {name: index for name, index in wrong.items() if len(index)}
     if wrong:
         raise DataError(
             "Readings passed the checks that should not have: please report this fault.",

@@ -17,7 +17,7 @@ from sitewise.trial.rows import (
     UNIT,
     undecided,
 )
-from sitewise.trial.schema import HARD, SOFT, broken, limit_schema
+from sitewise.trial.schema import HARD, SOFT, outside_limits
 from sitewise.trial.units import KPA, MMHG, MMHG_PER_KPA, unit_factor
 from sitewise.trial.unread import MISSING_NUMBERS, date_style, why_no_number
 
@@ -124,9 +124,8 @@ def check_limits(plan: "Plan", rows: "pd.DataFrame") -> Iterator[Found]:
     left = undecided(rows)
     for name, endpoint in plan.endpoints.items():
         part = left[left[PARAMCD] == name]
-        wrong = broken(limit_schema(endpoint), part)
-        hard = wrong.get(HARD, part.index[:0])
-        soft = wrong.get(SOFT, part.index[:0]).difference(hard, sort=False)
+        wrong = outside_limits(endpoint, part[AVAL])
+        hard, soft = wrong[HARD], wrong[SOFT].difference(wrong[HARD], sort=False)
         column = value_column(plan, name)
         yield _outside(part.loc[hard], name, endpoint, HARD, column)
         yield _outside(part.loc[soft], name, endpoint, SOFT, column)
