@@ -22,10 +22,13 @@ def _folder(trial: Trial) -> None:
     trial.sites["A"] = {}
 
 
-def _loop(trial: Trial) -> None:
-    (trial.folder / "A.csv").symlink_to("A.csv")
-    del trial.files["A.csv"]
-    trial.sites["A"] = {}
+def _link_to(name: str) -> Callable[[Trial], None]:
+    def spoil(trial: Trial) -> None:
+        (trial.folder / "A.csv").symlink_to(name)
+        del trial.files["A.csv"]
+        trial.sites["A"] = {}
+
+    return spoil
 
 
 def _middle(data: bytes) -> bytes:
@@ -60,8 +63,15 @@ CASES = (
     Case(
         "A link to itself",
         "`A.csv` is a symbolic link to `A.csv`",
-        _loop,
+        _link_to("A.csv"),
         ("the file can't be opened: Too many levels of symbolic links",),
+        THREE_SITES,
+    ),
+    Case(
+        "A link to a file that is not there",
+        "`A.csv` is a symbolic link to `old.csv`, which the folder does not have",
+        _link_to("old.csv"),
+        ("'A.csv' is a link to a file that is not there", "put the file itself into"),
         THREE_SITES,
     ),
     Case(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sitewise.errors import DataError, Problem
 from sitewise.plan.sheet import DELIMITERS, SUFFIXES, Site
 from sitewise.trial.raw import RawTable
-from sitewise.trial.source import read_source
+from sitewise.trial.source import Source, read_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +47,15 @@ def read_folder(folder: Path) -> Folder:
                 )
             ],
         )
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    # pipes and links that lead nowhere too: what can't be read is told
+    paths = sorted(p for p in folder.rglob("*") if not p.is_dir() and p.suffix.lower() in SUFFIXES)
     tables: list[tuple[Site, RawTable]] = []
     unread: list[tuple[str, str]] = []
     for path in paths:
         site = _written(path, path.relative_to(folder).as_posix())
         source = read_source(folder, site, ())
         if source.table is None or not source.table.cells:
-            unread.append((site.file, "; ".join(f.message for f in source.faults) or "no rows"))
+            unread.append((site.file, _why_unread(source)))
         else:
             tables.append((site, source.table))
     usual = Counter(name for _, table in tables for name in table.header)
@@ -87,11 +88,22 @@ def read_folder(folder: Path) -> Folder:
     return Folder(tuple(sites), rows, tuple(unread))
 
 
+def _why_unread(source: Source) -> str:
+    told = "; ".join(fault.message for fault in source.faults)
+    if source.table is not None and source.table.ragged:
+        cells = source.table.ragged[0][1]
+        told = f"its rows have {cells} cell(s), its header has {len(source.table.header)}"
+    return told or "no rows"
+
+
 def _written(path: Path, file: str) -> Site:
     """How a file is written: encoding by trial, delimiter by the header's marks."""
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() == ".parquet" or not path.is_file():
         return Site(siteid=file, file=file)
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError:  # why, `read_source` says
+        return Site(siteid=file, file=file)
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
     encoding = encoding or next(name for name in _ENCODINGS if _decodes(data, name))
     text = data.decode(encoding, errors="replace")

@@ -163,7 +163,7 @@ def _handling(g: Guesses) -> Iterator[str]:
     covariate = g.design == "individual"
     yield ""
     yield "baseline:"
-    said = "usual where patients are randomised" if covariate else "usual where sites are"
+    said = f"usual where {'patients' if covariate else 'whole sites'} are randomised"
     yield f"  handling: {'covariate' if covariate else 'outcome'}  {GUESS}: {said}"
     yield f"  missing: {'drop' if covariate else 'keep'}"
     yield ""

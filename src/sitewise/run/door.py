@@ -252,20 +252,21 @@ def _stop_if_altered(states: list[State], results: Path, rebuild: bool) -> None:
     altered = [state for state in states if state.verdict is Verdict.ALTERED]
     if not altered or rebuild:
         return
-    problems = [
-        Problem(state.detail, where=f"{results.name}/{state.file}") for state in altered[:_SHOWN]
-    ]
+    told = [(f"results/{results.name}/{state.file}", state.detail) for state in altered[:_SHOWN]]
     more = len(altered) - _SHOWN
     if more > 0:
-        problems.append(Problem(f"and {more} more"))
-    problems.append(
-        Problem(
-            "nothing was computed, nothing was changed",
-            fix="put back what was changed; or run again with --rebuild, which moves these files"
-            f" to records/{results.name}/set-aside and makes them anew",
-        )
+        told.append(("", f"and {more} more"))
+    fix = (
+        "put back what was changed; or run again with --rebuild, which moves these files to"
+        f" records/{results.name}/set-aside and makes them anew"
     )
-    raise IntegrityError(f"{len(altered)} file(s) in {results} were altered.", problems)
+    raise IntegrityError(
+        f"{len(altered)} file(s) in {results} were altered; nothing was computed or changed.",
+        [
+            Problem(what, where=where, fix=fix if number == len(told) else "")
+            for number, (where, what) in enumerate(told, start=1)
+        ],
+    )
 
 
 def _with_receipt(results: Path, file: str) -> list[Path]:

@@ -107,7 +107,9 @@ def _difference(change: Change) -> str:
 def _cut(reason: str) -> str:
     parts = reason.split("; ")
     more = len(parts) - _MANY
-    return "; ".join([*parts[:_MANY], f"{more} more reasons, see run.log"] if more > 1 else parts)
+    return "; ".join(
+        [*parts[:_MANY], f"{more} more reasons, see run.log in logs/"] if more > 1 else parts
+    )
 
 
 def _listed(jobs: Sequence[str]) -> str:

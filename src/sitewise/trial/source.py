@@ -148,6 +148,13 @@ def _padding(table: RawTable) -> str:
 
 
 def _unreadable(path: Path, folder: Path, error: OSError, listed: Sequence[str] | None) -> Fault:
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        return Fault(
+            "file missing",
+            f"{path.name!r} is a link to a file that is not there",
+            "put the file itself into the data folder",
+            allowed="a file inside the data folder, or a link to one inside it",
+        )
     if isinstance(error, FileNotFoundError):
         near = _near_file(path, folder, listed)
         hint = f"; a file {near!r} is there" if near else ""

@@ -1,5 +1,6 @@
 """`sitewise init`: what it guesses of trials whose plans are known, and what it refuses."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,27 @@ def test_what_can_not_be_understood(tmp_path: Path, files: dict[str, str], said:
     with pytest.raises(DataError, match=said):
         draft_plan(folder, tmp_path / "config", "mine", DATE)
     assert not (tmp_path / "config").exists()
+
+
+def test_files_that_can_not_be_read_are_told_and_the_others_used(tmp_path: Path) -> None:
+    """A pipe would be waited for for ever; rows that end with a comma more are no rows."""
+    data = write_demo(tmp_path / "data") and tmp_path / "data"
+    (data / "hospital_001.csv").unlink()
+    os.mkfifo(data / "hospital_001.csv")
+    (data / "hospital_002.csv").unlink()
+    (data / "hospital_002.csv").symlink_to("nowhere.csv")
+    header, *rows = (data / "hospital_003.csv").read_text().splitlines()
+    (data / "hospital_003.csv").write_text("\n".join([header, *(f"{row}," for row in rows)]))
+    _, sheet, found = drafted(data, tmp_path / "config")
+    assert len(sheet.sites) == 17
+    assert [text for text in found.remarks if "left out" in text] == [
+        "hospital_001.csv is left out of the site sheet: the file can't be opened: it is a pipe or"
+        " a device, not a file",
+        "hospital_002.csv is left out of the site sheet: 'hospital_002.csv' is a link to a file"
+        " that is not there",
+        "hospital_003.csv is left out of the site sheet: its rows have 10 cell(s), its header has"
+        " 9",
+    ]
 
 
 def test_a_column_a_visit_is_told(tmp_path: Path) -> None:
