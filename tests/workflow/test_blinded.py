@@ -187,3 +187,29 @@ def test_after_the_unlock_all_is_as_if_it_had_never_been_blinded(
     assert "the blind was lifted" in told
     assert "Readings: none differ" in told, told
     assert "blind lifted by" in trial.sitewise("history", "results/three").stdout
+
+
+@pytest.mark.long
+def test_a_night_keeps_the_last_good_file_and_no_arm_leaves_its_place(
+    blinded: Trial, tmp_path: Path
+) -> None:
+    """The earlier file is taken from where the arms lie, also for one that can't be fetched."""
+    trial = blinded.copy(tmp_path)
+    text = trial.plan.read_text(encoding="utf-8")
+    trial.plan.write_text(f"{text}nightly: {{bad_delivery: keep last good}}\n", encoding="utf-8")
+    readings = (trial.results / "data" / "readings.parquet").read_bytes()
+    path = sorted((trial.folder / "data" / "three").rglob("*.csv"))[0]
+    path.write_text("nothing,of,use\n1,2,3\n")
+    done = trial.sitewise("nightly", str(trial.plan))
+    assert done.returncode == 11, done.stdout + done.stderr
+    assert "LAST GOOD FILE KEPT" in done.stdout
+    assert "HOSPITALS SET ASIDE" not in done.stdout
+    assert (trial.results / "data" / "readings.parquet").read_bytes() == readings
+    assert not (trial.folder / "blind" / "three" / "delivery").exists()
+    plans = 0
+    for found in files(trial.folder / "records", trial.results, trial.logs):
+        if any(arm in found.read_bytes() for arm in ARMS):
+            plans += 1
+            assert found.parent.parent.name == "objects", found
+            assert "title" in json.loads(found.read_text())["plan"], "the plan alone"
+    assert plans == 2, "of the run and of the night"

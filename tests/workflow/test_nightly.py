@@ -252,7 +252,47 @@ def test_a_night_that_is_ended_by_somebody(trial: Trial, how: signal.Signals) ->
 
 
 def test_a_plan_that_can_not_be_read(trial: Trial) -> None:
-    trial.plan.write_text("trial: [\n")
-    done: subprocess.CompletedProcess[str] = trial.sitewise("nightly", str(trial.plan))
+    """The page is of this night where the plan still says which trial it is of."""
+    sheet = trial.plan.with_name("three_sites.csv")
+    text = sheet.read_text()
+    sheet.unlink()
+    data, page = night(trial, 13)
+    assert data["why"] == ["FAILED: the plan can't be read; see below"]
+    assert "three_sites.csv" in page
+    assert "the last sealed run before: run" in page
+    assert "as it was before this night" in page
+    sheet.write_text(text)
+    trial.plan.write_text("trial: three\ntitle: [\n")
+    _, page = night(trial, 13)
+    assert "not valid YAML" in page
+    other = trial.plan.rename(trial.plan.with_name("other.yaml"))
+    other.write_text("trial: [\n")
+    done = trial.sitewise("nightly", str(other))
     assert done.returncode == 13
-    assert "plan" in done.stderr
+    assert "not valid YAML" in done.stderr
+    assert "No page" in done.stderr
+
+
+def test_a_lock_is_on_the_files_that_are_analysed(trial: Trial) -> None:
+    """A bad file in whose place nights analyse an earlier one is not locked."""
+    change_plan(trial, nightly={"bad_delivery": "keep last good"})
+    path = hospital_file(trial)
+    good = path.read_bytes()
+    spoil(trial)
+    lock = ("lock", str(trial.plan), "--reason", "data base lock")
+    refused = trial.sitewise(*lock)
+    assert refused.returncode == 5
+    assert "nothing was locked" in refused.stderr
+    assert str(path) in refused.stderr
+    copies = trial.folder / "records" / "three" / "objects"
+    offered = Path(refused.stderr.partition(f": {copies}")[2].split()[0].lstrip("/"))
+    assert (copies / offered).read_bytes() == good
+    path.unlink()
+    assert trial.sitewise(*lock).returncode == 5, "nor is its absence"
+    shutil.copyfile(copies / offered, path)
+    locked = trial.sitewise(*lock)
+    assert locked.returncode == 0, locked.stderr
+    change_plan(trial, nightly={"bad_delivery": "as the rules say"})
+    spoil(trial)
+    locked = trial.sitewise(*lock)
+    assert locked.returncode == 0, "the rules say what becomes of it"

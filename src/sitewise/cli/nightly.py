@@ -1,8 +1,6 @@
 """The command for schedulers: a run that nobody watches."""
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -30,6 +28,9 @@ def nightly(
     13 the run failed or something does not verify, 14 another night or run of the trial is in
     progress and this one did nothing; where several are true, with the greatest. 130 stopped.
     """
+    from sitewise.run.stopping import hold_stops
+
+    hold_stops()  # until there is a page to tell of them
     from rich.console import Console
 
     from sitewise.errors import SitewiseError
@@ -37,7 +38,6 @@ def nightly(
     from sitewise.run.night_summary import Night
     from sitewise.run.nightly import NightInProgressError, run_night
 
-    signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         summary, page = run_night(
             Request(plan, directory, data, cores, profile=profile), Console(soft_wrap=True)
@@ -46,7 +46,7 @@ def nightly(
         typer.echo(str(error), err=True)
         raise typer.Exit(int(Night.BUSY)) from None
     except SitewiseError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(f"{error}\nNo page was written of this night.", err=True)
         raise typer.Exit(int(Night.FAILED)) from None
     except OSError as error:
         typer.echo(f"The night could not be told: {error}", err=True)
@@ -56,7 +56,3 @@ def nightly(
         raise typer.Exit(int(Night.STOPPED)) from None
     typer.echo(page.read_text(encoding="utf-8"))
     raise typer.Exit(summary.exit_code or 0)
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -3,7 +3,7 @@
 import datetime
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,36 @@ from sitewise.audit.ledger import Entry, Ledger
 from sitewise.audit.objects import object_path, read_json
 from sitewise.errors import SitewiseError
 from sitewise.plan.model import Plan
-from sitewise.plan.sheet import SiteSheet
+from sitewise.run.context import Context, blind_folder
 from sitewise.run.kept import Kept, write_note
 
 _ACCOUNT = "findings/account.json"
 USED = "used"
 
 
-def bad_files(plan: Plan, sheet: SiteSheet, data: Path) -> dict[str, tuple[str, str]]:
+def keeps(plan: Plan) -> bool:
+    """Whether the last good file of a hospital stands for one that can't be used."""
+    return plan.nightly.bad_delivery == "keep last good"
+
+
+def copies_of(context: Context) -> tuple[Path, ...]:
+    """Folders with copies of the hospital files: of a blinded trial they lie with the arms."""
+    assert context.records is not None
+    apart = context.records.parents[1] / blind_folder(context.trial)
+    return (context.records, apart) if context.blinded else (context.records,)
+
+
+def bad_files(context: Context) -> dict[str, tuple[str, str]]:
     """Hospital files that can't be used: site and reason by file; {} where nothing can be said."""
     from sitewise.trial.findings import SITE_ASIDE
     from sitewise.trial.pipeline import check_data
     from sitewise.trial.stopped import StoppedError
 
+    plan = context.plan
     kind = plan.rules.model_copy(update={"bad_site": "set aside"})
+    plan = plan.model_copy(update={"rules": kind})
     try:
-        checked = check_data(plan.model_copy(update={"rules": kind}), sheet, data)
+        checked = check_data(plan, context.sheet, context.data, written=context.written)
     except StoppedError as error:
         aside = error.findings[error.findings["ACTION"] == SITE_ASIDE]
         return {
@@ -44,7 +58,7 @@ def all_used(
 ) -> bool:
     """Whether the last sealed run had this plan, these files and this code, and used every file.
 
-    Then none of them is bad, and they need not be read to know it.
+    Then none of them is bad, and they need not be read to know it. records: of the trial.
     """
     if not ledger.sealed():
         return False
@@ -58,26 +72,44 @@ def all_used(
 
 
 def last_good(
-    records: Path, ledger: Ledger, bad: Mapping[str, tuple[str, str]], now: datetime.datetime
+    copies: Sequence[Path],
+    ledger: Ledger,
+    bad: Mapping[str, tuple[str, str]],
+    now: datetime.datetime,
+    refused: Mapping[str, str],
 ) -> list[Kept]:
     """The last file that could be used of each hospital whose file can't; none where none is kept.
 
-    bad: site and reason by file.
+    copies: folders that hold them, the trial's records first. bad: site and reason by file.
+    refused: sha256 of files that were checked and can't be used, whatever an earlier plan made of
+    them.
     """
     found: dict[str, Kept] = {}
     for entry in reversed(ledger.sealed()):
-        used = _used(records, entry)
+        used = _used(copies[0], entry)
         for file, (site, reason) in bad.items():
             sha256 = used.get(file, "")
-            if file not in found and sha256 and object_path(records, sha256).is_file():
+            if file in found or not sha256 or sha256 == refused.get(file):
+                continue
+            if copy_of(copies, sha256):
                 since = _first_seen(ledger, file, sha256)
                 days = (now - datetime.datetime.fromisoformat(since)).days
                 found[file] = Kept(site, file, reason, sha256, since, days)
     return [found[file] for file in sorted(found)]
 
 
+def copy_of(copies: Sequence[Path], sha256: str) -> Path | None:
+    """Where the copy of a hospital file with this digest lies; None where there is none."""
+    places = (object_path(folder, sha256) for folder in copies)
+    return next((place for place in places if place.is_file()), None)
+
+
 def with_kept(
-    data: Path, records: Path, kept: list[Kept], folder: Path, without: Iterable[str] = ()
+    data: Path,
+    copies: Sequence[Path],
+    kept: list[Kept],
+    folder: Path,
+    without: Iterable[str] = (),
 ) -> Path:
     """The folder of the hospital files with earlier ones in place: a folder of second names, where
     there are any.
@@ -97,8 +129,10 @@ def with_kept(
         target = folder / one.file
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        shutil.copyfile(object_path(records, one.sha256), target)
-        if file_sha256(target) != one.sha256:
+        copy = copy_of(copies, one.sha256)
+        if copy is not None:
+            shutil.copyfile(copy, target)
+        if copy is None or file_sha256(target) != one.sha256:
             raise SitewiseError(
                 f"The kept copy of {one.file} is damaged: sitewise verify names it."
             )

@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -189,12 +190,23 @@ def _from_server(server: _Server, patience: float, stop: threading.Event) -> dic
         except subprocess.TimeoutExpired:
             pass  # it is ended below
         finally:
+            by_itself = child.poll()
             child.kill()
             child.wait()
         words.seek(0)
-        last = words.read().strip().splitlines()[-1:]
-    why = last[0] if last and child.returncode > 0 else f"nothing came for {patience:.0f} s"
+        why = _why(by_itself, words.read(), patience)
     return {site.file: found.get(site.file, why) for site in server.sites}
+
+
+def _why(code: int | None, words: str, patience: float) -> str:
+    """Why files did not come that nothing was said of. code: None of a process that we ended."""
+    if code is None:
+        return f"nothing came for {patience:.0f} s"
+    if code < 0:
+        name = signal.strsignal(-code) or "unknown"
+        return f"the process that fetched it was ended from outside: signal {-code} ({name})"
+    last = words.strip().splitlines()[-1:]
+    return last[0] if last else f"the process that fetched it ended with code {code}"
 
 
 def _answers(

@@ -12,12 +12,20 @@ from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.hashing import file_sha256
 from sitewise.audit.ledger import Entry, Ledger, read_ledger
 from sitewise.audit.manifest import MANIFEST
-from sitewise.errors import DataError, Problem, RunError, SitewiseError
-from sitewise.plan.model import Plan
+from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
 from sitewise.plan.sheet import SiteSheet
 from sitewise.run.alone import alone
-from sitewise.run.context import find_project, load_context, raw_digests
-from sitewise.run.delivery import all_used, arrived, bad_files, last_good, with_kept
+from sitewise.run.blind import make_blind
+from sitewise.run.context import Context, find_project, load_context
+from sitewise.run.delivery import (
+    all_used,
+    arrived,
+    bad_files,
+    copies_of,
+    keeps,
+    last_good,
+    with_kept,
+)
 from sitewise.run.door import Request, run_trial
 from sitewise.run.fetching import fetch_files
 from sitewise.run.kept import Kept
@@ -26,7 +34,8 @@ from sitewise.run.marker import InProgressError, only_run
 from sitewise.run.night_changes import tell_estimates, tell_findings
 from sitewise.run.night_page import as_text, write_page
 from sitewise.run.night_summary import Night, Summary, now, now_text
-from sitewise.run.readiness import data_folder, make_folders, read_plan
+from sitewise.run.readiness import data_folder, make_folders, read_plan, trial_of
+from sitewise.run.stopping import stoppable
 from sitewise.run.verifying import verify_trial
 from sitewise.store.trouble import storage_error
 
@@ -43,19 +52,20 @@ class NightInProgressError(RunError):
 def run_night(request: Request, console: Console) -> tuple[Summary, Path]:
     """One night; gives the summary and the file that its text is in.
 
-    Raises SitewiseError where there is no plan to have a trial, or another night is in progress;
-    every other end is told in the summary, KeyboardInterrupt before it goes on.
+    Raises SitewiseError where nobody can tell which trial it is, the page has no place, or another
+    night is in progress; every other end is told in the summary, KeyboardInterrupt before it goes
+    on.
     """
-    plan, _ = read_plan(request.plan)
     directory = request.directory.resolve()
-    make_folders(directory, plan.trial)
-    folder = directory / "records" / plan.trial / FOLDER
+    trial = trial_of(request.plan, directory / "records")
+    make_folders(directory, trial)
+    folder = directory / "records" / trial / FOLDER
     folder.mkdir(exist_ok=True)
     with alone(folder / "lock", lambda: _other_night(folder / "lock")):
-        summary = Summary(plan.trial, now_text())
+        summary = Summary(trial, now_text())
         write_page(folder, summary)  # not that of another night, where this one is killed
         try:
-            _Night(replace(request, directory=directory), plan, console, summary).go()
+            _Night(replace(request, directory=directory), trial, console, summary).go()
         finally:
             summary.close()
             page = _write_last(folder, summary)
@@ -91,23 +101,24 @@ def _other_night(lock: Path) -> NightInProgressError:
 @dataclass(frozen=True)
 class _Night:
     request: Request
-    plan: Plan
+    trial: str
     console: Console
     summary: Summary
 
     @property
     def records(self) -> Path:
-        return self.request.directory / "records" / self.plan.trial
+        return self.request.directory / "records" / self.trial
 
     @property
     def results(self) -> Path:
-        return self.request.directory / "results" / self.plan.trial
+        return self.request.directory / "results" / self.trial
 
     def go(self) -> None:
         """Run, and tell every end; nobody watches, so that faults of the program are told too."""
         sealed = self._sealed()
         try:
-            self._run()
+            with stoppable():
+                self._run()
         except KeyboardInterrupt:
             self.summary.tell(Night.STOPPED, "by Ctrl-C or SIGTERM; the next night goes on")
             raise
@@ -115,6 +126,8 @@ class _Night:
             self._went_wrong(Night.LOCKED_CHANGED, error, "nothing was computed; see below")
         except InProgressError as error:
             self._went_wrong(Night.BUSY, error, "somebody runs this trial now")
+        except PlanError as error:
+            self._went_wrong(Night.FAILED, error, "the plan can't be read; see below")
         except SitewiseError as error:
             data = isinstance(error, DataError) or error.exit_code == DataError.exit_code
             end = Night.DATA_PROBLEMS if data else Night.FAILED
@@ -146,30 +159,28 @@ class _Night:
         previous = before.sealed()[-1] if before.sealed() else None
         if previous:
             summary.previous = f"run {str(previous.body['run'])[:8]} of {previous.time[:16]}Z"
-        _, sheet = read_plan(self.request.plan)
-        unfetched = self._fetch(sheet)
-        data = data_folder(self.plan, sheet, self.request.data)
-        today = raw_digests(data, [site.file for site in sheet.sites])
+        plan, sheet = read_plan(self.request.plan)
+        unfetched = self._fetch(sheet, keep=keeps(plan))
+        data = data_folder(plan, sheet, self.request.data)
+        context = load_context(
+            plan, sheet, data, find_project(self.request.plan), records=self.records
+        )
         opened = before.opening(str(previous.body["run"])) if previous else None
-        summary.files = arrived(dict(before.fact(opened, "raw") or {}) if opened else {}, today)
-        place = self.records / FOLDER / "delivery"
+        earlier = dict(before.fact(opened, "raw") or {}) if opened else {}
+        summary.files = arrived(earlier, context.raw)
+        place = (make_blind(context) if context.blinded else self.records / FOLDER) / "delivery"
         try:
             notes: tuple[str, ...] = ()
-            if self._keeps:
-                data, notes = self._keep(before, sheet, data, unfetched, place)
+            if keeps(plan):
+                data, notes = self._keep(before, context, unfetched, place)
             outcome = run_trial(replace(self.request, data=data, notes=notes), self.console)
         finally:
             shutil.rmtree(place, ignore_errors=True)
         summary.jobs = outcome.jobs
-        self._tell_results(previous)
+        self._tell_results(previous, plan.nightly.moved)
         self._verify()
 
-    @property
-    def _keeps(self) -> bool:
-        # Copies of a blinded trial's files hold the arms and are not among the records.
-        return self.plan.nightly.bad_delivery == "keep last good" and not self.plan.blinded
-
-    def _fetch(self, sheet: SiteSheet) -> dict[str, tuple[str, str]]:
+    def _fetch(self, sheet: SiteSheet, *, keep: bool) -> dict[str, tuple[str, str]]:
         """Bring what has a source; gives site and reason by file that could not be had.
 
         Raises RunError for them where the plan does not keep earlier files: what lies in the folder
@@ -178,9 +189,9 @@ class _Night:
         if not any(site.source for site in sheet.sites):
             return {}
         with only_run(self.records / OPEN_RUN, self.console.print):  # a run reads these files
-            fetched = fetch_files(sheet, self.request.data or Path("data", self.plan.trial))
+            fetched = fetch_files(sheet, self.request.data or Path("data", self.trial))
         self.summary.not_fetched = [str(one) for one in fetched.failed]
-        if not self._keeps:
+        if not keep:
             fetched.require_all()
         if fetched.failed:
             number = len(fetched.failed)
@@ -190,26 +201,24 @@ class _Night:
     def _keep(
         self,
         before: Ledger,
-        sheet: SiteSheet,
-        data: Path,
+        context: Context,
         unfetched: dict[str, tuple[str, str]],
         place: Path,
     ) -> tuple[Path, tuple[str, ...]]:
         """Last good files for bad ones; gives the folder to run on, and what the ledger notes."""
-        context = load_context(
-            self.plan, sheet, data, find_project(self.request.plan), records=self.records
-        )
+        data, copies = context.data, copies_of(context)
         if not unfetched and all_used(self.records, before, context.digests, context.raw):
             return data, ()
-        bad = bad_files(self.plan, sheet, data) | unfetched
-        kept: list[Kept] = last_good(self.records, before, bad, now())
+        bad = bad_files(context) | unfetched
+        refused = {file: context.raw[file] for file in bad.keys() - unfetched.keys()}
+        kept: list[Kept] = last_good(copies, before, bad, now(), refused)
         self.summary.kept = [{**asdict(one), "told": str(one)} for one in kept]
         if kept:
             told = f"{len(kept)} hospital(s) with the last good file in place of tonight's"
             self.summary.tell(Night.DATA_PROBLEMS, told)
-        return with_kept(data, self.records, kept, place, without=unfetched), tuple(map(str, kept))
+        return with_kept(data, copies, kept, place, without=unfetched), tuple(map(str, kept))
 
-    def _tell_results(self, previous: Entry | None) -> None:
+    def _tell_results(self, previous: Entry | None, moved: float) -> None:
         summary = self.summary
         manifest = file_sha256(self.results / MANIFEST)
         same = previous is not None and previous.body["manifest"] == manifest
@@ -229,7 +238,7 @@ class _Night:
         summary.tell(Night.NEW_RESULTS, since)
         tell_findings(summary, self.results, self.records, previous)
         if previous is not None:
-            tell_estimates(summary, self.records, self.plan.nightly.moved)
+            tell_estimates(summary, self.records, moved)
 
     def _verify(self) -> None:
         found = verify_trial(self.results, self.records)

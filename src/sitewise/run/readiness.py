@@ -1,9 +1,11 @@
 """Whether a run can start: plan, site sheet, formulas, folders."""
 
 import contextlib
+import re
 import tempfile
 from pathlib import Path
 
+from sitewise.audit.ledger import LEDGER
 from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
 from sitewise.plan.limits import limits_of
 from sitewise.plan.load import read_sections, read_yaml
@@ -35,6 +37,25 @@ def read_plan(path: Path) -> tuple[Plan, SiteSheet]:
     if problems:
         raise PlanError(f"The plan {path.name} has {len(problems)} problem(s).", problems)
     return plan, sheet
+
+
+def trial_of(plan_file: Path, records: Path) -> str:
+    """The trial of a plan; where the plan can't be read, the one that it seems to be of.
+
+    That is the one in its line `trial:`, or of its file's name, if there is a ledger of it in
+    `records`; else raises what `read_plan` raises.
+    """
+    try:
+        return read_plan(plan_file)[0].trial
+    except SitewiseError:
+        text = ""
+        with contextlib.suppress(OSError):
+            text = plan_file.read_text(encoding="utf-8", errors="replace")
+        said = re.search(r"^trial:\s*(.+?)\s*$", text, re.MULTILINE)
+        for name in ([said[1].strip("\"'")] if said else []) + [plan_file.stem]:
+            if re.fullmatch(r"[a-z][a-z0-9_]*", name) and (records / name / LEDGER).is_file():
+                return name
+        raise
 
 
 def data_folder(plan: Plan, sheet: SiteSheet, named: Path | None) -> Path:

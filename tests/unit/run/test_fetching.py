@@ -171,6 +171,22 @@ def test_a_fetch_that_is_killed_leaves_nobody_behind(hospital: Hospital) -> None
     assert hospital.fetch("b.csv").changed == ("b.csv",)
 
 
+def test_a_process_that_is_killed_is_told_so(hospital: Hospital) -> None:
+    hospital.wire.cut_after, hospital.wire.stall = LARGE // 2, True
+
+    def kill() -> None:
+        while not list(hospital.data.rglob("b.csv.part*")):
+            time.sleep(0.1)
+        for child in psutil.Process().children():
+            if "sitewise.run.storage" in child.cmdline():
+                child.kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+    found = hospital.fetch("a.csv", "b.csv", patience=600)
+    assert found.changed == ("a.csv",)
+    assert "ended from outside: signal 9 (Killed)" in found.failed[0].reason
+
+
 def test_a_file_that_the_server_does_not_have(hospital: Hospital) -> None:
     found = hospital.fetch("a.csv", "c.csv")
     assert found.changed == ("a.csv",)

@@ -30,10 +30,9 @@ def stopped(directory: Path, before: Callable[[Path], object]) -> Summary:
 
     summary = Summary(trial="x", began="2026-01-05T02:00:00+00:00")
     request: Any = SimpleNamespace(directory=directory)
-    plan: Any = SimpleNamespace(trial="x")
     console: Any = None
     with pytest.raises(KeyboardInterrupt):
-        Ended(request, plan, console, summary).go()
+        Ended(request, "x", console, summary).go()
     return summary
 
 
@@ -71,13 +70,12 @@ def test_nothing_is_fetched_while_somebody_runs_the_trial(
     records = tmp_path / "records" / "x"
     records.mkdir(parents=True)
     request: Any = SimpleNamespace(directory=tmp_path, data=tmp_path / "data")
-    plan: Any = SimpleNamespace(trial="x")
     sheet = SiteSheet((Site("A", "a.csv", source="https://server/a.csv"),))
-    night = _Night(request, plan, Console(), Summary("x", "2026-01-05T02:00:00+00:00"))
+    night = _Night(request, "x", Console(), Summary("x", "2026-01-05T02:00:00+00:00"))
     with (records / "writer.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InProgressError):
-            night._fetch(sheet)
+            night._fetch(sheet, keep=False)
 
 
 def test_a_page_that_can_not_be_written_is_said(

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sitewise.audit.ledger import OPENED, append
 from sitewise.errors import DataError, PlanError, RunError
 from sitewise.run.context import Context
-from sitewise.run.readiness import data_folder, make_folders, read_plan
+from sitewise.run.readiness import data_folder, make_folders, read_plan, trial_of
 
 
 def plan_with(root: Path, tmp_path: Path, old: str, new: str) -> Path:
@@ -115,3 +116,32 @@ def test_a_folder_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
         make_folders(tmp_path, "three")
     assert len(stopped.value.problems) == 3
     assert "Permission denied" in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "trial"),
+    [
+        ("any.yaml", "trial: known\ntitle: [\n", "known"),
+        ("any.yaml", 'trial: "known"\n', "known"),
+        ("known.yaml", "trial: [\n", "known"),
+        ("known.yaml", None, "known"),
+        ("known.yaml", "trial: ../known\n", "known"),
+        ("any.yaml", "trial: unknown\n", None),
+        ("any.yaml", None, None),
+    ],
+)
+def test_the_trial_of_a_plan_that_can_not_be_read(
+    tmp_path: Path, file: str, text: str | None, trial: str | None
+) -> None:
+    """It is a trial that has a ledger, or the plan's problems are said."""
+    (tmp_path / "records" / "known").mkdir(parents=True)
+    (tmp_path / "records" / "unknown").mkdir()
+    append(tmp_path / "records" / "known", OPENED, {"run": "r1"})
+    plan = tmp_path / file
+    if text is not None:
+        plan.write_text(text)
+    if trial is None:
+        with pytest.raises(PlanError):
+            trial_of(plan, tmp_path / "records")
+    else:
+        assert trial_of(plan, tmp_path / "records") == trial
