@@ -1,7 +1,8 @@
 """Names that look alike over the whole trial, and columns that hold too many of them."""
 
 import math
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
@@ -31,20 +32,14 @@ def check_alike_patients(plan: "Plan", patients: "pd.DataFrame") -> list[Found]:
     sites, names = patients[SITEID].tolist(), patients[USUBJID].tolist()
     if prefixed:
         names = [name.removeprefix(f"{site}-") for site, name in zip(sites, names, strict=True)]
-    groups: dict[tuple[str, str], list[int]] = {}
-    for place, (site, key) in enumerate(zip(sites, _keys(names), strict=True)):
-        groups.setdefault((site if prefixed else "", key), []).append(place)
-    told = {
-        place: [other for other in group if other != place]
-        for group in groups.values()
-        if len(group) > 1
-        for place in group
-    }
+    keys = _keys(names)
+    told = _alike(list(zip(sites, keys, strict=True)) if prefixed else keys)
     if not told:
         return []
     places = sorted(told)
-    where = [f"{f} line {n}" for f, n in patients[[SRCFILE, SRCROW]].itertuples(index=False)]
     part = patients.iloc[places]
+    lines = part[[SRCFILE, SRCROW]].itertuples(index=False)
+    where = {place: f"{file} line {n}" for place, (file, n) in zip(places, lines, strict=True)}
     return [
         Found(
             "identifiers look alike",
@@ -59,6 +54,16 @@ def check_alike_patients(plan: "Plan", patients: "pd.DataFrame") -> list[Found]:
             scope="patient row",
         )
     ]
+
+
+def _alike(keys: "Sequence[Hashable]") -> dict[int, list[int]]:
+    """Of each place whose key stands elsewhere too, the other places."""
+    number = Counter(keys)  # a hundred thousand, of which few or none are alike
+    several = [place for place, key in enumerate(keys) if number[key] > 1]
+    groups: dict[Hashable, list[int]] = {}
+    for place in several:
+        groups.setdefault(keys[place], []).append(place)
+    return {place: [o for o in groups[keys[place]] if o != place] for place in several}
 
 
 def _keys(names: list[str]) -> list[str]:
