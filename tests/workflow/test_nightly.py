@@ -179,6 +179,12 @@ def test_locked_data_that_changed_go_before_bad_data(trial: Trial) -> None:
     assert data["state"] == "LOCKED DATA OR PLAN CHANGED"
     assert "it changed" in text
     assert data["results"] == "untouched"
+    assert "files are as sealed and recorded" in data["verified"], "also where nothing was computed"
+    (trial.results / "report.pdf").write_bytes(b"another")
+    data, text = night(trial, 13)
+    told = [line.partition(":")[0] for line in data["why"]]
+    assert told == ["FAILED", "LOCKED DATA OR PLAN CHANGED"]
+    assert "report.pdf" in data["verified"]
 
 
 def test_a_failed_job_goes_before_everything(trial: Trial) -> None:

@@ -228,7 +228,8 @@ def _answers(
             if not line:
                 return
             said = json.loads(line)
-            yield said["name"], said["error"]
+            if "error" in said:
+                yield said["name"], said["error"]
             last = time.monotonic()
         now = sum(path.stat().st_size for path in drafts.rglob("*.part"))
         if now != size:

@@ -73,6 +73,10 @@ class Summary:
         """Something that is true of this night."""
         self._ends.append((end, why))
 
+    def has(self, *ends: Night) -> bool:
+        """Whether one of these is true of it."""
+        return any(end in ends for end, _ in self._ends)
+
     def close(self) -> None:
         """The night is over: the greatest of what is true is its end."""
         gravest_first = sorted(self._ends, key=lambda told: -told[0])

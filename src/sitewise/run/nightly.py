@@ -3,6 +3,7 @@
 import json
 import shutil
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -117,8 +118,21 @@ class _Night:
         """Run, and tell every end; nobody watches, so that faults of the program are told too."""
         sealed = self._sealed()
         try:
+            self._tell_end_of(self._run)
+            if self._sealed() and not self.summary.has(Night.FAILED, Night.BUSY):
+                self._tell_end_of(self._verify)  # also where nothing was computed
+        finally:
+            now_sealed = self._sealed()
+            if now_sealed is None:
+                found = any(path.is_file() for path in self.results.rglob("*"))
+                self.summary.results = "unfinished" if found else "none"
+            elif self.summary.results == "untouched" and now_sealed != sealed:
+                self.summary.results = "unrecorded"
+
+    def _tell_end_of(self, step: Callable[[], None]) -> None:
+        try:
             with stoppable():
-                self._run()
+                step()
         except KeyboardInterrupt:
             self.summary.tell(Night.STOPPED, "by Ctrl-C or SIGTERM; the next night goes on")
             raise
@@ -137,13 +151,6 @@ class _Night:
         except Exception as error:  # noqa: BLE001
             told = storage_error(error) if isinstance(error, OSError) else None
             self._went_wrong(Night.FAILED, told or traceback.format_exc(), _RUN_FAILED)
-        finally:
-            now_sealed = self._sealed()
-            if now_sealed is None:
-                found = any(path.is_file() for path in self.results.rglob("*"))
-                self.summary.results = "unfinished" if found else "none"
-            elif self.summary.results == "untouched" and now_sealed != sealed:
-                self.summary.results = "unrecorded"
 
     def _sealed(self) -> str | None:
         manifest = self.results / MANIFEST
@@ -151,7 +158,7 @@ class _Night:
 
     def _went_wrong(self, end: Night, error: object, why: str) -> None:
         self.summary.tell(end, why)
-        self.summary.problems = str(error)
+        self.summary.problems = "\n".join(filter(None, (self.summary.problems, str(error))))
 
     def _run(self) -> None:
         summary = self.summary
@@ -178,7 +185,6 @@ class _Night:
             shutil.rmtree(place, ignore_errors=True)
         summary.jobs = outcome.jobs
         self._tell_results(previous, plan.nightly.moved)
-        self._verify()
 
     def _fetch(self, sheet: SiteSheet, *, keep: bool) -> dict[str, tuple[str, str]]:
         """Bring what has a source; gives site and reason by file that could not be had.
@@ -245,5 +251,5 @@ class _Night:
         self.summary.verified = f"all {found.files} files are as sealed and recorded"
         if found.differences:
             self.summary.tell(Night.FAILED, "what was sealed does not verify")
-            self.summary.verified = "; ".join(map(str, found.differences[:20]))
+            self.summary.verified = "NO; " + "; ".join(map(str, found.differences[:20]))
         self.summary.head = found.head.sha256 if found.head else ""

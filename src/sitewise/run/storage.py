@@ -3,7 +3,8 @@
     python -m sitewise.run.storage < order.json
 
 order: `plugin`, `folder` (for drafts) and `files`: `name`, `source`, `sha256`, `draft` each. Of
-each file it says a line of JSON, `name` and `error` ("" where the file is whole).
+each file it says two lines of JSON: its `name` when it begins to ask the server, then `name` and
+`error` ("" where the file is whole).
 
 It is a process of its own because the plugins know no time limit: who started it ends it where
 nothing comes any more.
@@ -109,6 +110,7 @@ def _main() -> None:
         error, draft = "", Path(one["draft"])
         try:
             provider = provider or make_provider(order["plugin"], Path(order["folder"]))
+            print(json.dumps({"name": one["name"]}), flush=True)
             bring(provider, one["source"], draft, one["sha256"])
         except Exception as caught:  # noqa: BLE001 - plugins raise what their libraries raise
             error, provider = _words(caught), None  # a broken connection is not used again
