@@ -13,6 +13,7 @@ from sitewise.audit.manifest import CHANGED, EXTRA, MANIFEST, MISSING, Differenc
 from sitewise.audit.objects import read_json
 from sitewise.audit.sealed import BrokenSealError, read_sealed
 
+UNSEALED = "nothing is sealed: the last run did not end, or the file was removed"
 DIGESTS = ("plan", "data", "code", "lock")
 
 
@@ -21,7 +22,7 @@ def binding(ledger: Ledger, results: Path) -> tuple[Entry | None, list[Differenc
     path = results / MANIFEST
     sealed = ledger.sealed()
     if not path.is_file():
-        return None, [Difference(MANIFEST, MISSING, "there is nothing that a record binds")]
+        return None, [Difference(MANIFEST, MISSING, UNSEALED)]
     sha256 = file_sha256(path)
     bound = next((e for e in reversed(sealed) if e.body["manifest"] == sha256), None)
     if bound is None:

@@ -115,5 +115,8 @@ def make_folders(directory: Path, trial: str) -> None:
 
 
 def _try_to_write(folder: Path) -> None:
-    with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
-        pass
+    try:
+        with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
+            pass
+    except OSError as error:  # it names a file that nobody asked for
+        raise OSError(error.errno, error.strerror, str(folder)) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from sitewise.audit.attest import (
     DIGESTS,
+    UNSEALED,
     attached_files,
     binding,
     runs_in_words,
@@ -102,6 +103,8 @@ def _results(results: Path, chained: bool) -> list[Difference]:
     except IntegrityError as error:
         if not chained:
             raise
+        if not (results / MANIFEST).is_file():
+            return [Difference(MANIFEST, MISSING, UNSEALED)]
         detail = "; ".join(problem.what for problem in error.problems)
         return [Difference(MANIFEST, CHANGED, detail)]
 

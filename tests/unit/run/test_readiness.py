@@ -95,6 +95,21 @@ def test_a_place_that_is_a_file(tmp_path: Path) -> None:
     assert "--directory" in str(stopped.value)
 
 
+def test_a_place_that_is_read_only_is_named_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the file that was tried: nobody would find it."""
+
+    def refuse(**where: Path) -> None:
+        raise OSError(30, "Read-only file system", f"{where['dir']}/tmpx")
+
+    monkeypatch.setattr("sitewise.run.readiness.tempfile.TemporaryFile", refuse)
+    with pytest.raises(RunError) as stopped:
+        make_folders(tmp_path, "three")
+    wheres = [problem.where for problem in stopped.value.problems]
+    assert wheres == [str(tmp_path / name / "three") for name in ("results", "records", "logs")]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
     make_folders(tmp_path, "three")
