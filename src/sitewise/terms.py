@@ -21,6 +21,9 @@ DTYPE = "DTYPE"
 SRCFILE = "SRCFILE"
 SRCROW = "SRCROW"
 
+# What a first plan has where only people can write; a report of such a plan says so.
+UNWRITTEN = "not written yet"
+
 # What a model formula may name, beside the plan's covariates.
 FORMULA_COLUMNS = (AVAL, BASE, CHG, AVISIT, WEEK, TRT01P, SITEID, USUBJID)
 

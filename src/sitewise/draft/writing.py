@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from sitewise.draft.guesses import Guesses
 from sitewise.plan.sheet import DECIMALS, DELIMITERS
+from sitewise.terms import UNWRITTEN
 
 GUESS, WRITE = "# GUESS", "# WRITE"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.+/-]*")
@@ -63,7 +64,7 @@ def _head(g: Guesses, trial: str, date: str) -> Iterator[str]:
     yield ""
     yield f"trial: {trial}"
     yield f"title: Trial {trial}  {WRITE}: the title of the report"
-    yield f"question: Not written yet  {WRITE}: what was asked, in one sentence"
+    yield f"question: {UNWRITTEN.capitalize()}  {WRITE}: what was asked, in one sentence"
     yield f"data_cut: {date}  {GUESS}: today"
     yield ""
     yield "estimand:"
@@ -74,7 +75,7 @@ def _head(g: Guesses, trial: str, date: str) -> Iterator[str]:
         ("intercurrent_events", "which events, and how each is handled"),
         ("summary", "what is compared, with its unit"),
     ):
-        yield f"  {key}: not written yet  {WRITE}: {meaning}"
+        yield f"  {key}: {UNWRITTEN}  {WRITE}: {meaning}"
     yield ""
     unit = "SITEID" if g.design == "cluster" else "USUBJID"
     yield f"design: {g.design}  {GUESS}: {g.design_why}; who was randomised, by the protocol?"
@@ -138,7 +139,7 @@ def _outcomes(g: Guesses) -> Iterator[str]:
             room = max(high - low, 1e-6)
             soft = f"[{low - room / 2:.6g}, {high + room / 2:.6g}]"
             hard = f"[{low - 2 * room:.6g}, {high + 2 * room:.6g}]"
-            yield f"    unit: not written yet  {WRITE}: the unit of analysis"
+            yield f"    unit: {UNWRITTEN}  {WRITE}: the unit of analysis"
         yield f"    soft: {soft}  {GUESS}: outside it a warning"
         yield f"    hard: {hard}  {GUESS}: outside it the reading is set aside"
         yield f"    role: {'primary' if i == 0 else 'secondary'}  {GUESS}: in the order found"

@@ -16,7 +16,7 @@ from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
 from sitewise.report.words_spread import uneven_sentence
 from sitewise.report.words_states import singular_primary, singular_states, stopped_states
-from sitewise.terms import Severity
+from sitewise.terms import UNWRITTEN, Severity
 from sitewise.trial.account import FindingCount
 
 MOST_MESSAGES = 3  # messages of one rule on the first page
@@ -27,6 +27,7 @@ BAD_SITE = "bad site"
 def cautions(evidence: Evidence) -> tuple[str, ...]:
     """What a reader must know before trusting the answer, the gravest first."""
     found = (
+        _unfinished_plan(evidence),
         *_departures(evidence),
         *_sites_set_aside(evidence),
         *_earlier_files(evidence),
@@ -47,6 +48,28 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *singular_states(evidence),
     )
     return tuple(typeset(text) for text in found if text)
+
+
+def _unfinished_plan(evidence: Evidence) -> str:
+    """That the plan is a first draft, in which nobody has written what was asked."""
+    plan = evidence.plan
+    estimand = [key.replace("_", " ") for key, text in plan.estimand if _unwritten(text)]
+    whole = len(estimand) == len(type(plan.estimand).model_fields)
+    missing = [
+        *(["the question"] if _unwritten(plan.question) else []),
+        *(["the estimand"] if whole else [f"the estimand's {key}" for key in estimand]),
+        *(f"the unit of {name}" for name, one in plan.endpoints.items() if _unwritten(one.unit)),
+    ]
+    if not missing:
+        return ""
+    return (
+        f"The plan is not finished: {listed(missing)} {'is' if len(missing) == 1 else 'are'}"
+        f" {UNWRITTEN}. What its other lines guess may not be settled either"
+    )
+
+
+def _unwritten(text: str) -> bool:
+    return text.casefold() == UNWRITTEN
 
 
 def _departures(evidence: Evidence) -> list[str]:

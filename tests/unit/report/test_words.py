@@ -177,6 +177,21 @@ def test_site_set_aside_is_named_first(evidence_of) -> None:
     assert first == "Site 002 was set aside, with its 160 readings: column `sbp` is missing"
 
 
+def test_a_plan_that_is_not_finished_is_told_before_all_else(evidence_of) -> None:
+    e = evidence_of()
+    assert not any("not finished" in said for said in words_cautions.cautions(e))
+    for keys, told in (
+        (["intercurrent_events"], "the question and the estimand's intercurrent events"),
+        (list(type(e.plan.estimand).model_fields), "the question and the estimand"),
+    ):
+        estimand = e.plan.estimand.model_copy(update=dict.fromkeys(keys, "not written yet"))
+        draft = {"question": "Not written yet", "estimand": estimand}
+        unfinished = dataclasses.replace(e, plan=e.plan.model_copy(update=draft))
+        assert words_cautions.cautions(unfinished)[0].startswith(
+            f"The plan is not finished: {told} are not written yet."
+        )
+
+
 def test_a_disagreement_is_on_the_first_page_with_the_higher_likelihood(evidence_of) -> None:
     found = next(c for c in words_cautions.cautions(evidence_of()) if "tolerance" in c)
     assert found == (
