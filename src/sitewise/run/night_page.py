@@ -71,7 +71,8 @@ def _lines(s: Summary) -> Iterator[str]:
 
 def _head(s: Summary) -> Iterator[str]:
     yield f"{s.trial}: {s.state} (exit code {s.exit_code})"
-    yield f"from {_when(s.began)} to {_when(s.ended)} UTC, {s.jobs} job(s)"
+    jobs = f", {s.jobs} job(s)" if s.results in ("new", "as before") else ""
+    yield f"from {_when(s.began)} to {_when(s.ended)} UTC{jobs}"
     yield f"results: {_RESULTS[s.results].format(trial=s.trial)}"
     if s.previous:
         words = "compared with" if s.results == "new" else "the last sealed run before:"
@@ -79,7 +80,7 @@ def _head(s: Summary) -> Iterator[str]:
     elif s.results == "new":
         yield "This is the first sealed run of the trial: there is no previous one to compare with."
     else:
-        yield "No run of the trial was sealed yet: there is no previous one to compare with."
+        yield "The records tell of no sealed run: there is no previous one to compare with."
 
 
 def _foot(s: Summary) -> Iterator[str]:

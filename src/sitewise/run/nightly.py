@@ -64,23 +64,25 @@ def run_night(request: Request, console: Console) -> tuple[Summary, Path]:
     folder.mkdir(exist_ok=True)
     with alone(folder / "lock", lambda: _other_night(folder / "lock")):
         summary = Summary(trial, now_text())
-        write_page(folder, summary)  # not that of another night, where this one is killed
+        # Not that of another night, where this one is killed.
+        _write(folder, summary, "The night's page can't be written; nothing was done.")
         try:
             _Night(replace(request, directory=directory), trial, console, summary).go()
         finally:
             summary.close()
-            page = _write_last(folder, summary)
+            told = as_text(summary)
+            page = _write(folder, summary, f"The night's page can't be written; it says:\n{told}")
         return summary, page
 
 
-def _write_last(folder: Path, summary: Summary) -> Path:
-    """Write the page; where it can't be written, say on the way out what would stand on it."""
+def _write(folder: Path, summary: Summary, unwritten: str) -> Path:
+    """Write the page; raises RunError with the title `unwritten` where that can't be."""
     try:
         return write_page(folder, summary)
     except OSError as error:
         told = storage_error(error, str(folder))
         raise RunError(
-            f"The night's page can't be written; it would say:\n{as_text(summary)}",
+            unwritten,
             told.problems if told else [Problem(str(error), where=str(folder))],
         ) from error
 

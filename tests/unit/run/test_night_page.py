@@ -58,7 +58,7 @@ def test_what_lies_in_results_is_told_where_nothing_was_made() -> None:
     assert "unfinished and not sealed" in as_text(ended(failed, results="unfinished"))
     first = as_text(ended(failed, results="none"))
     assert "there are none" in first
-    assert "No run of the trial was sealed yet" in first
+    assert "The records tell of no sealed run" in first
 
 
 def test_it_stays_one_page() -> None:

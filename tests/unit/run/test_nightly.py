@@ -92,7 +92,7 @@ def test_a_page_that_can_not_be_written_is_said(
     summary.problems = "Fitting nested to SYSBP: the disk is full"
     summary.close()
     with pytest.raises(RunError) as error:
-        nightly._write_last(tmp_path, summary)
+        nightly._write(tmp_path, summary, f"It says:\n{as_text(summary)}")
     said = str(error.value)
     assert "Fitting nested to SYSBP: the disk is full" in said
     assert "x: FAILED (exit code 13)" in said
