@@ -15,7 +15,7 @@ def main(
 
 
 if __name__ == "__main__":
-    shown = ("plan", "sheet", "digests", "packages", "limits")
+    shown = ("plan", "sheet", "digests", "packages", "limits", "marks")
     with recorded(snakemake):
         main(
             results=dict(snakemake.input.items()),

@@ -13,7 +13,7 @@ def main(*, results: Mapping[str, Any], params: Mapping[str, Any], pdf: str) -> 
 
 
 if __name__ == "__main__":
-    shown = ("plan", "sheet", "digests", "packages", "limits")
+    shown = ("plan", "sheet", "digests", "packages", "limits", "marks")
     with recorded(snakemake):
         main(
             results=dict(snakemake.input.items()),

@@ -29,7 +29,8 @@ def init(
 
     Nothing is replaced, nothing is analysed. Read the plan, settle its marks, then check it.
     """
-    from sitewise.draft.drafting import draft_plan, unsettled
+    from sitewise.draft.drafting import draft_plan
+    from sitewise.draft.marks import unsettled
     from sitewise.errors import SitewiseError
 
     name = trial or folder.resolve().name.casefold().replace("-", "_").replace(" ", "_")
@@ -51,7 +52,7 @@ def init(
 
 def note_marks(plan: Path) -> None:
     """Say where a plan still carries marks of `sitewise init`: nobody has settled those lines."""
-    from sitewise.draft.drafting import unsettled
+    from sitewise.draft.marks import unsettled
 
     lines = unsettled(plan)
     if lines:

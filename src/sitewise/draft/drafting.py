@@ -7,7 +7,7 @@ from pathlib import Path
 from sitewise.draft.guesses import Guesses, guess
 from sitewise.draft.reading import read_folder
 from sitewise.draft.roles import guess_roles
-from sitewise.draft.writing import GUESS, WRITE, plan_text, sheet_text
+from sitewise.draft.writing import plan_text, sheet_text
 from sitewise.errors import DataError, Problem, RunError
 
 
@@ -52,15 +52,6 @@ def draft_plan(folder: Path, config: Path, trial: str, date: str) -> Draft:
             "name another one with --config",
         ) from error  # fmt: skip
     return Draft(plan, sheet, guesses, guesses.remarks)
-
-
-def unsettled(plan: Path) -> list[int]:
-    """Lines of a plan that still carry a mark of `sitewise init`; none where it can't be read."""
-    try:
-        lines = plan.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    return [n for n, line in enumerate(lines, 1) if f"{GUESS}:" in line or f"{WRITE}:" in line]
 
 
 def _require(g: Guesses) -> None:

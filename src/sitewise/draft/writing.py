@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sitewise.draft.guesses import Guesses
+from sitewise.draft.marks import GUESS, WRITE
 from sitewise.plan.sheet import DECIMALS, DELIMITERS
 from sitewise.terms import UNWRITTEN
 
-GUESS, WRITE = "# GUESS", "# WRITE"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.+/-]*")
 _WORDS = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
 _LABELS = {"SYSBP": "Systolic blood pressure", "DIABP": "Diastolic blood pressure"}

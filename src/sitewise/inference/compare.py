@@ -238,7 +238,7 @@ def _cautions(pair: Pair, tested: LrtResult) -> Iterator[str]:
         # as the report prints its others
         p = "<0.001" if own.p < 0.001 else ">0.999" if own.p > 0.999 else f"{own.p:.3f}"
         yield (
-            f"By the parametric bootstrap ({own.draws} draws, seed {own.seed}) p is {p},"
+            f"By the parametric bootstrap ({own.drawn}, seed {own.seed}) p is {p},"
             f" Monte Carlo SE {own.error:.3f}."
         )
         if own.failed:

@@ -42,6 +42,13 @@ class BootstrapTest:
     seed: int
     statistics: np.ndarray = field(repr=False)
 
+    @property
+    def drawn(self) -> str:
+        """How many draws were made, and why fewer than were asked for."""
+        if self.draws == self.most:
+            return f"{self.draws} draws"
+        return f"{self.draws} draws of at most {self.most}, as {SURE} were as large by then"
+
 
 @dataclass(frozen=True)
 class LrtResult:
@@ -99,7 +106,7 @@ class LrtResult:
             own = self.bootstrap
             lines.append(
                 f"  p = {own.p:.4g} (Monte Carlo SE {own.error:.1g}): parametric bootstrap, "
-                f"{own.draws} draws, seed {own.seed}"
+                f"{own.drawn}, seed {own.seed}"
             )
         return "\n".join([*lines, *(f"  {text}" for text in self.cautions)])
 

@@ -9,7 +9,8 @@ by_site.json: one an endpoint),
 `fits`, `scores` (models/E/M/fit.json, score.json, all), `figures`
 (the files of `figures.names`), `templates` (all files of reports/templates); params `plan` (all of
 it), `sheet` (the sites as mappings), `digests` (plan, data, code, lock), `packages` (name to
-version), `limits` (of a simulated trial, or none).
+version), `limits` (of a simulated trial, or none), `marks` (lines
+of the plan that nobody has settled).
 """
 
 from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ def draw_marginal(plan: Plan, endpoint: str, rows: "pd.DataFrame") -> Figure:
         used[column].to_numpy(float) for column in ("MARGINAL", "MPEARSON", "SCALED")
     )
     with style():
-        figure = new_figure(3.3)
+        figure = new_figure(3.0)
         (a, b), (c, d) = figure.subplots(2, 2)
         a.set(title="a  Raw, against the mean", xlabel=f"Mean by fixed effects ({unit})",
               ylabel=f"Residual ({unit})")  # fmt: skip

@@ -85,11 +85,11 @@ def draw_ladder(plan: Plan, comparisons: Comparisons, fits: Sequence[PlannedFit]
     found = columns(comparisons.tests, sizes)
     highest = max((len(c.models) for c in found), default=1)
     with style():
-        figure = new_figure(0.35 + 0.62 * highest)
+        figure = new_figure(0.15 + 0.5 * highest)
         panels = figure.subplots(1, max(1, len(found)), squeeze=False)[0]
         for axes in panels:
             axes.axis("off")
-            axes.set(xlim=(0, 10), ylim=(-0.45, highest - 0.55))
+            axes.set(xlim=(0, 10), ylim=(-0.3, highest - 0.7))
         if not found:
             panels[0].text(0, 0, "The plan asks for no likelihood-ratio test")
         for axes, column in zip(panels, found, strict=False):

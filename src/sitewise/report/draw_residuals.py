@@ -23,7 +23,7 @@ def draw_residuals(plan: Plan, endpoint: str, rows: "pd.DataFrame", sites: SiteR
     visits = used["AVISIT"].astype(str).to_numpy()
     unit, seed = plan.endpoints[endpoint].unit, plan.seeds.figures
     with style():
-        figure = new_figure(3.3)
+        figure = new_figure(3.0)
         (a, b), (c, d) = figure.subplots(2, 2)
         scatter(a, used["FITTED"].to_numpy(float), residual, seed)
         a.set(xlabel=f"Fitted ({unit})", ylabel=f"Residual ({unit})")

@@ -19,6 +19,7 @@ from sitewise.report.formatting import coverage
 from sitewise.report.pictured import ENDS, LABELLED_ROWS, MOST_COLUMNS, ROWS_A_COLUMN
 from sitewise.sites.result import SiteEffect, SiteResults
 
+_FRAME, _PITCH = 0.85, 0.12  # inches: axis and title, a row
 _MIDDLE = 18.0  # rows' worth of height for all others
 _TOO_WIDE = 2.5  # an interval of so many times the median width does not set the axis
 
@@ -135,9 +136,9 @@ def _draw(panels: list[_Panel], xlabel: str, zero: float | None, ylabel: str) ->
     longest = max((round(_places(len(p.lines))[-1]) + 1 for p in panels if p.lines), default=1)
     low, high = _limits(panels, zero)
     with style():
-        figure = new_figure(1.0 + max(3, longest) * 0.128)
+        figure = new_figure(_FRAME + max(3, longest) * _PITCH)
         axes = figure.subplots(1, max(1, len(panels)), sharex=True, squeeze=False)[0]
-        pitch = (figure.get_figheight() - 1.0) * 72 / max(1, longest)
+        pitch = (figure.get_figheight() - _FRAME) * 72 / max(1, longest)
         for ax, panel in zip(axes, panels, strict=False):
             _draw_panel(ax, panel, zero, min(7.0, 0.95 * pitch), (low, high))
         axes[0].set_ylabel(ylabel)
@@ -179,7 +180,7 @@ def _close(
     if not lines:
         return
     inside = [(max(x.lower, limits[0]), min(x.upper, limits[1])) for x in lines]
-    pitch = 72 * 0.128 * _MIDDLE / len(lines)
+    pitch = 72 * _PITCH * _MIDDLE / len(lines)
     segments(axes, [i[0] for i in inside], places, [i[1] for i in inside], places,
              color=colour, linewidth=min(0.9, 0.6 * pitch), alpha=0.35)  # fmt: skip
     shown = [(x.value, at) for x, at in zip(lines, places, strict=True) if _within(x.value, limits)]

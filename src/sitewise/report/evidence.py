@@ -47,7 +47,8 @@ class Evidence:
 
     findings: rows of findings.csv as text. endpoints: by PARAMCD, in the order of the plan.
     sheet: the sites of the site sheet. digests: `plan`, `data`, `code`, `lock`.
-    packages: name to version. limits: of a simulated trial.
+    packages: name to version. limits: of a simulated trial. marks: lines of the plan
+    that nobody has settled.
     """
 
     plan: Plan
@@ -60,6 +61,7 @@ class Evidence:
     digests: dict[str, str]
     packages: dict[str, str]
     limits: Limits | None = None
+    marks: tuple[int, ...] = ()
 
     def endpoint(self, name: str) -> Endpoint:
         """The plan's section of an endpoint."""
@@ -114,6 +116,7 @@ def read_evidence(
     digests: Mapping[str, str],
     packages: Mapping[str, str],
     limits: Mapping[str, Any] | None = None,
+    marks: Sequence[int] = (),
 ) -> Evidence:
     """Read all results; raises RunError naming each result of the plan that is not there."""
     by_kind: dict[str, dict[str, Any]] = {
@@ -155,6 +158,7 @@ def read_evidence(
         digests=dict(digests),
         packages=dict(packages),
         limits=None if limits is None else from_plain(limits, Limits),
+        marks=tuple(marks),
     )
 
 

@@ -176,8 +176,9 @@ def _named(sites: list[str]) -> str:
 
 def _reasons(counts: dict[str, int]) -> str:
     ordered = sorted(counts, key=lambda reason: (-counts[reason], reason))
-    told = [f"{counts[reason]} {reason}" for reason in ordered[:_MOST_REASONS]]
-    if len(ordered) > _MOST_REASONS:
-        rest = sum(counts[reason] for reason in ordered[_MOST_REASONS:])
-        told.append(f"{rest} for {len(ordered) - _MOST_REASONS} other reasons")
+    most = _MOST_REASONS if len(ordered) > _MOST_REASONS + 1 else len(ordered)
+    told = [f"{counts[reason]} {reason}" for reason in ordered[:most]]
+    if len(ordered) > most:
+        rest = sum(counts[reason] for reason in ordered[most:])
+        told.append(f"{rest} for {len(ordered) - most} other reasons")
     return f": {'; '.join(told)}" if told else ""

@@ -95,6 +95,7 @@ def visit_ticks(axes: Axes, plan: Plan, names: Sequence[str]) -> None:
 
 
 def say(axes: Axes, text: str) -> None:
-    """Words in place of a panel."""
-    axes.text(0, 0, text, ha="center")
-    axes.set(xlim=(-1, 1), ylim=(-1, 1), xticks=[], yticks=[])
+    """Words in place of a panel, below its title, without axes that would hold nothing."""
+    axes.text(-1, 0.6, text)
+    axes.set(xlim=(-1, 1), ylim=(-1, 1))
+    axes.set_axis_off()

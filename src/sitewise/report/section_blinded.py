@@ -21,6 +21,7 @@ from sitewise.report.section_models import components, fit_cautions, formulas
 from sitewise.report.section_outcomes import outcome_table, patterns_table
 from sitewise.report.section_replication import replications
 from sitewise.report.section_sites import icc_by_visit, icc_by_week, icc_table
+from sitewise.report.words_cautions import unsettled
 from sitewise.report.words_patients import analysed_text
 from sitewise.terms import SITEID
 
@@ -66,6 +67,7 @@ def blinded_context(e: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "data_cut": plan.data_cut.isoformat(),
         "coverage": e.coverage,
         "withheld": WITHHELD,
+        "unfinished": unsettled(e),
         "shown": _shown(e),
         "lifted": _how_to_lift(e),
         "cluster": plan.design == "cluster",

@@ -7,7 +7,8 @@ from sitewise.inference.by_site_result import BySite, EffectAtSite, FixedForm, R
 from sitewise.report.cells import capped, of_sites
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, interval, listed, number, plural, typeset
-from sitewise.report.layout import Row, Table, row, table
+from sitewise.report.layout import Cell, CellLike, Row, Table, row, table
+from sitewise.report.section_comparisons import draws_made
 
 FEW_PATIENTS = 5  # of an arm of a site, below which its estimate is named
 MOST_SMALL = 12  # such sites that the note names
@@ -157,7 +158,7 @@ def _tests(e: Evidence, name: str, found: BySite) -> Table:
                 e.p(x.p) if tested else NONE,
             )
         )
-        notes += _random_notes(x)
+        notes += _random_notes(e, x)
     if f is not None:
         shown = not f.refused and f.state != "not converged"
         rows.append(
@@ -187,14 +188,14 @@ def _tests(e: Evidence, name: str, found: BySite) -> Table:
     )
 
 
-def _random_notes(x: RandomForm) -> list[str]:
+def _random_notes(e: Evidence, x: RandomForm) -> list[str]:
     notes = [f"Random: {x.formula}; tested against {x.smaller}; {x.rule or x.test_refused}."]
     notes.append(
         "Interval of the SD: profile of the ML likelihood. The test is of the effects of all arms"
         " by site together."
     )
     if x.bootstrap_draws is not None and x.p_bootstrap is not None:
-        notes.append(f"Bootstrap: {x.bootstrap_draws} draws.")
+        notes.append(f"Bootstrap: {draws_made(e, x.bootstrap_draws)}.")
     if x.passed:
         notes.append(f"{x.passed}.")
     return [*notes, *x.cautions]
@@ -254,19 +255,20 @@ def _small(found: BySite) -> str:
         return ""
     many = f" and {len(few) - MOST_SMALL} more" if len(few) > MOST_SMALL else ""
     return (
-        f"Fewer than {FEW_PATIENTS} patients in an arm: {', '.join(few[:MOST_SMALL])}{many}. Such"
-        " an estimate is that of single patients, and where few of their readings reach the visit"
-        " it lies far beyond what they show; its SE takes the scatter of all sites for its own."
-        " Read the interval, or the prediction, not the estimate."
+        f"\u2020 Fewer than {FEW_PATIENTS} patients in an arm: {', '.join(few[:MOST_SMALL])}{many}."
+        " Such an estimate is that of single patients, and where few of their readings reach the"
+        " visit it lies far beyond what they show; its SE takes the scatter of all sites for its"
+        " own. Read the interval, or the prediction, not the estimate."
     )
 
 
 def _at(r: EffectAtSite, d: int, *, fixed: bool, predicted: bool) -> Row:
-    cells = [r.site, str(r.n), str(r.n_reference)]
+    cells: list[CellLike] = [r.site, str(r.n), str(r.n_reference)]
     if fixed and r.estimate is not None:
         x = r.estimate
-        cells += [number(x.estimate, d), number(x.se, d + 1), interval(x.lower, x.upper, d),
-                  degrees(x.df)]  # fmt: skip
+        few = "\u2020" if min(r.n, r.n_reference) < FEW_PATIENTS else ""
+        cells += [Cell(number(x.estimate, d), few), number(x.se, d + 1),
+                  interval(x.lower, x.upper, d), degrees(x.df)]  # fmt: skip
     elif fixed:
         cells += [NONE] * 4
     if predicted:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from sitewise.inference.comparison import CriterionGroup, ModelComparison
 from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, listed, number, plural
+from sitewise.report.formatting import NONE, degrees, number, plural
 from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.terms import Use
 
@@ -46,7 +46,7 @@ def tests_table(e: Evidence, name: str) -> Table:
                 for t in tests
                 if t.mixture and not t.refused
             ),
-            *_drawn(tests),
+            *_drawn(e, tests),
             *(_beside(e, t) for t in tests if t.f is not None),
             "These p-values are about the covariance, not about treatment, and are no part of the"
             " order of testing of the endpoints."
@@ -75,18 +75,32 @@ def _beside(e: Evidence, t: ModelComparison) -> str:
     )
 
 
-def _drawn(tests: Sequence[ModelComparison]) -> Iterator[str]:
+def _drawn(e: Evidence, tests: Sequence[ModelComparison]) -> Iterator[str]:
     """What the bracketed errors and the bootstrap are, where the table has any."""
     if any(t.p_error or t.p_bootstrap is not None for t in tests):
         yield "\u00b1: Monte Carlo standard error of a simulated p-value."
     drawn = [t for t in tests if t.p_bootstrap is not None]
     if drawn:
-        counts = listed([str(t.bootstrap_draws) for t in drawn])
+        counts = [
+            f"{t.null} \u2192 {t.full}: {draws_made(e, t.bootstrap_draws)}"
+            for t in drawn
+            if t.bootstrap_draws is not None
+        ]
         yield (
             "Bootstrap: parametric, where a tested group has fewer than 20 levels; p is the share"
-            f" of outcomes drawn from the smaller model, {counts} of them (seed"
-            f" {drawn[0].bootstrap_seed}), with a statistic as large; drawing ends where 20 are."
+            f" of outcomes drawn from the smaller model (seed {drawn[0].bootstrap_seed}) with a"
+            f" statistic as large. {'; '.join(counts)}."
         )
+
+
+def draws_made(e: Evidence, made: int) -> str:
+    """Draws of a bootstrap, and why they are fewer than the plan has."""
+    if made >= e.plan.bootstrap.draws:
+        return f"{made} draws"
+    return (
+        f"{made} draws of the plan's {e.plan.bootstrap.draws}; drawing ended when 20 had a"
+        " statistic as large, as p is then known within a quarter of itself"
+    )
 
 
 def criteria_table(name: str, found: Sequence[CriterionGroup]) -> Table:

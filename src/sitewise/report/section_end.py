@@ -1,5 +1,6 @@
 """The last section and the appendix: methods, references; plan, digests, versions, site files."""
 
+import math
 from dataclasses import dataclass
 
 from sitewise.report.cells import capped, of_sites
@@ -8,6 +9,8 @@ from sitewise.report.formatting import NONE
 from sitewise.report.layout import Table, row, table
 from sitewise.report.words_assumptions import assumptions
 from sitewise.report.words_methods import ESTIMAND, literature, methods, references
+
+_LINE, _SHORT = 52, 62  # letters: where a line of the plan is broken; of half a page
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def appendix(e: Evidence) -> Appendix:
 
 
 def plan_text(e: Evidence) -> str:
-    """The plan as YAML with the values that were used, defaults included, lists of words inline."""
+    """The plan as YAML with the values that were used, defaults included, the short in a line."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -120,7 +123,14 @@ def plan_text(e: Evidence) -> str:
         inline = not any(isinstance(item, (list, dict)) for item in items)
         return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=inline)
 
+    def mapping(dumper: yaml.SafeDumper, items: dict[str, object]) -> yaml.Node:
+        text = yaml.safe_dump(items, default_flow_style=True, allow_unicode=True, width=math.inf)
+        flat = not any(isinstance(item, dict) for item in items.values())
+        inline = flat and len(items) > 1 and len(text) <= _SHORT
+        return dumper.represent_mapping("tag:yaml.org,2002:map", items.items(), inline)
+
     Dumper.add_representer(list, sequence)
+    Dumper.add_representer(dict, mapping)
     data = e.plan.model_dump(mode="json", exclude_none=True)
-    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=52)
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_LINE)
     return text

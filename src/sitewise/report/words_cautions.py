@@ -21,6 +21,7 @@ from sitewise.trial.account import FindingCount
 
 MOST_MESSAGES = 3  # messages of one rule on the first page
 MOST_RULES = 3  # rules that have a sentence of their own there
+MOST_LINES = 5  # of an unfinished plan, by number
 BAD_SITE = "bad site"
 
 
@@ -28,6 +29,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
     """What a reader must know before trusting the answer, the gravest first."""
     found = (
         _unfinished_plan(evidence),
+        unsettled(evidence),
         *_departures(evidence),
         *_sites_set_aside(evidence),
         *_earlier_files(evidence),
@@ -70,6 +72,19 @@ def _unfinished_plan(evidence: Evidence) -> str:
 
 def _unwritten(text: str) -> bool:
     return text.casefold() == UNWRITTEN
+
+
+def unsettled(evidence: Evidence) -> str:
+    """That the plan still carries marks of a first draft."""
+    lines = evidence.marks
+    if not lines:
+        return ""
+    first = ", ".join(map(str, lines[:MOST_LINES])) + (", ..." if len(lines) > MOST_LINES else "")
+    marked = "1 line of the plan is" if len(lines) == 1 else f"{len(lines)} lines of the plan are"
+    return (
+        f"{marked} still marked GUESS or WRITE ({first}), as sitewise init drafted them from the"
+        " files: nobody has confirmed that they say what the protocol asks"
+    )
 
 
 def _departures(evidence: Evidence) -> list[str]:

@@ -61,7 +61,7 @@ def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
         " site's readings as observed, mean departure from the mean of their arm and visit,"
         " adjusted for nothing else; the dotted line is the shrinkage towards 0, the larger a part"
         " of the way the fewer readings a site has. A rank is not a judgement of a site."
-        f"{_between([len(sites.predictions)])}"
+        f"{_between([len(sites.predictions)])} In full: tables/sites.csv."
     )
 
 
@@ -71,7 +71,7 @@ def _between(panels: list[int]) -> str:
         return ""
     return (
         f" The {ENDS} lowest and highest have a row of their own; those between are drawn close"
-        " together, point and interval alone. All of them: tables/sites.csv."
+        " together, point and interval alone."
     )
 
 
@@ -110,7 +110,8 @@ def forest_caption(evidence: Evidence, endpoint: str) -> str:
     return (
         f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms.{modelled}"
         " A triangle at the end of the axis: the interval of a small site goes on beyond it."
-        f"{_between([arms.count(arm) for arm in dict.fromkeys(arms)])}"
+        f"{_between([arms.count(arm) for arm in dict.fromkeys(arms)])} In full: tables/sites.csv,"
+        " tables/site_arms.csv."
     )
 
 

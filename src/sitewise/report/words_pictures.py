@@ -39,8 +39,17 @@ def flow_caption(e: Evidence) -> str:
         " Allocated are the patients with a row of the arm in the files; one whose identifier"
         " stands at two hospitals is one patient. Percentages are of those with an analysed"
         f" reading; seen are those with a reading of {first}; the primary analysis is that of the"
-        f" set {wanted}."
+        f" set {wanted}.{_in_several_arms(e)}"
     )
+
+
+def _in_several_arms(e: Evidence) -> str:
+    """Why the hospitals of the arms are more than there are, where whole hospitals were randomised:
+    a patient of one arm stands in the file of a hospital of another."""
+    counted = sum(arm.sites for arm in e.account.arms)
+    if e.plan.design != "cluster" or counted <= len(e.account.files):
+        return ""
+    return " A hospital whose file has rows of several arms is counted in each."
 
 
 def flow_alt(e: Evidence) -> str:

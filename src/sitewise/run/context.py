@@ -1,6 +1,6 @@
 """All that a run starts from: plan, site sheet, hospital files, code, lock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from sitewise.audit.hashing import (
     text_sha256,
 )
 from sitewise.audit.ledger import Ledger, read_ledger
+from sitewise.draft.marks import unsettled
 from sitewise.errors import Problem, RunError
 from sitewise.plan.limits import Limits, limits_of
 from sitewise.plan.load import load_plan
@@ -38,7 +39,8 @@ class Context:
 
     data: the folder with the hospital files. project: the folder with the Snakefile.
     raw: sha256 of each hospital file by its path inside `data`, or `absent`, or `unreadable`.
-    limits: of a simulated trial.
+    limits: of a simulated trial. marks: lines of the plan's file that `sitewise init` marked and
+    nobody has settled.
     records: folder of the trial's ledger; None where nobody asks for lock and deviations.
     plan: as it is carried out. written: the plan as written where that is another one: of a trial
     that is blinded, or was until its unlock.
@@ -53,6 +55,7 @@ class Context:
     limits: Limits | None = None
     records: Path | None = None
     written: Plan | None = None
+    marks: tuple[int, ...] = ()
 
     @property
     def blinded(self) -> bool:
@@ -128,8 +131,9 @@ def load_context(
     *,
     limits: Limits | None = None,
     records: Path | None = None,
+    marks: Sequence[int] = (),
 ) -> Context:
-    """Read and hash what a run starts from beside its plan, site sheet and limits.
+    """Read and hash what a run starts from beside its plan, site sheet, limits and marks.
 
     Where the plan says `blinded`, or an earlier run of the trial was blinded, and nobody has lifted
     the blind since, the context holds the blinded plan.
@@ -145,6 +149,7 @@ def load_context(
         code=CodeBase(Path(sitewise.__file__).parent, project / "workflow" / "scripts"),
         limits=None if carried_out.blinded else limits,
         records=records,
+        marks=tuple(marks),
     )
 
 
@@ -191,6 +196,7 @@ def context_of(config: Mapping[str, Any], project: str | Path) -> Context:
         Path(project),
         limits=limits_of(plan, path.parent),
         records=Path("records", plan.trial),
+        marks=unsettled(path),
     )
 
 

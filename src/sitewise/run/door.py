@@ -15,6 +15,7 @@ from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.hashing import file_sha256, params_digests
 from sitewise.audit.receipts import DRAFTS, FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
+from sitewise.draft.marks import unsettled
 from sitewise.errors import IntegrityError, Problem, RunError
 from sitewise.inference.plan_models import model_notes
 from sitewise.plan.limits import limits_of
@@ -82,6 +83,7 @@ def run_trial(request: Request, console: Console) -> Outcome:
     context = load_context(
         plan, sheet, data, find_project(request.plan),
         limits=limits_of(plan, request.plan.parent), records=records,
+        marks=unsettled(request.plan),
     )  # fmt: skip
     logs = directory / "logs" / plan.trial
     tell = _teller(console, logs / "run.log")

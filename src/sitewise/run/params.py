@@ -29,8 +29,8 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
     `sites` (their names), deviations `standing` (from the ledger), check_trial `left_out`
     (stratification factors by model), `unlisted` (files that no line of the site sheet names) and
     `kept` (hospitals' earlier files in place of bad ones), page, report and seal have `digests`
-    (plan, data, code, lock), the first two also `sheet`, `templates`, `packages` and `limits` (of a
-    simulated trial).
+    (plan, data, code, lock), the first two also `sheet`, `templates`, `packages`, `limits` (of a
+    simulated trial) and `marks` (lines of the plan that nobody has settled).
     """
     params: dict[str, Any] = {
         "plan": part_data(_plan_for(context, rule), rule),
@@ -58,6 +58,7 @@ def job_params(context: Context, rule: str, wildcards: Mapping[str, str]) -> dic
         ]
         params["packages"] = _packages(context)
         params["limits"] = None if context.limits is None else asdict(context.limits)
+        params["marks"] = list(context.marks)
     return params
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sitewise.draft.drafting import draft_plan, unsettled
+from sitewise.draft.drafting import draft_plan
 from sitewise.draft.guesses import Guesses, guess
+from sitewise.draft.marks import unsettled
 from sitewise.draft.reading import read_folder
 from sitewise.draft.roles import guess_roles
 from sitewise.draft.writing import quoted

@@ -59,7 +59,9 @@ def test_sites_of_few_patients_are_named(evidence_of) -> None:
     e.endpoints["SYSBP"] = replace(own, by_site=replace(own.by_site, rows=few))
     notes = " ".join(by_site(e, "SYSBP").sites.notes)
     assert f"Fewer than 5 patients in an arm: {second.site} (2 and 3)." in notes
+    assert [line.cells[3].marker for line in by_site(e, "SYSBP").sites.rows][:2] == ["", "\u2020"]
     assert "Fewer than 5" not in " ".join(by_site(e, "DIABP").sites.notes)
+    assert not any(line.cells[3].marker for line in by_site(e, "DIABP").sites.rows)
 
 
 def test_a_refused_form_has_no_columns(evidence_of) -> None:

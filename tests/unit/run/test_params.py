@@ -193,6 +193,11 @@ def test_the_configuration_must_name_a_plan(root: Path) -> None:
         context_of({}, root)
 
 
+def test_marks_that_nobody_settled_concern_the_pages_alone(context: Context) -> None:
+    marked = replace(context, marks=(4, 9))
+    assert changed(context, marked) == {"page ": {"marks"}, "report ": {"marks"}}
+
+
 def test_a_link_out_of_the_data_folder_is_not_followed(context: Context, tmp_path: Path) -> None:
     secret = tmp_path / "elsewhere.csv"
     secret.write_text("nobody's delivery")
