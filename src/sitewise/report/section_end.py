@@ -39,9 +39,10 @@ class Methods:
 
 @dataclass(frozen=True)
 class Appendix:
-    """The appendix. plan: as YAML."""
+    """The appendix. plan: as YAML. use: the file with what the primary model made of each row."""
 
     plan: str
+    use: str
     digests: Table
     packages: Table
     files: Table
@@ -91,6 +92,7 @@ def appendix(e: Evidence) -> Appendix:
     files = [row(f.site, f.file, f.written or NONE, f.sha256) for f in of_sites(e.account.files)]
     return Appendix(
         plan=plan_text(e),
+        use=f"models/{next(iter(e.plan.endpoints))}/{e.plan.primary.model}/use.parquet",
         digests=table(
             "tbl-digests",
             "Digests (sha256)",

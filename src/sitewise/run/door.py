@@ -42,9 +42,8 @@ Tell = Callable[[str], None]
 class Request:
     """What the user asked for.
 
-    data: None for data/<trial>. directory: where results/, records/ and logs/ lie. reason: why the
-    run goes on although plan or data are not what was locked. profile: where jobs go; see
-    run.profile. cores: jobs at a time. notes: for the ledger.
+    data: None for data/<trial>. directory: where results/, records/, logs/ lie. reason: why the run
+    goes on where plan or data are not as locked. profile: see run.profile. notes: for the ledger.
     """
 
     plan: Path
@@ -82,8 +81,7 @@ def run_trial(request: Request, console: Console) -> Outcome:
     records = directory / "records" / plan.trial
     context = load_context(
         plan, sheet, data, find_project(request.plan),
-        limits=limits_of(plan, request.plan.parent), records=records,
-        marks=unsettled(request.plan),
+        limits=limits_of(plan, request.plan.parent), records=records, marks=unsettled(request.plan),
     )  # fmt: skip
     logs = directory / "logs" / plan.trial
     tell = _teller(console, logs / "run.log")

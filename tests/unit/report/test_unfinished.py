@@ -22,7 +22,9 @@ def test_marks_of_a_first_draft_are_the_first_thing_to_know(evidence_of) -> None
     first = cautions(replace(e, marks=tuple(range(4, 12))))[0]
     assert first.startswith("8 lines of the plan are still marked GUESS or WRITE")
     assert "(4, 5, 6, 7, 8, ...)" in first
-    assert "1 line of the plan is still marked GUESS or WRITE (7)" in unsettled(replace(e, marks=(7,)))
+    assert "1 line of the plan is still marked GUESS or WRITE (7)" in unsettled(
+        replace(e, marks=(7,))
+    )
 
 
 @pytest.mark.parametrize(("made", "told"), [(199, "199 draws"), (52, "52 draws of the plan's 199")])
