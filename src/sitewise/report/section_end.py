@@ -128,7 +128,7 @@ def plan_text(e: Evidence) -> str:
     def mapping(dumper: yaml.SafeDumper, items: dict[str, object]) -> yaml.Node:
         text = yaml.safe_dump(items, default_flow_style=True, allow_unicode=True, width=math.inf)
         flat = not any(isinstance(item, dict) for item in items.values())
-        inline = flat and len(items) > 1 and len(text) <= _SHORT
+        inline = flat and len(items) > 0 and len(text.strip()) <= _SHORT
         return dumper.represent_mapping("tag:yaml.org,2002:map", items.items(), inline)
 
     Dumper.add_representer(list, sequence)
