@@ -12,9 +12,9 @@ rule trial_figures:
         account="<results>/findings/account.json",
     output:
         figures=expand("<results>/figures/trial-{kind}.svg", kind=TRIAL_KINDS),
-    priority: 1  # short and early, else the report waits for it at the end
     log:
         "<logs>/trial_figures.log",
+    priority: 1  # short and early, else the report waits for it at the end
     conda:
         "../../environment.yml"
     params:
