@@ -13,8 +13,7 @@
 
   function compare(a, b) {
     const x = value(a), y = value(b);
-    if (!isNaN(x) && !isNaN(y)) return x - y;
-    if (isNaN(x) !== isNaN(y)) return isNaN(x) ? 1 : -1; // what is no number comes last
+    if (x !== y && !isNaN(x) && !isNaN(y)) return x - y; // as in 002-002 and 002-023, the rest tells
     return text(a).localeCompare(text(b), "en", { numeric: true });
   }
 
@@ -41,15 +40,26 @@
   function arrange(body, groups, column, way) {
     for (const group of groups) {
       const rows = group.rows.slice();
-      if (way) rows.sort((a, b) => way * compare(a.cells[column], b.cells[column]));
+      // What is no number comes last, both ways.
+      const lacks = (row) => isNaN(value(row.cells[column]));
+      const some = !rows.every(lacks);
+      if (way) rows.sort((a, b) => (some && lacks(a) - lacks(b))
+        || way * compare(a.cells[column], b.cells[column]));
       if (group.head) body.append(group.head);
-      for (const row of rows) {
+      body.append(...rows);
+    }
+  }
+
+  // Rows parted from the one above them say their first cell in full.
+  function spell(body, groups) {
+    const parted = body.dataset.sorted || body.dataset.filtered;
+    for (const group of groups) {
+      for (const row of group.rows) {
         const first = row.cells[0];
         if (!text(first) || first.classList.contains("meant")) {
-          first.textContent = way ? first.dataset.meant : first.dataset.said;
-          first.classList.toggle("meant", way !== 0);
+          first.textContent = parted ? first.dataset.meant : first.dataset.said;
+          first.classList.toggle("meant", Boolean(parted));
         }
-        body.append(row);
       }
     }
   }
@@ -76,6 +86,8 @@
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         if (now) head.setAttribute("aria-sort", now);
         arrange(body, groups, column, now === "ascending" ? 1 : now === "descending" ? -1 : 0);
+        body.dataset.sorted = now;
+        spell(body, groups);
       });
     });
     if (body.rows.length >= FILTER_FROM) filterable(table, groups);
@@ -90,6 +102,8 @@
     table.before(field);
     field.addEventListener("input", () => {
       const wanted = field.value.toLowerCase().trim();
+      table.tBodies[0].dataset.filtered = wanted;
+      spell(table.tBodies[0], groups);
       for (const group of groups) {
         let left = 0;
         for (const row of group.rows) {
@@ -119,6 +133,14 @@
     }
   }
 
+  // A long list of contents moves so far that the line is seen.
+  function within(list, line) {
+    if (list.scrollHeight <= list.clientHeight) return;
+    const own = list.getBoundingClientRect(), seen = line.getBoundingClientRect();
+    if (seen.bottom > own.bottom) list.scrollTop += seen.bottom - own.bottom + 40;
+    else if (seen.top < own.top) list.scrollTop += seen.top - own.top - 40;
+  }
+
   function following() {
     const links = new Map();
     for (const link of document.querySelectorAll("nav.contents a")) {
@@ -136,7 +158,10 @@
       const link = now && links.get(now.id);
       if (link === last) return;
       if (last) last.removeAttribute("aria-current");
-      if (link) link.setAttribute("aria-current", "true");
+      if (link) {
+        link.setAttribute("aria-current", "true");
+        within(link.closest("nav"), link);
+      }
       last = link;
     };
     addEventListener("scroll", () => {

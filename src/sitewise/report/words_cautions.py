@@ -177,10 +177,11 @@ def _all_errors(evidence: Evidence, by_rule: Mapping[str, list[FindingCount]]) -
     sites = {site for own in by_rule.values() for found in own for site in found.sites}
     ordered = sorted(counts, key=lambda rule: (-counts[rule], rule))
     told = listed([f"{rule} ({counts[rule]})" for rule in ordered])
-    apart = any(found.rule == BAD_SITE for found in evidence.account.findings)
+    bad = {s for found in evidence.account.findings if found.rule == BAD_SITE for s in found.sites}
+    included = ", sites set aside included" if bad & sites else ""
     return (
         f"{plural(sum(counts.values()), 'finding')} of severity error at"
-        f" {plural(len(sites), 'site')}{', beside sites set aside' if apart else ''}: {told}."
+        f" {plural(len(sites), 'site')}{included}: {told}."
         " Section 2 tells each, and what became of the readings."
     )
 

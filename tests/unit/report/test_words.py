@@ -412,13 +412,13 @@ def test_the_first_page_says_that_nothing_was_locked(evidence_of) -> None:
 def test_many_kinds_of_errors_are_one_sentence_on_the_first_page(evidence_of) -> None:
     e = evidence_of()
     found = [FindingCount(f"rule {i}", "error", i, ("01", f"0{i}"), "wrong") for i in range(1, 6)]
-    found.append(FindingCount("bad site", "error", 1, ("09",), "most readings"))
+    found.append(FindingCount("bad site", "error", 1, ("05",), "most readings"))
     account = dataclasses.replace(e.account, findings=tuple(found))
     told = words_cautions.cautions(dataclasses.replace(e, account=account))
     errors = [text for text in told if "severity error" in text]
     assert len(errors) == 1
     assert errors[0].startswith(
-        "15 findings of severity error at 5 sites, beside sites set aside: rule 5 (5), rule 4 (4)"
+        "15 findings of severity error at 5 sites, sites set aside included: rule 5 (5), rule 4 (4)"
     )
     few = dataclasses.replace(e.account, findings=tuple(found[:3]))
     told = words_cautions.cautions(dataclasses.replace(e, account=few))
