@@ -61,7 +61,10 @@ def _with_error(e: Evidence, p: float | None, error: float) -> str:
     """A p-value, with its Monte Carlo standard error where it was simulated."""
     if p is None:
         return NONE
-    return f"{e.p(p)} (\u00b1{number(error, 3)})" if error else e.p(p)
+    if not error:
+        return e.p(p)
+    told = number(error, 3) if error >= 0.0005 else "<0.001"
+    return f"{e.p(p)} (\u00b1{told})"
 
 
 def _beside(e: Evidence, t: ModelComparison) -> str:

@@ -90,15 +90,16 @@ def _way(e: Evidence, name: str, found: Reconciliation) -> str:
     most = max(moved, key=lambda s: abs(s.estimate_change))
     wide = max(moved, key=lambda s: abs(s.se_ratio - 1))
     text = (
-        f"From {own[0].label[0].lower()}{own[0].label[1:]} to the primary analysis the estimate"
+        f"From {own[0].label[0].lower()}{own[0].label[1:]}, to the primary analysis the estimate"
         f" goes from {number(first.estimate, d + 1)} to {number(last.estimate, d + 1)}"
         f" {e.endpoint(name).unit}, its SE from {number(first.se, d + 2)} to"
         f" {number(last.se, d + 2)}, the degrees of freedom from {degrees(first.df)} to"
         f" {degrees(last.df)}."
     )
     text += (
-        f" The estimate moves most with: {_lower(most)} ({number(most.estimate_change, d + 1)});"
-        f" the SE with: {_lower(wide)} (\u00d7{number(wide.se_ratio, 2)})."
+        f" The estimate moves most at \u201c{_lower(most)}\u201d"
+        f" ({number(most.estimate_change, d + 1)});"
+        f" the SE at \u201c{_lower(wide)}\u201d (\u00d7{number(wide.se_ratio, 2)})."
     )
     return text
 

@@ -163,6 +163,12 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
             f"the primary model {primary} is such a model, so the answer is the difference between"
             f" two lines at {evidence.plan.primary.visit}, not between the means there."
         )
+        tested = evidence.endpoints[endpoint].ladder.straight
+        if tested is not None and not tested.refused and tested.p >= evidence.plan.alpha:
+            place += (
+                " So it looks beside the intervals of single means; the test of section 6, of all"
+                f" visits together, does not see it ({evidence.p_phrase(tested.p)})."
+            )
     else:
         place = (
             "they stand here to describe patients' courses and for comparison, not for the primary"
