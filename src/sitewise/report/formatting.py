@@ -161,6 +161,23 @@ def align(texts: list[str]) -> list[str]:
     return padded
 
 
+_BESIDE = re.compile(r"(\S+) (\([\d.]+(%?)\))")  # `154.4 (9.9)`, `8 (3.3%)`
+
+
+def align_beside(texts: list[str]) -> list[str]:
+    """Pad `154.4 (9.9)` and `8 (3.3%)` of one right-aligned column before the bracket, so that what
+    stands before it is in line; SDs and percentages each among themselves."""
+    found = [_BESIDE.fullmatch(text) for text in texts]
+    most: dict[str, int] = {}
+    for one in found:
+        if one:
+            most[one[3]] = max(most.get(one[3], 0), len(one[2]))
+    return [
+        f"{one[1]}{_DIGIT_SPACE * (most[one[3]] - len(one[2]))} {one[2]}" if one else text
+        for one, text in zip(found, texts, strict=True)
+    ]
+
+
 def _tail(text: str) -> int | None:
     """Characters from the decimal point on; 0 for an integer, None for what is not a number."""
     plain = text.replace(MINUS, "-").lstrip("<>")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sitewise.report.formatting import align
+from sitewise.report.formatting import align, align_beside
 
 SIGNS = "\u2020\u2021\u00a7\u00b6"  # of notes behind a cell
 _WORD = 18  # letters of a cell that is not broken
@@ -22,7 +22,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. kind: `text` (left), `number` (right, on the decimal point) or `mixed` (right);
+    """One column. kind: `text` (left), `number` (right, on the decimal point) or `mixed` (right,
+    what stands before a bracket in line);
     `text word` is a text whose cells are short enough never to be broken.
 
     marked: some cell has a marker, so that all cells leave room for it.
@@ -95,14 +96,15 @@ def table(
     file: str = "",
     size: str = "normal",
 ) -> Table:
-    """Build a table: align its number columns; drop notes that are empty, repeated, or of a sign
-    that no cell has."""
+    """Build a table: align its number and mixed columns; drop notes that are empty, repeated, or
+    of a sign that no cell has."""
     made, letters = [], 0
     cells = [list(r.cells) for r in rows]
     for j, (title, kind) in enumerate(columns):
         own = [i for i, r in enumerate(rows) if len(r.cells) == len(columns) and r.kind != "group"]
-        if kind == "number":
-            texts = align([cells[i][j].text for i in own])
+        if kind in ("number", "mixed"):
+            pad = align if kind == "number" else align_beside
+            texts = pad([cells[i][j].text for i in own])
             for i, text in zip(own, texts, strict=True):
                 cells[i][j] = Cell(text, cells[i][j].marker)
         words = [cells[i][j].text for i in own]

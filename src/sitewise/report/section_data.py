@@ -162,7 +162,8 @@ def _baseline(e: Evidence) -> Table:
     by_variable: dict[str, dict[str, dict[str, BaselineRow]]] = {}
     for r in e.description.baseline:
         by_variable.setdefault(r.variable, {}).setdefault(r.level, {})[r.arm] = r
-    rows: list[Row] = []
+    counted = [max(r.n + r.missing for r in e.description.baseline if r.arm == a) for a in arms]
+    rows: list[Row] = [row("patients", *map(str, counted))]
     for levels in by_variable.values():
         any_row = next(iter(next(iter(levels.values())).values()))
         unit = f" ({any_row.unit})" if any_row.unit else ""
@@ -180,7 +181,7 @@ def _baseline(e: Evidence) -> Table:
         rows,
         notes=[
             _chance(e),
-            "Percentages are of the patients with a value.",
+            "Of patients with an analysed reading; percentages are of those with a value.",
         ],
         file="baseline.csv",
         size="small" if len(arms) > 4 else "normal",

@@ -35,7 +35,6 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *_earlier_files(evidence),
         _not_locked(evidence),
         lost_patients(evidence),
-        *_errors(evidence),
         *singular_primary(evidence),
         *_primary_cautions(evidence),
         *(uneven_sentence(evidence, name) for name in evidence.endpoints),
@@ -46,6 +45,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         other_verdict(evidence),
         *fragile(evidence),
         *by_handling(evidence),
+        *_errors(evidence),
         *_disagreements(evidence),
         *singular_states(evidence),
     )

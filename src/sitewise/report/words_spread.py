@@ -65,27 +65,35 @@ def _beside(e: Evidence, name: str) -> str:
     found = _row(e, name)
     if found is None:
         return "A residual covariance us or csh over the visits would have one for each."
-    label, a = found
+    label, a, by_visit = found
     d = e.decimals(name)
-    return (
+    text = (
         f"Section 6 has a model with a variance for each visit, the row {label}:"
         f" {number(a.estimate, d)} (SE {number(a.se, d + 1)}, {e.p_phrase(a.p)})."
     )
+    if e.plan.design == "cluster" and not by_visit:
+        text += (
+            " It has no term for how sites change, and sites were randomised: its standard error"
+            " is likely too small and its p-value is not to be trusted."
+        )
+    return text
 
 
-def _row(e: Evidence, name: str) -> tuple[str, Answer] | None:
-    """Where sites were randomised the one with sites by visit, else the MMRM."""
+def _row(e: Evidence, name: str) -> tuple[str, Answer, bool] | None:
+    """Where sites were randomised the one with sites by visit, else the MMRM; whether it has it."""
     found = e.endpoints[name].ladder
     if found.baseline is not None and e.plan.baseline.handling == "outcome":
         for line in found.baseline.rows:
             if line.key == "free" and line.answer is not None and line.state != "not converged":
                 where = f"\u201c{line.label}\u201d of the handlings of the baseline"
-                return where, line.answer
+                return where, line.answer, found.baseline.sites_in
     if found.covariance.taken not in BY_VISIT:
         return None
     rungs = {r.key: r for r in found.rungs if r.answer is not None and r.state != "not converged"}
     own = rungs.get("mmrm_site") or rungs.get("mmrm")
-    return None if own is None or own.answer is None else (f"\u201c{own.label}\u201d", own.answer)
+    if own is None or own.answer is None:
+        return None
+    return f"\u201c{own.label}\u201d", own.answer, False
 
 
 def scaled_sentence(e: Evidence, name: str) -> str:

@@ -71,6 +71,23 @@ def test_percent_df_share_and_counts() -> None:
     assert f.coverage(0.025) == "97.5%"
 
 
+def test_what_stands_before_a_bracket_is_in_line() -> None:
+    texts = [
+        "155.4 (10.6)",
+        "154.4 (9.9)",
+        "\u2013",
+        "0",
+        "8 (3.3%)",
+        "161 (66.0%)",
+        "(1.2 to 13.4)",
+    ]
+    padded = f.align_beside(texts)
+    assert [p.replace("\u2007", "") for p in padded] == texts  # nothing but spaces was added
+    assert padded[1] == "154.4\u2007 (9.9)"
+    assert padded[4] == "8\u2007 (3.3%)"
+    assert [p for p in padded if "\u2007" in p] == [padded[1], padded[4]]
+
+
 def test_aligned_columns_end_equally_far_from_the_decimal_point() -> None:
     texts = ["1.5", "\u221212", "<0.001", "\u2013", "0.0496"]
     padded = f.align(texts)

@@ -57,6 +57,21 @@ def test_the_mmrm_is_named_where_it_has_a_variance_for_each_visit(uneven) -> Non
         assert ("row \u201cMMRM, csh\u201d: \u22123.1" in uneven_sentence(e, "SYSBP")) == named
 
 
+def test_with_sites_randomised_a_row_without_sites_by_visit_is_not_recommended(uneven) -> None:
+    e = uneven(design="cluster")
+    assert "not to be trusted" not in uneven_sentence(e, "SYSBP")
+    own = e.endpoints["SYSBP"]
+    rung = replace(
+        own.ladder.rungs[0], key="mmrm_site", label="MMRM, us, with site", state="regular"
+    )
+    choice = replace(own.ladder.covariance, taken="us")
+    ladder = replace(own.ladder, baseline=None, rungs=(*own.ladder.rungs, rung), covariance=choice)
+    e.endpoints["SYSBP"] = replace(own, ladder=ladder)
+    said = uneven_sentence(e, "SYSBP")
+    assert "MMRM, us, with site" in said
+    assert "its p-value is not to be trusted" in said
+
+
 def test_scaled_residuals_in_prose(evidence_of) -> None:
     e = evidence_of()
     # Bars of 100 readings: 1 +- 0.139.
