@@ -47,7 +47,7 @@ def _mean(e: Evidence) -> list[tuple[str, str, str]]:
             (
                 "The mean of each arm is a straight line in time",
                 "the contrast at one visit is that of the lines, not of the arms",
-                "Section 5, means off the line by visit; page 1 where one is missed",
+                "Sections 3 and 6, means by visit against the lines; page 1 where they are missed",
             )
         ]
     found = []

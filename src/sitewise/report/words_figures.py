@@ -109,7 +109,7 @@ def forest_caption(evidence: Evidence, endpoint: str) -> str:
     )
     return (
         f"{endpoint}: {what}, with {evidence.coverage} intervals, sorted within arms.{modelled}"
-        " A triangle at the end of the axis: the interval of a small site goes on beyond it."
+        " Where a triangle ends the axis, the interval of a small site goes on beyond it."
         f"{_between([arms.count(arm) for arm in dict.fromkeys(arms)])} In full: tables/sites.csv,"
         " tables/site_arms.csv."
     )
