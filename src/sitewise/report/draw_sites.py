@@ -21,6 +21,7 @@ from sitewise.sites.result import SiteEffect, SiteResults
 
 _FRAME, _PITCH = 0.85, 0.12  # inches: axis and title, a row
 _MIDDLE = 18.0  # rows' worth of height for all others
+_FEWEST = 8  # rows that the label beside them takes
 _TOO_WIDE = 2.5  # an interval of so many times the median width does not set the axis
 
 
@@ -136,7 +137,7 @@ def _draw(panels: list[_Panel], xlabel: str, zero: float | None, ylabel: str) ->
     longest = max((round(_places(len(p.lines))[-1]) + 1 for p in panels if p.lines), default=1)
     low, high = _limits(panels, zero)
     with style():
-        figure = new_figure(_FRAME + max(3, longest) * _PITCH)
+        figure = new_figure(_FRAME + max(_FEWEST, longest) * _PITCH)
         axes = figure.subplots(1, max(1, len(panels)), sharex=True, squeeze=False)[0]
         pitch = (figure.get_figheight() - _FRAME) * 72 / max(1, longest)
         for ax, panel in zip(axes, panels, strict=False):
