@@ -106,6 +106,10 @@ def test_sites_more_alike_than_chance_and_too_few():
     assert sites_share(y, one, site, who, 0.05) == (0.0, 0.0)
     assert all(map(math.isnan, sites_share(y, one, np.zeros(120), who, 0.05)))
     assert all(map(math.isnan, sites_share(y, one, who, who, 0.05)))
+    # Two sites of one arm each: the arm takes all that is between them.
+    two = np.repeat([0, 1], 60)
+    X = np.column_stack([np.ones(120), two])
+    assert all(map(math.isnan, sites_share(y, X, two, who, 0.05)))
 
 
 @pytest.mark.parametrize(
