@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise.lmm.sums import sum_by
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -54,13 +56,7 @@ class Exchangeable:
 
     def sums(self, values: "Floats", weights: "Floats | None" = None) -> "Floats":
         """Sums by cluster, shape (clusters, k), of (n, k), each row times its weight."""
-        from scipy import sparse
-
-        n = len(self.codes)
-        weights = np.ones(n) if weights is None else weights
-        # one entry a row of `values`, in the line of its cluster
-        spread = sparse.csc_array((weights, self.codes, np.arange(n + 1)), (len(self.sizes), n))
-        return np.asarray(spread @ values, dtype=np.float64)
+        return sum_by(self.codes, values, len(self.sizes), weights)
 
     def along(self, values: "Floats", at: "Floats") -> "Floats":
         """x'at_i of each row x of cluster i, shape (n,); values: (n, k), at: (clusters, k)."""

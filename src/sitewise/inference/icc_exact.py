@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.inference.icc_sums import Sums, sum_by, sums_of
+from sitewise.inference.icc_sums import Sums, sums_of
+from sitewise.lmm.sums import sum_by
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sitewise.lmm.sums import sum_by
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -72,16 +74,6 @@ def sums_of(U: "Floats", site: "Ints", patient: "Ints") -> Sums:
         ),
         patients=np.array([g.sum() for g in groups], dtype=float),
     )  # fmt: skip
-
-
-def sum_by(codes: "Ints", values: "Floats", count: int) -> "Floats":
-    """Sums of the rows of each code, shape (count, k), of (n, k)."""
-    from scipy import sparse
-
-    n = len(codes)
-    # one entry a row of `values`, in the line of its code
-    spread = sparse.csc_array((np.ones(n), codes, np.arange(n + 1)), (count, n))
-    return np.asarray(spread @ values, dtype=np.float64)
 
 
 def restricted_deviance(
