@@ -7,7 +7,7 @@ from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.result import Estimate, Fit
 from sitewise.plan.order import Hypothesis
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, interval, number
+from sitewise.report.formatting import NONE, degrees, interval, listed, number
 from sitewise.report.layout import Cell
 from sitewise.report.standing import standing
 
@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 MOST_LISTED = 25  # rows of a listing of single findings; the rest is in the file
 MOST_SITES = 100  # sites that a table lists all
 FEW_SITES = 25  # rows of a table by site where there are more
+DESCRIPTIVE = "These p-values are descriptive."
 MOST_NAMES = 6  # sites named in one cell
 
 
@@ -26,21 +27,49 @@ def p_cell(
     *,
     tested: bool = False,
 ) -> Cell:
-    """A p-value of a treatment contrast: it carries the sign of its place, as a step of the order
-    of testing, else of the endpoint's primary contrast.
+    """A p-value of a treatment contrast. That of a hypothesis carries the sign of its place, as a
+    step of the order of testing, else as the endpoint's primary contrast.
 
-    tested: it is that of the step, or of the primary contrast in the primary model. A sign that
-    speaks of a test stands at no other; one that says there was none stands at all.
+    tested: it is that of the step, or of the primary contrast in the primary model. The sign says
+    what became of this one hypothesis and stands at no other p-value: `p_notes` says what they are.
     """
     text, place = evidence.p(p), standing(evidence, endpoint, step)
-    marked = text != NONE and (tested or not place.claim)
-    return Cell(text, place.marker if marked else "")
+    return Cell(text, place.marker if tested and text != NONE else "")
 
 
 def place_note(evidence: Evidence, endpoint: str, step: Hypothesis | None = None) -> str:
     """The note behind the sign, or nothing."""
     place = standing(evidence, endpoint, step)
     return f"{place.marker} {place.note}." if place.marker else ""
+
+
+def p_notes(evidence: Evidence, endpoint: str, *, tested: bool) -> list[str]:
+    """Which p-values of a table are confirmatory, and the note behind the sign.
+
+    One rule for all tables: confirmatory is that of the primary contrast (of a step) under the
+    primary model, if its turn came; every other is descriptive. tested: the table has it.
+    """
+    if not tested or not evidence.primary_fit(endpoint).fit.converged:
+        return [DESCRIPTIVE]
+    note = place_note(evidence, endpoint)
+    if standing(evidence, endpoint).claim:
+        return [
+            "Confirmatory: the p-value of the primary contrast under the primary model; the others"
+            " are descriptive.",
+            note,
+        ]
+    return [note, "The other p-values are descriptive."]
+
+
+def p_rule(evidence: Evidence) -> str:
+    """The same rule for the whole report, below the table of the answer."""
+    names = [name for name in evidence.plan.endpoints if standing(evidence, name).claim]
+    if not names:
+        return "Every p-value of this report is descriptive."
+    own = f"the {'p-value' if len(names) == 1 else 'p-values'} of {listed(names)} here"
+    if evidence.plan.hierarchy:
+        own = "the p-values of the order of testing, as far as it came"
+    return f"Confirmatory: {own}; every other p-value of this report is descriptive."
 
 
 def fit_state(fit: Fit) -> str:

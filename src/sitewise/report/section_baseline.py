@@ -1,7 +1,7 @@
 """Part of the ladder's section: the baseline handled in several ways."""
 
 from sitewise.classical.baseline_result import BaselineHandling, HandlingRow
-from sitewise.report.cells import p_cell, place_note
+from sitewise.report.cells import p_cell, p_notes
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, interval, number, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
@@ -38,8 +38,8 @@ def baseline_table(e: Evidence, name: str, found: BaselineHandling) -> Table:
             *(typeset(f"{line.label}: {line.refused}.") for line in found.rows if line.refused),
             *(f"{line.label}: the fit is {line.state}." for line in found.rows
               if line.state == "singular"),
-            "Descriptive: the plan's own handling is that of its primary model.",
-            place_note(e, name),
+            "The plan's own handling is that of its primary model.",
+            *p_notes(e, name, tested=False),
         ],
         file="baseline_handling.csv",
         size="small",
@@ -64,6 +64,20 @@ def _row(e: Evidence, name: str, line: HandlingRow) -> Row:
     return row(*cells)
 
 
+def _of_primary(e: Evidence, name: str) -> str:
+    """The same difference in the primary model, which section 5 shows and which is another."""
+    fit, base = e.primary_fit(name), e.plan.baseline_visit.name
+    wanted = (e.plan.primary.arm, base, "level")
+    own = next((c for c in fit.contrasts if (c.arm, c.visit, c.kind) == wanted), None)
+    if own is None or not fit.fit.converged:
+        return ""
+    d = e.decimals(name)
+    return (
+        f"; in the primary model {fit.model}, of section 5, by"
+        f" {number(own.result.estimate, d + 1)} (SE {number(own.result.se, d + 1)})"
+    )
+
+
 def baseline_words(e: Evidence, name: str, found: BaselineHandling) -> tuple[str, ...]:
     """What the constraint moves, and whether variances allow a patient intercept."""
     if found.refused:
@@ -75,8 +89,9 @@ def baseline_words(e: Evidence, name: str, found: BaselineHandling) -> tuple[str
     if found.at_base is not None and own.answer is not None:
         base = found.at_base
         texts.append(
-            f"Left free, the arms differ at baseline by {number(base.estimate, d + 1)}"
-            f" (SE {number(base.se, d + 2)}, {e.p_phrase(base.p)})."
+            "Left free, in the model of the table's first row, the arms differ at baseline by"
+            f" {number(base.estimate, d + 1)} (SE {number(base.se, d + 2)},"
+            f" {e.p_phrase(base.p)}){_of_primary(e, name)}."
             f" Holding them equal there moves the estimate by {number(own.effect, d + 1)}:"
             " part of a difference at baseline is taken for chance that regresses, as ANCOVA does,"
             " where a change score takes all of it for lasting."

@@ -20,7 +20,7 @@ class BySiteOf:
 
     text: tuple[str, ...]
     tests: Table | None
-    sites: Table | None
+    sites: Table | None  # None also where no form tells sites apart
 
 
 def by_site(e: Evidence, name: str) -> BySiteOf | None:
@@ -93,7 +93,16 @@ def _random(e: Evidence, name: str, x: RandomForm) -> str:
                 ". That does not show the effect to be the same everywhere: an SD up to the upper"
                 " limit is compatible with the data"
             )
-    return f"{text}.{_answer(e, name, x)}"
+    return f"{text}.{_answer(e, name, x)}{_alike(e, name, x)}"
+
+
+def _alike(e: Evidence, name: str, x: RandomForm) -> str:
+    """In place of a column of the same number, where no effect is estimated to vary."""
+    own = [r.predicted for r in e.endpoints[name].by_site.rows if not math.isnan(r.predicted)]
+    if x.sd != 0 or not own:
+        return ""
+    effect = f"{number(own[0], e.decimals(name))} {e.endpoint(name).unit}"
+    return f" So every site is predicted the same effect, {effect} (tables/by_site.csv)."
 
 
 def _answer(e: Evidence, name: str, x: RandomForm) -> str:
@@ -201,10 +210,14 @@ def _random_notes(e: Evidence, x: RandomForm) -> list[str]:
     return [*notes, *x.cautions]
 
 
-def _sites(e: Evidence, name: str, found: BySite) -> Table:
+def _sites(e: Evidence, name: str, found: BySite) -> Table | None:
+    """The sites beside each other; None where no form says more of one than of another."""
     d = e.decimals(name)
+    alike = found.random is not None and found.random.sd == 0
     fixed = any(r.estimate is not None for r in found.rows)
-    predicted = any(not math.isnan(r.predicted) for r in found.rows)
+    predicted = not alike and any(not math.isnan(r.predicted) for r in found.rows)
+    if not fixed and not predicted:
+        return None
     rows = [_at(r, d, fixed=fixed, predicted=predicted) for r in of_sites(found.rows)]
     columns = [("Site", "text"), (e.plan.primary.arm, "number"), (e.plan.arms.reference, "number")]
     if fixed:
@@ -221,9 +234,8 @@ def _sites(e: Evidence, name: str, found: BySite) -> Table:
             f"{e.plan.primary.arm}, {e.plan.arms.reference}: patients."
             + " Estimate: of the site alone, by the model with sites as fixed." * fixed
             + " Predicted: by the model with sites as random, the common effect plus the site's"
-            " predicted departure, shrunk the more the less a site tells; equal in all sites where"
-            " the SD is estimated at 0." * predicted,
-            *_not_shown(found, fixed=fixed, predicted=predicted),
+            " predicted departure, shrunk the more the less a site tells." * predicted,
+            *_not_shown(found, fixed=fixed, predicted=predicted or alike),
             _small(found) if fixed else "",
             capped(len(rows), len(found.rows), "tables/by_site.csv"),
         ],

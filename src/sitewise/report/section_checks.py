@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sitewise.classical.result import CrossCheck
-from sitewise.report.cells import p_cell, place_note
+from sitewise.report.cells import p_cell, p_notes
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import (
     NONE,
@@ -156,8 +156,7 @@ def _anova(e: Evidence, name: str, check: CrossCheck) -> Table:
             "\u03b5: Greenhouse and Geisser's. Mixed models: type III F, on the same complete cases"
             " and on all patients; df: of the denominator; \u2013: not available.",
             *_all_patients(check),
-            "These p-values are a check and descriptive.",
-            place_note(e, name),
+            *p_notes(e, name, tested=False),
         ],
         file="crosscheck.csv",
         size="small",
@@ -198,6 +197,6 @@ def _contrasts(e: Evidence, name: str, check: CrossCheck) -> Table:
             ("p", "number"),
         ],
         rows,
-        notes=[place_note(e, name)],
+        notes=p_notes(e, name, tested=True),
         file="crosscheck.csv",
     )

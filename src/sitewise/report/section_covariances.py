@@ -5,6 +5,7 @@ from sitewise.lmm.formula import parse_formula
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, number
 from sitewise.report.layout import Row, Table, row, table
+from sitewise.report.words_departures import covariance_note
 from sitewise.terms import SITEID
 
 
@@ -27,6 +28,7 @@ def covariances_table(e: Evidence, name: str, choice: CovarianceChoice) -> Table
         ],
         rows,
         notes=[
+            covariance_note(choice.order),
             f"In the plan's order: {listed(list(choice.order))}; the first that converges and is"
             " positive definite is taken, whatever the criteria say.",
             "Criteria count covariance parameters alone, and BIC takes log(patients): one mean,"

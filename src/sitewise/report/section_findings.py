@@ -7,6 +7,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import plural, typeset
 from sitewise.report.layout import Table, row, table
 from sitewise.terms import Severity
+from sitewise.trial.account import FindingCount
 
 LISTING = "findings/findings.csv"
 _SEVERITIES = [severity.value for severity in Severity]
@@ -27,7 +28,7 @@ def findings(e: Evidence) -> Findings:
         e.account.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.rule, f.message)
     )
     rows = [
-        row(f.rule, f.severity, str(f.findings), names_cell(f.sites), typeset(f.message))
+        row(f.rule, f.severity, str(f.findings), names_cell(f.sites), typeset(_what(e, f)))
         for f in found
     ]
     columns = [
@@ -52,6 +53,14 @@ def findings(e: Evidence) -> Findings:
         " was kept as it stood or set aside."
     )
     return Findings(text, summary, _listing(e))
+
+
+def _what(e: Evidence, found: FindingCount) -> str:
+    """The message; of what no hospital is concerned with, the file."""
+    own = [f["SRCFILE"] for f in e.findings if f["RULE"] == found.rule and f["SRCFILE"]]
+    if found.sites or not own:
+        return found.message
+    return f"{found.message}: {names_cell(tuple(dict.fromkeys(own)))}"
 
 
 def _listing(e: Evidence) -> Table | None:

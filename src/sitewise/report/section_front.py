@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sitewise.report import words, words_front
-from sitewise.report.cells import estimate_cells, estimate_columns, place_note
+from sitewise.report.cells import estimate_cells, estimate_columns, p_rule, place_note
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import plural
 from sitewise.report.layout import Figure, Table, row, table
@@ -140,7 +140,10 @@ def _contrasts(e: Evidence) -> Table:
         f"Primary contrast: {words.contrast_name(e, primary)}, model {e.plan.primary.model}",
         [("Endpoint", "text"), ("Role", "text"), *estimate_columns(e, "")],
         rows,
-        notes=["CI: confidence interval; SE: standard error; df: degrees of freedom."]
-        + [place_note(e, name) for name in e.plan.endpoints],
+        notes=[
+            "CI: confidence interval; SE: standard error; df: degrees of freedom.",
+            p_rule(e),
+            *(place_note(e, name) for name in e.plan.endpoints),
+        ],
         file="contrasts.csv",
     )

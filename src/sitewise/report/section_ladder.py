@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from sitewise.classical.ladder_result import Guard, Ladder, Rung
 from sitewise.lmm.linear.method import method_of
-from sitewise.report.cells import names_cell, p_cell, place_note
+from sitewise.report.cells import names_cell, p_cell, p_notes
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
 from sitewise.report.section_covariances import covariances_table
 from sitewise.report.section_straight import straight_table, straight_words
+from sitewise.report.words_departures import covariance_note
 from sitewise.report.words_guard import guard_words
 from sitewise.report.words_ladder import (
     direction,
@@ -106,7 +107,7 @@ def _table(e: Evidence, name: str, found: Ladder) -> Table:
         f"Which model, and does it matter? {found.contrast}, {name}",
         titles,
         rows,
-        notes=[*_notes(e, found), place_note(e, name)],
+        notes=[*_notes(e, found), *p_notes(e, name, tested=any(r.planned for r in found.rungs))],
         file="ladder.csv",
         size="small",
     )
@@ -149,15 +150,22 @@ def _notes(e: Evidence, found: Ladder) -> list[str]:
     notes += [typeset(f"{'; '.join(labels)}: {note}") for note, labels in told.items()]
     notes += [
         *_straight(found),
+        _mmrm(found),
         f"Clusters of the robust standard error and of the estimating equations (GEE): the"
         f" {unit}, {why}; {found.clusters} of them. GEE: t on clusters less fixed effects; valid"
         " where readings are missing completely at random given arm and visit. Mixed models:"
         " missing at random. ANOVA: complete cases, missing completely at random.",
         "Effective readings: independent readings that would give this standard error under least"
         f" squares, n (SE of least squares / SE)\u00b2.{_df_of_mixed(found)}",
-        "These analyses stand beside the primary one; they are descriptive.",
     ]
     return notes
+
+
+def _mmrm(found: Ladder) -> str:
+    """What MMRM is, and the covariance in the name of its row."""
+    own = covariance_note([found.covariance.taken])
+    what = "MMRM: mixed model for repeated measures, in place of random effects of patients a"
+    return f"{what} residual covariance. {own}" if own else ""
 
 
 def _df_of_mixed(found: Ladder) -> str:
@@ -220,7 +228,7 @@ def _guard(e: Evidence, name: str, guard: Guard, d: int) -> Table:
             " of freedom between sites.",
             f"There is no such pair: {guard.refused}." if guard.refused else "",
             "Every analysis held against the sites: tables/guard_checked.csv.",
-            place_note(e, name),
+            *p_notes(e, name, tested=False),
         ],
         file="guard.csv",
     )
@@ -268,7 +276,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
             "Without the site's readings, all variances estimated anew."
             f" The {len(rows)} that move the estimate most, of {len(found.left_out)}.",
             *(f"Not without {names_cell(tuple(sites))}: {why}." for why, sites in refused.items()),
-            place_note(e, name),
+            *p_notes(e, name, tested=False),
         ],
         file="left_out.csv",
         size="small",

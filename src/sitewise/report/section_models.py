@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sitewise.inference.planned_fit import PlannedFit, ScoredFit
+from sitewise.lmm.formula import parse_formula
 from sitewise.report import words_models as words
 from sitewise.report.cells import (
     estimate_cells,
     estimate_columns,
     fit_state,
-    place_note,
+    p_notes,
     withheld_note,
 )
 from sitewise.report.evidence import Evidence
@@ -25,14 +26,11 @@ from sitewise.report.pictures import picture
 from sitewise.report.section_comparisons import criteria_table, tests_table, uses_table
 from sitewise.report.section_visits import by_visit
 from sitewise.report.words import contrast_name
+from sitewise.report.words_departures import covariance_note
 from sitewise.report.words_sites import level_name
 from sitewise.report.words_spread import scaled_sentence, uneven_reference
 
 _MODELS_A_TABLE = 6
-DESCRIPTIVE = (
-    "p-values of treatment terms other than the primary contrast are descriptive: they are not part"
-    " of the order of testing."
-)
 CONSTRAINED = (
     "The arms are equal at baseline, so an arm has as many effects as there are visits after it:"
     " its coefficient is the effect at the last of them, a product with a visit the effect there"
@@ -89,7 +87,9 @@ def formulas(e: Evidence) -> Table:
         for fit in e.ordered_fits(name)
         if fit.departures
     ]
-    return table("tbl-formulas", "Models of the plan", columns, rows, notes=changed, size="small")
+    own = [parse_formula(model.formula).residual for model in e.plan.models.values()]
+    notes = [covariance_note(one.structure for one in own if one is not None), *changed]
+    return table("tbl-formulas", "Models of the plan", columns, rows, notes=notes, size="small")
 
 
 def _one(e: Evidence, name: str, figures: Mapping[str, str]) -> ModelsOf:
@@ -152,8 +152,7 @@ def _fixed(e: Evidence, fit: PlannedFit) -> Table:
             if fit.fit.aliased
             else "",
             CONSTRAINED if e.plan.baseline.handling == "constrained" else "",
-            DESCRIPTIVE,
-            place_note(e, fit.endpoint),
+            *p_notes(e, fit.endpoint, tested=False),
             withheld_note(fit, "tables/fixed_effects.csv"),
         ],
         file="fixed_effects.csv",
@@ -234,7 +233,7 @@ def _side_by_side(e: Evidence, name: str, fits: tuple[ScoredFit, ...]) -> Table:
         ],
         rows,
         notes=[
-            place_note(e, name),
+            *p_notes(e, name, tested=True),
             "Only the primary model answers the question; the others show how far the answer"
             " hangs on the model.",
             *(withheld_note(fit, "tables/contrasts.csv") for fit in fits),

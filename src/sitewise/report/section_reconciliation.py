@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sitewise.classical.reconciliation_result import Reconciliation, Step
-from sitewise.report.cells import p_cell, place_note
+from sitewise.report.cells import p_cell, p_notes
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, number, percent, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
@@ -147,7 +147,7 @@ def _effects(e: Evidence, name: str, found: Reconciliation) -> Table:
             "p, corrected: Greenhouse and Geisser's. It has no counterpart in this model, which"
             " holds the visits' correlations for equal; a covariance over the visits is the mixed"
             " model's answer to the same doubt.",
-            place_note(e, name),
+            *p_notes(e, name, tested=False),
         ],
         file="reconciliation_effects.csv",
         size="small",
@@ -176,8 +176,7 @@ def _steps(e: Evidence, name: str, found: Reconciliation) -> Table:
             " use.",
             *(f"{s.label}: {s.refused}." for s in found.steps if s.refused),
             *(f"{s.label}: the fit is {s.state}." for s in found.steps if s.state == "singular"),
-            "Descriptive but for the last row.",
-            place_note(e, name),
+            *p_notes(e, name, tested=True),
         ],
         file="reconciliation.csv",
         size="small",

@@ -30,7 +30,11 @@ def replications(e: Evidence) -> tuple[ReplicationOf, ...]:
     for name, own in e.endpoints.items():
         rows = own.replications.rows
         texts = [sentence(r) for r in rows if r.status != "agrees"]
-        texts += [warned(r) for r in rows if r.warnings]
+        texts += [
+            warned(r, singular=own.fits[r.model].fit.singularity.singular)
+            for r in rows
+            if r.warnings
+        ]
         primary = next((r for r in rows if r.model == e.plan.primary.model and r.numbers), None)
         shown = primary or next((r for r in rows if r.numbers), None)
         made.append(

@@ -1,7 +1,7 @@
 """Whether the straight lines of the primary model fit: table and words of section 6 and page 1."""
 
 from sitewise.classical.straight_result import MeansRow, StraightLines
-from sitewise.report.cells import p_cell, place_note
+from sitewise.report.cells import p_cell, p_notes
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, listed, number
 from sitewise.report.layout import Cell, Row, Table, row, table
@@ -23,7 +23,7 @@ def straight_table(e: Evidence, name: str, found: StraightLines) -> Table:
         notes=[
             *(f"{one.label}: {one.refused}." for one in found.rows if one.refused),
             f"Tested: {found.formula}." if not found.refused else "",
-            place_note(e, name),
+            *p_notes(e, name, tested=True),
         ],
         file="straight_lines.csv",
         size="small",
@@ -38,7 +38,12 @@ def _row(e: Evidence, name: str, one: MeansRow) -> Row:
     if a is None or one.state == STOPPED:
         cells += ["not estimable" if a is None else "not final", *[NONE] * 3]
     else:
-        cells += [number(a.estimate, d), number(a.se, d + 2), degrees(a.df), p_cell(e, name, a.p)]
+        cells += [
+            number(a.estimate, d),
+            number(a.se, d + 2),
+            degrees(a.df),
+            p_cell(e, name, a.p, tested=primary),
+        ]
     return row(*cells, kind="strong" if primary else "")
 
 

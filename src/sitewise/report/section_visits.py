@@ -2,7 +2,13 @@
 
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.report import words_models as words
-from sitewise.report.cells import estimate_cells, estimate_columns, place_note, withheld_note
+from sitewise.report.cells import (
+    estimate_cells,
+    estimate_columns,
+    p_notes,
+    place_note,
+    withheld_note,
+)
 from sitewise.report.evidence import Evidence
 from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.report.standing import step_of
@@ -21,7 +27,7 @@ def by_visit(e: Evidence, fit: PlannedFit) -> Table:
             last = head
         main = (c.arm, c.visit, c.kind) == (wanted.arm, wanted.visit, wanted.contrast)
         step = step_of(e, fit, c)
-        label = f"{c.visit} ({_asked(e, fit)})" if main else c.visit
+        label = f"{c.visit} (primary contrast)" if main else c.visit
         tested = main or step is not None
         cells = estimate_cells(e, fit, c.result, step=step, tested=tested)
         rows.append(row(label, *cells, kind="strong" if main else ""))
@@ -39,24 +45,14 @@ def by_visit(e: Evidence, fit: PlannedFit) -> Table:
     )
 
 
-def _asked(e: Evidence, fit: PlannedFit) -> str:
-    """What the plan's contrast is of this endpoint."""
-    primary = e.endpoint(fit.endpoint).role == "primary"
-    return "primary" if primary else "the contrast asked for"
-
-
 def _places(e: Evidence, fit: PlannedFit) -> list[str]:
     """The notes behind the signs of one endpoint's contrasts, and what the rest is."""
     steps = [own for c in fit.contrasts if (own := step_of(e, fit, c)) is not None]
     if len(steps) < 2:
-        return [
-            place_note(e, fit.endpoint),
-            "Apart from the primary contrast these p-values are not adjusted for their number and"
-            " are descriptive.",
-        ]
+        return p_notes(e, fit.endpoint, tested=True)
     order = e.plan.order_of_testing
     return [
         *(place_note(e, fit.endpoint, step) for step in sorted(steps, key=order.index)),
-        "Apart from the steps of the order of testing these p-values are not adjusted for their"
-        " number and are descriptive.",
+        "Confirmatory: the p-values of the steps of the order of testing, as far as it came; the"
+        " others are descriptive.",
     ]

@@ -3,7 +3,7 @@
 The same with what each search ended with stands in section 5 (models) and section 6 (MMRM).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.formula import Formula, parse_formula
@@ -11,12 +11,22 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed
 
 COVARIANCES = {
-    "us": "us (a variance for each visit, a correlation for each pair of visits)",
-    "csh": "csh (a variance for each visit, one correlation)",
-    "ar1h": "ar1h (a variance for each visit, correlations that fade with the distance)",
-    "cs": "cs (one variance, one correlation)",
-    "ar1": "ar1 (one variance, correlations that fade with the distance)",
+    "us": "a variance for each visit, a correlation for each pair of visits",
+    "csh": "a variance for each visit, one correlation",
+    "ar1h": "a variance for each visit, correlations that fade with the distance",
+    "cs": "one variance, one correlation",
+    "ar1": "one variance, correlations that fade with the distance",
 }
+
+
+def covariance_note(structures: Iterable[str]) -> str:
+    """What the short names of residual covariances stand for, for the note of a table."""
+    own = [f"{one}: {COVARIANCES[one]}" for one in dict.fromkeys(structures) if one in COVARIANCES]
+    return f"Over the visits of a patient, {'; '.join(own)}." if own else ""
+
+
+def _named(structure: str) -> str:
+    return f"{structure} ({COVARIANCES[structure]})"
 
 
 def model_departures(e: Evidence, fit: PlannedFit) -> Iterator[str]:
@@ -44,7 +54,7 @@ def _covariance(planned: Formula, fitted: Formula, *, usable: bool) -> Iterator[
         yield gave_way([first], taken)
     elif not usable:
         yield (
-            f"neither its residual covariance {COVARIANCES[first]} nor one after it in the plan's"
+            f"neither its residual covariance {_named(first)} nor one after it in the plan's"
             " order could be estimated from these data; section 5"
         )
 
@@ -52,8 +62,8 @@ def _covariance(planned: Formula, fitted: Formula, *, usable: bool) -> Iterator[
 def gave_way(passed: list[str], taken: str, section: int = 5) -> str:
     """A residual covariance that could not be estimated, and what was taken."""
     return (
-        f"the residual covariance {listed([COVARIANCES[one] for one in passed])} could not be"
-        f" estimated from these data; by the plan's order {COVARIANCES[taken]} was taken;"
+        f"the residual covariance {listed([_named(one) for one in passed])} could not be"
+        f" estimated from these data; by the plan's order {_named(taken)} was taken;"
         f" section {section}"
     )
 

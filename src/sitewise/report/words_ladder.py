@@ -159,7 +159,7 @@ def _visit_words(e: Evidence, visit: Share) -> str:
     if visit.share < NOTHING:
         return f"{text}: sites are estimated not to differ in how they change between visits."
     if e.plan.design != "cluster":
-        return f"{text}: arms of one site share it at a visit, so it drops out too."
+        return f"{text}: all arms of a site share it at a visit, so it cancels between them."
     met = "it is what a change between visits meets where whole sites were randomised."
     return f"{text}: small as a share, but {met}" if visit.share < SMALL else f"{text}, and {met}"
 

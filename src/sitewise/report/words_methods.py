@@ -155,15 +155,19 @@ def _models(e: Evidence) -> Iterator[Method]:
     orders = {
         "hierarchical": f"hierarchical: {', '.join(steps)}. Each is tested only if all"
         " before it were significant in favour of the arm (two-sided p below"
-        f" {plan.alpha:g} and an estimate {side} 0); the p-value of one that is not tested is"
-        " descriptive. The adjusted p-value of a step is the largest so far",
+        f" {plan.alpha:g} and an estimate {side} 0). The"
+        " adjusted p-value of a step is the largest so far",
         "co-primary": "co-primary: a claim needs every co-primary endpoint to be significant in"
         f" favour of the arm (two-sided p below {plan.alpha:g} and an estimate {side} 0)",
         "exploratory": "exploratory: no claim is made from any p-value",
     }
     yield Method(
         "Order of testing",
-        f"The order of the endpoints is {orders[plan.endpoint_order]}.",
+        f"The order of the endpoints is {orders[plan.endpoint_order]}. Confirmatory is the p-value"
+        " of a hypothesis of this order under the primary model, if its turn came; every other"
+        " p-value of the report is descriptive, whatever its size."
+        if plan.endpoint_order != "exploratory"
+        else f"The order of the endpoints is {orders[plan.endpoint_order]}.",
         references=("Maurer 1995",) if plan.endpoint_order == "hierarchical" else (),
     )
     yield from _as_planned(e)

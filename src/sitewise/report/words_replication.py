@@ -61,10 +61,24 @@ def sentence(r: Replication) -> str:
     return f"{head}: not replicated, because {r.reason}."
 
 
-def warned(r: Replication) -> str:
-    """What the second engine warned of, and whether it got there all the same."""
+def warned(r: Replication, *, singular: bool) -> str:
+    """What the second engine warned of, and whether it got there all the same.
+
+    singular: the first engine's fit of the same model.
+    """
     text = f"{r.endpoint}, {r.model}: {r.engine or 'the second engine'} warned:"
     text += f" {'; '.join(w.rstrip('.') for w in r.warnings)}."
-    if r.status == "agrees" and any("broke down" in w for w in r.warnings):
-        text += " Another of its optimisers converged, and its numbers, in the table, agree."
-    return text
+    if r.status != "agrees":
+        return text
+    broke = [w for w in r.warnings if "broke down" in w]
+    others = [w for w in r.warnings if w not in broke]
+    if broke:
+        text += " Another of its optimisers converged."
+    if any("singular" in w.lower() for w in others):
+        text += (
+            f" The fit of {FIRST_ENGINE} is singular, too: section 5 says what that means."
+            if singular
+            else f" The fit of {FIRST_ENGINE} is not singular: the warning is of a step of the"
+            " search, not of where it ended."
+        )
+    return f"{text} Its numbers, in the table, agree."

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sitewise.inference.icc_result import DesignEffect, IccLevel, IccModel, OlsBeside
+from sitewise.report.cells import MOST_NAMES, names_cell
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, number, plural, share
 from sitewise.report.words_models import group_name
@@ -190,10 +191,15 @@ def effects_sentence(evidence: Evidence, endpoint: str) -> str:
         if sites.arm_constant_in_sites
         else "The observed contrast within each site is shown; none is tested by itself."
     )
-    reasons = sorted({e.refused for e in refused})
-    count = plural(len({e.site for e in refused}), "site")
-    tail = f" Without a value: {count} ({'; '.join(reasons)})." if refused else ""
-    return what + tail
+    if not refused:
+        return what
+    reasons: dict[str, list[str]] = {}
+    for effect in refused:
+        reasons.setdefault(effect.refused, []).append(effect.site)
+    own = {why: tuple(dict.fromkeys(found)) for why, found in sorted(reasons.items())}
+    told = "; ".join(f"{names_cell(found)} ({why})" for why, found in own.items())
+    cut = any(len(found) > MOST_NAMES for found in own.values())
+    return f"{what} Without a value: {told}.{' All are in tables/sites.csv.' if cut else ''}"
 
 
 def predictions_note(sites: SiteResults) -> str:

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 
-from sitewise.report import table_flow
+from sitewise.report import table_by_site, table_flow
 from sitewise.report.draw_flow import draw_flow
 from sitewise.report.section_by_site import by_site
 from sitewise.report.section_data import data
@@ -86,6 +86,31 @@ def test_a_refused_form_has_no_columns(evidence_of) -> None:
     table = by_site(e, "SYSBP").sites
     assert [c.title for c in table.columns][-1] == "df"
     assert "No column of sites as random: too few sites." in table.notes
+
+
+def test_sites_that_are_all_alike_are_a_sentence_and_no_table(evidence_of) -> None:
+    """An SD of 0 predicts one number for all: a row for each of 100 sites would say nothing."""
+    e = evidence_of()
+    own = e.endpoints["SYSBP"].by_site
+    alike = replace(
+        own,
+        rows=tuple(replace(r, estimate=None, predicted=-5.94) for r in own.rows),
+        random=replace(own.random, sd=0.0),
+        fixed=replace(own.fixed, refused="too many sites"),
+    )
+    e.endpoints["SYSBP"] = replace(e.endpoints["SYSBP"], by_site=alike)
+    made = by_site(e, "SYSBP")
+    assert made.sites is None
+    told = "every site is predicted the same effect, \u22125.9 mmHg (tables/by_site.csv)"
+    assert told in made.text[0]
+    assert len(list(table_by_site.sites(e))) >= len(alike.rows)  # the file keeps all
+    fixed = replace(alike, rows=own.rows, fixed=own.fixed)
+    e.endpoints["SYSBP"] = replace(e.endpoints["SYSBP"], by_site=fixed)
+    table = by_site(e, "SYSBP").sites
+    assert [c.title for c in table.columns][-1] == "df"
+    assert not any("No column of sites as random" in note for note in table.notes)
+    assert by_site(evidence_of(), "SYSBP").sites is not None
+    assert "the same effect" not in by_site(evidence_of(), "SYSBP").text[0]
 
 
 def allocating(e):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from sitewise.report.section_ladder import ladders
+from sitewise.report.section_models import formulas
 from sitewise.report.section_reconciliation import reconciliations
 from sitewise.report.words_guard import guard_words
 from sitewise.report.words_ladder import direction, sites_words
@@ -175,5 +176,25 @@ def test_site_by_visit_is_told_by_who_was_randomised_and_by_its_size(evidence_of
     assert "holds 30.0%, and it is what a change between visits meets" in said(whole, 0.3)
     assert "estimated not to differ in how they change" in said(whole, 0.0)
     patients = said(evidence_of(), 0.04)
-    assert "arms of one site share it at a visit, so it drops out too" in patients
+    assert "all arms of a site share it at a visit, so it cancels between them" in patients
     assert "meets" not in patients
+
+
+def test_short_names_of_covariances_are_said_where_they_stand(evidence_of):
+    """A reader meets `MMRM, us` in section 6 pages before the methods explain it."""
+    e = evidence_of()
+    found = ladders(e)[0]
+    us = "us: a variance for each visit, a correlation for each pair of visits"
+    taken = e.endpoints["SYSBP"].ladder.covariance.taken
+    assert f"patients a residual covariance. Over the visits of a patient, {taken}: " in text_of(
+        found.table
+    )
+    notes = " ".join(found.covariances.notes)
+    assert us in notes
+    for one in e.endpoints["SYSBP"].ladder.covariance.order:
+        assert f"{one}: " in notes
+    assert us not in text_of(formulas(e))
+    formula = "AVAL ~ AVISIT*TRT01P + us(AVISIT | USUBJID)"
+    model = e.plan.models["slope"].model_copy(update={"formula": formula})
+    plan = e.plan.model_copy(update={"models": {**e.plan.models, "slope": model}})
+    assert us in text_of(formulas(replace(e, plan=plan)))

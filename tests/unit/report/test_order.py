@@ -75,7 +75,7 @@ def test_each_contrast_carries_its_own_place(evidence_of) -> None:
     e = planned(evidence_of(), [(-4.0, 0.001), (-1.0, 0.2), (-2.0, 0.001)])
     table = by_visit(e, e.primary_fit("SYSBP"))
     marks = {r.cells[0].text: r.cells[-1].marker for r in table.rows if len(r.cells) > 1}
-    assert marks["Month 4 (primary)"] == ""
+    assert marks["Month 4 (primary contrast)"] == ""
     assert marks["Month 2"] == "\u2021"
     assert any("steps of the order of testing" in note for note in table.notes)
     at = {(c["endpoint"], c["visit"], c["kind"]): c["place"] for c in table_lines.contrasts(e)
@@ -111,7 +111,7 @@ def test_the_sign_of_a_test_stands_at_what_was_tested_alone(evidence_of) -> None
         name: [row.cells[0].text for row in table.rows if row.cells[-1].marker]
         for name, table in tables.items()
     }
-    assert marked == {"coefficients": [], "visits": ["Month 4 (the contrast asked for)"]}
+    assert marked == {"coefficients": [], "visits": ["Month 4 (primary contrast)"]}
     noted = {name: [n for n in t.notes if n.startswith("\u2021")] for name, t in tables.items()}
     assert noted["coefficients"] == []
     assert len(noted["visits"]) == 1

@@ -81,34 +81,36 @@ def test_never_called_without_effect(built, html) -> None:
     assert not FORBIDDEN.search((built / "tables" / "headline.txt").read_text(encoding="utf-8"))
 
 
-def test_each_p_of_the_secondary_contrast_carries_its_place(html) -> None:
-    """Tables: the sign in the cell and its note below; prose: the words in the same sentence."""
+def test_one_rule_says_which_p_is_confirmatory(html) -> None:
+    """The sign stands at the hypothesis that was not reached, and there alone; each table with
+    p-values of treatment says what they are."""
     note = "DIABP not tested: SYSBP came first and was not significant (p = 0.100); descriptive"
-    found = 0
+    kinds = ("tbl-fixed", "tbl-visits", "tbl-side", "tbl-check", "tbl-anova", "tbl-ladder-D",
+             "tbl-ladder-S", "tbl-left-out", "tbl-steps", "tbl-same")  # fmt: skip
+    main = {"tbl-visits", "tbl-side", "tbl-check", "tbl-ladder", "tbl-steps"}
+    seen = set()
     for table in re.findall(r'<div class="table[^>]*id="([^"]+)">(.*?)</table>(.*?)</div>\s*</div>',
                             html, re.S):  # fmt: skip
         anchor, body, notes = table
-        own = "DIABP" in anchor and anchor.startswith(
-            ("tbl-fixed", "tbl-visits", "tbl-side", "tbl-check", "tbl-anova")
-        )
-        if not own and anchor != "tbl-answer":
+        if not anchor.startswith(kinds):
             continue
-        head = re.findall(r'<th class="[^"]*" scope="col">(.*?)</th>', body, re.S)
-        columns = [i for i, h in enumerate(head) if re.match(r"p\b", h)]
-        assert columns
-        for line in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.S):
-            cells = re.findall(r"<td[^>]*>(.*?)</td>", line, re.S)
-            if not cells or (anchor == "tbl-answer" and "Diastolic" not in cells[0]):
-                continue
-            for i in columns:
-                if re.match(r"[<&\d]", cells[i]):
-                    assert "<sup>\u2020</sup>" in cells[i], (anchor, cells)
-                    found += 1
-        assert f"\u2020 {note}" in notes, anchor
-    assert found > 20
+        kind, endpoint = anchor.rsplit("-", 1)
+        seen.add(kind)
+        signs = body.count("<sup>\u2020</sup>")
+        assert signs == (1 if kind in main and endpoint == "DIABP" else 0), anchor
+        assert (f"\u2020 {note}" in notes) == bool(signs), anchor
+        if kind not in main:
+            assert "These p-values are descriptive." in notes, anchor
+        elif endpoint == "SYSBP":
+            assert "Confirmatory: the p-value of the primary contrast" in notes, anchor
+        else:
+            assert "The other p-values are descriptive." in notes, anchor
+    assert seen == {*main, "tbl-fixed", "tbl-anova", "tbl-left-out", "tbl-same"}
+    front = html[: html.index('id="contents"')]
+    rule = "Confirmatory: the p-value of SYSBP here; every other p-value of this report is"
+    assert front.count(rule) == 1
     sentence = re.search(r"<p>The difference in change in diastolic.*?</p>", html, re.S)[0]
     assert "\u2020, not tested, descriptive)" in sentence
-    front = html[: html.index('id="contents"')]
     assert front.count(note) == 1  # below the table; the sentence says it in words
 
 

@@ -7,6 +7,9 @@ import pytest
 
 from sitewise.inference.icc_result import OlsBeside
 from sitewise.report import (
+    formatting,
+    section_findings,
+    section_ladder,
     section_replication,
     words,
     words_cautions,
@@ -15,6 +18,7 @@ from sitewise.report import (
     words_methods,
     words_models,
     words_patients,
+    words_replication,
     words_sites,
 )
 from sitewise.report.standing import standing
@@ -436,3 +440,60 @@ def test_a_primary_model_that_is_a_line_is_held_against_the_means(evidence_of) -
     told = [text for text in words_cautions.cautions(linear) if "straight line" in text]
     assert told
     assert told[0].startswith("SYSBP: the observed means do not lie on a straight line")
+
+
+def test_sites_without_a_value_are_named(evidence_of) -> None:
+    e = evidence_of()
+    own = e.endpoints["SYSBP"]
+    third = own.sites.effects[2].site
+    said = words_sites.effects_sentence(e, "SYSBP")
+    assert f"Without a value: {third} (one arm has fewer than two patients)." in said
+    many = tuple(
+        dataclasses.replace(effect, site=f"{i:03}", refused="no patient of Placebo")
+        for i, effect in enumerate(own.sites.effects * 4)
+    )
+    sites = dataclasses.replace(own.sites, effects=many)
+    e.endpoints["SYSBP"] = dataclasses.replace(own, sites=sites)
+    said = words_sites.effects_sentence(e, "SYSBP")
+    assert f"000, 001, 002, 003, 004, 005 and {len(many) - 6} more (no patient" in said
+    assert said.endswith("All are in tables/sites.csv.")
+
+
+def test_a_finding_of_no_hospital_names_the_file(evidence_of) -> None:
+    e = evidence_of()
+    count = FindingCount("file not listed", "warning", 2, (), "no line of the site sheet names it")
+    rows = [{"RULE": "file not listed", "SEVERITY": "warning", "SITEID": "", "SRCFILE": name}
+            for name in ("site_99.csv", "notes.csv")]  # fmt: skip
+    account = dataclasses.replace(e.account, findings=(*e.account.findings, count))
+    e = dataclasses.replace(e, account=account, findings=(*e.findings, *rows))
+    told = [line.cells[-1].text for line in section_findings.findings(e).summary.rows]
+    assert "no line of the site sheet names it: site_99.csv, notes.csv" in told
+
+
+@pytest.mark.parametrize(
+    ("warnings", "singular", "told"),
+    [(("Random effects covariance is singular",), False, "a step of the search, not of where it"),
+     (("Model is singular (boundary fit)",), True, "is singular, too: section 5"),
+     (("lbfgs broke down: Singular matrix",), False, "Another of its optimisers converged. Its"),
+     (("The Hessian is not positive definite",), False, "definite. Its numbers, in the table")],
+)  # fmt: skip
+def test_a_warning_of_the_second_engine_is_explained(evidence_of, warnings, singular, told) -> None:
+    found = evidence_of().endpoints["SYSBP"].replications.rows
+    agrees = dataclasses.replace(next(r for r in found if r.status == "agrees"), warnings=warnings)
+    said = words_replication.warned(agrees, singular=singular)
+    assert told in said
+    assert said.endswith("Its numbers, in the table, agree.")
+    apart = dataclasses.replace(agrees, status="disagrees")
+    assert "agree" not in words_replication.warned(apart, singular=singular)
+
+
+def test_the_difference_at_baseline_says_whose_it_is(evidence_of) -> None:
+    e = evidence_of(design="cluster")
+    said = " ".join(section_ladder.ladders(e)[0].baseline_text)
+    assert "Left free, in the model of the table's first row, the arms differ" in said
+    fit, base = e.primary_fit("SYSBP"), e.plan.baseline_visit.name
+    own = next(c for c in fit.contrasts
+               if (c.arm, c.visit, c.kind) == (e.plan.primary.arm, base, "level"))  # fmt: skip
+    shown = formatting.number(own.result.se, e.decimals("SYSBP") + 1)
+    assert "in the primary model site_by_visit, of section 5, by" in said
+    assert f"(SE {shown})" in said
