@@ -13,6 +13,7 @@ from sitewise.audit.fence import require_open
 from sitewise.audit.parent import announce_engine
 from sitewise.run.context import context_of
 from sitewise.run.environment import settle
+from sitewise.run.forkserver import prefix
 from sitewise.run.jobs import outputs_of
 from sitewise.run.marker import VARIABLE
 from sitewise.run.params import params_of
@@ -21,7 +22,7 @@ min_version("9.0")
 settle()
 announce_engine(by_door=VARIABLE in os.environ)
 # A job takes its shell's place: it asks the kernel to die with its parent, which then is the engine.
-shell.prefix("set -euo pipefail; exec ")
+shell.prefix(f"set -euo pipefail; exec {prefix()}")
 context = context_of(config, workflow.basedir)
 require_open(Path("records", context.trial))
 config["data"] = str(context.data)  # the scripts look there for the hospital files

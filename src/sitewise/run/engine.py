@@ -16,6 +16,7 @@ from sitewise.audit.parent import ENGINE, this_process
 from sitewise.errors import RunError
 from sitewise.run import slurm
 from sitewise.run.environment import variables
+from sitewise.run.forkserver import forkserver
 from sitewise.run.marker import VARIABLE, end_processes
 from sitewise.run.profile import SLURM, Profile
 from sitewise.run.submissions import refusal
@@ -106,8 +107,8 @@ def _run_once(
     happened: tuple[threading.Event, threading.Event],
 ) -> int:
     stalled, raced = happened
-    with call.log.open("a", encoding="utf-8") as log:
-        child = _start(call, subprocess.PIPE)
+    with call.log.open("a", encoding="utf-8") as log, _forks(call, log) as more:
+        child = _start(call, subprocess.PIPE, more)
 
         def wake() -> None:
             stalled.set()
@@ -176,7 +177,15 @@ def _options(call: Call) -> list[str]:
     return options
 
 
-def _start(call: Call, stdout: int | IO[str]) -> "subprocess.Popen[str]":
+def _forks(call: Call, log: IO[str]) -> contextlib.AbstractContextManager[dict[str, str]]:
+    """Jobs of this machine begin with their imports done."""
+    if not call.profile.is_local:
+        return contextlib.nullcontext({})
+    scripts = call.project / "workflow" / "scripts"
+    return forkserver(scripts, _environment(os.environ, call), log)
+
+
+def _start(call: Call, stdout: int | IO[str], more: Mapping[str, str]) -> "subprocess.Popen[str]":
     command = [
         *(sys.executable, "-m", "snakemake"),
         *("--snakefile", str(call.project / "Snakefile")),
@@ -188,7 +197,7 @@ def _start(call: Call, stdout: int | IO[str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         command,
         cwd=call.directory,
-        env=_environment(os.environ, call),
+        env={**_environment(os.environ, call), **more},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.STDOUT,

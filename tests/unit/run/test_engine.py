@@ -1,5 +1,6 @@
 """What is read of the workflow engine's words, and of its failures."""
 
+import contextlib
 import io
 import json
 import os
@@ -63,12 +64,13 @@ def test_an_engine_that_fell_over_another_trials_lock_is_started_again(
     said = [RACED, SAID]
     starts: list[int] = []
 
-    def start(call: Any, stdout: Any) -> Any:
+    def start(call: Any, stdout: Any, more: Any) -> Any:
         code = 1 if said[0] is RACED else 0
         starts.append(code)
         return SimpleNamespace(stdout=io.StringIO(said.pop(0)), wait=lambda: code)
 
     monkeypatch.setattr(engine, "_start", start)
+    monkeypatch.setattr(engine, "_forks", lambda *_: contextlib.nullcontext({}))
     call: Any = SimpleNamespace(log=tmp_path / "log", run_id="run-1")
     seen: list[Progress] = []
     assert engine.run_engine(call, seen.append, print) == 0

@@ -1,0 +1,296 @@
+"""Jobs that begin as forks are as jobs that begin alone, but for their imports."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sitewise.audit.parent import ENGINE, this_process
+from sitewise.run import forkserver as room
+from sitewise.run.environment import variables
+from sitewise.run.forkserver import LATER, VARIABLE, forkserver, prefix
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="only Linux has what the process waits with"
+)
+_PATIENCE = 60.0
+FORKED = Path(room.__file__).with_name("forked.py")
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """A folder of scripts that import something."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    (folder / "one.py").write_text("import wave\n")
+    return folder
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path, later: tuple[str, ...] = (), place: Path | None = None
+) -> Iterator[tuple[psutil.Process, Start]]:
+    """The process, and how a job is begun by it, in `place`, as the workflow engine does."""
+    place = place or folder
+    environment = {**os.environ, **variables(), ENGINE: this_process()}
+    with (
+        (place / "log").open("w") as log,
+        forkserver(folder, environment, log, later) as more,
+    ):
+        assert list(more) == [VARIABLE]
+        (server,) = psutil.Process().children()
+
+        jobs: list[subprocess.Popen[str]] = []
+
+        def start(*command: str, **others: str) -> "subprocess.Popen[str]":
+            words = [sys.executable, "-I", "-S", str(FORKED)]
+            job = subprocess.Popen(
+                [*words, more[VARIABLE], *command],
+                env={**environment, **more, **others},
+                cwd=place,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            jobs.append(job)
+            return job
+
+        yield server, start
+        for job in jobs:
+            job.communicate(timeout=_PATIENCE)
+
+
+def script(folder: Path, text: str) -> tuple[str, str]:
+    """The command of a job that runs this text."""
+    path = folder / "job.py"
+    path.write_text(text)
+    return sys.executable, str(path)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return when it holds; fail where it never does."""
+    end = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+_TELL = """
+import json, os, sys
+print(json.dumps({
+    "parent": os.getppid(), "folder": os.getcwd(), "word": os.environ.get("WORD"),
+    "names": sorted(os.environ), "argv": sys.argv, "name": __name__, "wave": "wave" in sys.modules,
+    "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in range(20)
+                   if os.path.lexists(f"/proc/self/fd/{n}")), "said": sys.stdin.read(),
+}))
+print("aside", file=sys.stderr)
+sys.exit(7)
+"""
+
+
+def test_a_fork_is_the_job_with_its_imports_done(scripts: Path) -> None:
+    command = script(scripts.parent, _TELL)
+    with serving(scripts) as (server, start):
+        job = start(*command, WORD="a b")
+        out, err = job.communicate("words")
+        alone = subprocess.run(
+            command, env={**os.environ, **variables(), "WORD": "a b"}, input="words", cwd=scripts,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    told, other = json.loads(out), json.loads(alone.stdout)
+    assert told.pop("parent") == server.pid != other.pop("parent")
+    assert told.pop("wave")
+    assert not other.pop("wave")
+    assert {VARIABLE, ENGINE} <= set(told["names"])
+    assert told.pop("names") == sorted({*other.pop("names"), VARIABLE, ENGINE})
+    assert told == other
+    assert (job.returncode, err) == (alone.returncode, alone.stderr) == (7, "aside\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("pass", 0),
+        ("raise ValueError('no')", 1),
+        ("raise SystemExit('no')", 1),
+        ("import os; os._exit(200)", 200),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+    ],
+)
+def test_it_ends_as_the_job_does(scripts: Path, text: str, code: int) -> None:
+    command = script(scripts.parent, text)
+    with serving(scripts) as (_, start):
+        forked = start(*command)
+        _, told = forked.communicate()
+    alone = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert forked.returncode == alone.returncode == code
+    # Another two frames of Python's own stand between.
+    assert told.splitlines()[-1:] == alone.stderr.splitlines()[-1:]
+
+
+def test_jobs_do_not_see_each_other(scripts: Path) -> None:
+    """What one changes in its modules another does not find; they work side by side."""
+    text = "import sys, wave; sys.stdin.read(); assert not hasattr(wave, 'seen'); wave.seen = 1"
+    command = script(scripts.parent, text)
+    with serving(scripts) as (server, start):
+        jobs = [start(*command) for _ in range(5)]
+        wait_until(lambda: len(server.children()) == len(jobs))
+        assert [job.communicate("")[1] for job in jobs] == [""] * 5
+        assert [job.returncode for job in jobs] == [0] * 5
+        assert not server.children()
+
+
+_SLEEP = "import time; print('sleeping', flush=True); time.sleep(600)"
+
+
+def test_a_job_ends_with_its_place_in_the_engine(scripts: Path) -> None:
+    with serving(scripts) as (server, start):
+        job = start(*script(scripts.parent, _SLEEP))
+        assert job.stdout is not None
+        job.stdout.readline()
+        job.kill()
+        wait_until(lambda: not server.children())
+        job.communicate()
+        assert start(*script(scripts.parent, "pass")).wait() == 0  # the process goes on
+
+
+def test_jobs_end_with_the_process_and_say_that_they_were_killed(scripts: Path) -> None:
+    with serving(scripts) as (server, start):
+        job = start(*script(scripts.parent, _SLEEP))
+        assert job.stdout is not None
+        job.stdout.readline()
+        (fork,) = server.children()
+        server.kill()
+        assert job.wait(_PATIENCE) == -signal.SIGKILL
+        wait_until(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+        job.communicate()
+        # Who comes now begins alone.
+        assert start(*script(scripts.parent, "raise SystemExit(3)")).wait() == 3
+
+
+_ENGINE = """
+import os, subprocess, sys
+os.environ["SITEWISE_ENGINE"] = f"{os.uname().nodename} {os.getpid()}"
+subprocess.Popen(sys.argv[1:])
+sys.stdin.read()
+"""
+
+
+def test_jobs_end_with_an_engine_that_is_killed(scripts: Path) -> None:
+    engine = scripts.parent / "engine.py"
+    engine.write_text(_ENGINE)
+    with serving(scripts) as (server, start):
+        unforked = start("-c", "pass")
+        unforked.wait()
+        words = [*unforked.args[:5], *script(scripts.parent, _SLEEP)]  # type: ignore[index]
+        process = subprocess.Popen(
+            [sys.executable, str(engine), *words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "sleeping\n"
+        (fork,) = server.children()
+        process.kill()
+        # The pipe ends when the job and its place have ended: nobody holds it any more.
+        assert process.communicate(timeout=_PATIENCE)[0] == ""
+        wait_until(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.parametrize("words", [["/bin/echo", "said"], [sys.executable, "-c", "print('said')"]])
+def test_another_command_runs_as_it_stands(scripts: Path, words: list[str]) -> None:
+    with serving(scripts) as (_, start):
+        job = start(*words)
+        assert job.communicate()[0] == "said\n"
+
+
+def test_a_module_that_cannot_be_imported_is_the_jobs_affair(scripts: Path) -> None:
+    (scripts / "two.py").write_text("import nowhere_to_be_found\n")
+    with serving(scripts, ("wave", "nowhere_else")) as (_, start):
+        job = start(*script(scripts.parent, "import nowhere_to_be_found"))
+        assert "No module named 'nowhere_to_be_found'" in job.communicate()[1]
+        assert job.returncode == 1
+
+
+def test_a_process_with_threads_does_not_fork(scripts: Path) -> None:
+    """Another thread's locks would stay locked in the fork."""
+    (scripts / "threaded.py").write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=[600], daemon=True).start()\n"
+    )
+    (scripts / "one.py").write_text("import threaded\n")
+    text = "import os; print(os.getppid())"
+    path = os.pathsep.join([str(scripts), os.environ.get("PYTHONPATH", "")])
+    before, os.environ["PYTHONPATH"] = os.environ.get("PYTHONPATH"), path
+    try:
+        with serving(scripts) as (server, start):
+            wait_until(lambda: server.num_threads() > 1)
+            assert int(start(*script(scripts.parent, text)).communicate()[0]) == os.getpid()
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def test_who_sends_nonsense_is_refused_and_the_others_are_served(scripts: Path) -> None:
+    with serving(scripts) as (_, start):
+        unforked = start("-c", "pass")
+        unforked.wait()
+        name = unforked.args[4]  # type: ignore[index]
+        for sent in (b"", b"x", b"\x05" + bytes(7), b"\x02" + bytes(7) + b"[]"):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(f"\0{name}")
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                assert connection.recv(1) == b""
+        assert start(*script(scripts.parent, "pass")).wait() == 0
+
+
+def test_what_jobs_import_later_is_there() -> None:
+    """A name that a new version lost would cost each job its imports, and nobody would know."""
+    for name in LATER:
+        assert importlib.util.find_spec(name), name
+
+
+_DONE = "import os, sys; print(os.getppid(), 'weasyprint' in sys.modules)"
+
+
+def test_all_imports_of_the_jobs_leave_one_thread(root: Path, tmp_path: Path) -> None:
+    """Else every job would import for itself again."""
+    folder = root / "workflow" / "scripts"
+    with serving(folder, LATER, tmp_path) as (server, start):
+        end = time.monotonic() + _PATIENCE
+        while (told := start(*script(tmp_path, _DONE)).communicate()[0].split())[1] != "True":
+            assert time.monotonic() < end
+        assert int(told[0]) == server.pid
+
+
+def test_without_it_nothing_stands_before_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert prefix() == ""
+    monkeypatch.setenv(VARIABLE, "0a1b2")
+    assert prefix().split()[1:] == [
+        "-I",
+        "-S",
+        str(Path(room.__file__).with_name("forked.py")),
+        "0a1b2",
+    ]
+
+
+def test_elsewhere_jobs_begin_alone(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room.sys, "platform", "darwin")
+    with (scripts / "log").open("w") as log, forkserver(scripts, os.environ, log) as more:
+        assert more == {}
