@@ -14,10 +14,11 @@ import pytest
 
 from sitewise.audit.parent import ENGINE
 from sitewise.errors import DataError
-from sitewise.run import engine
+from sitewise.run import engine, forkserver
 from sitewise.run.engine import Progress, _environment, _progress
 from sitewise.run.environment_check import departures, locked_versions, main_packages
 from sitewise.run.failures import clear_failures, engine_failure
+from sitewise.run.profile import Profile
 from sitewise.run.slurm import Queued
 
 SAID = """Job stats:
@@ -154,3 +155,15 @@ def test_what_a_killed_engine_left_in_slurm_is_cancelled(monkeypatch: pytest.Mon
         assert engine.run_engine(call, print, told.append) == -9
     assert told == ["Cancelled 1 job(s) that the workflow engine left in Slurm."]
     assert asked == ["r1"] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="jobs are forks on Linux alone")
+def test_jobs_of_this_machine_are_forks_and_those_of_a_cluster_are_not(
+    root: Path, tmp_path: Path
+) -> None:
+    for executor, given in (("local", [forkserver.VARIABLE]), ("slurm", [])):
+        profile = Profile(root / "profiles" / "default", executor)
+        call: Any = SimpleNamespace(run_id="r1", profile=profile, project=root)
+        with (tmp_path / "log").open("w") as log, engine._forks(call, log) as more:
+            assert list(more) == given
+    assert "exec {prefix()}" in (root / "Snakefile").read_text()
