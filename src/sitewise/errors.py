@@ -14,7 +14,7 @@ Each carries a list of problems, because people who mend a plan want all of them
 A problem says what is wrong, where and what was found, what is allowed, what to do next.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -42,6 +42,11 @@ class Problem:
         if self.fix:
             lines.append(f"    to do:   {self.fix}")
         return "\n".join(lines)
+
+
+def in_number(problems: Sequence[Problem]) -> str:
+    """`1 problem`, `2 problems`: for a title."""
+    return f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}"
 
 
 class SitewiseError(Exception):

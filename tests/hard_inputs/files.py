@@ -152,7 +152,28 @@ CASES = (
         "UTF-16 without its mark, not declared",
         "the same, without the two bytes at its start",
         content("A.csv", lambda data: data.decode().encode("utf-16-le")),
-        ("the file has a NUL character at line 1", "and so has a file in UTF-16"),
+        (
+            "the file has a NUL character at line 1",
+            "set the site's `encoding` in the site sheet to `utf-16-le`: the second of each two"
+            " bytes is NUL",
+        ),
+        THREE_SITES,
+    ),
+    Case(
+        "UTF-16 without its mark, the order declared",
+        "the same, and the site sheet says `utf-16-le`",
+        content("A.csv", lambda data: data.decode().encode("utf-16-le"), encoding="utf-16-le"),
+        ("read as: A.csv: utf-16-le, line ends",),
+        ALL,
+    ),
+    Case(
+        "UTF-16, the other order declared",
+        "the same, and the site sheet says `utf-16-be`",
+        content("A.csv", lambda data: data.decode().encode("utf-16-le"), encoding="utf-16-be"),
+        (
+            "the file is not written in utf-16-be: its bytes are no such pairs",
+            "set the site's `encoding` in the site sheet to `utf-16-le`",
+        ),
         THREE_SITES,
     ),
     Case(

@@ -99,7 +99,10 @@ CASES = (
         "UTF-16 without its mark, declared",
         "`A.csv` is in UTF-16 without the two bytes at its start; the site sheet says `utf-16`",
         content("A.csv", lambda data: data.decode().encode("utf-16-be"), encoding="utf-16"),
-        ("it is not known which of two bytes comes first",),
+        (
+            "it is not known which of two bytes comes first",
+            "set the site's `encoding` in the site sheet to `utf-16-be`: the first of each two",
+        ),
         THREE_SITES,
     ),
     Case(

@@ -147,7 +147,10 @@ def test_kill_in_the_middle_of_a_fit(trial: Trial, victim: str) -> None:
     assert jobs(done)
     assert not [one for one in family if one.is_running()], "orphans are ended"
     assert trial.contents() == before
-    assert trial.sitewise("verify", "results/three").returncode == 0
+    verified = trial.sitewise("verify", "results/three")
+    assert verified.returncode == 0
+    assert "history: the run was killed, as record" in verified.stdout
+    assert "completed and sealed the results since" in verified.stdout
     assert jobs(trial.run()) == []
     assert "An earlier run was killed before its end" in done.stdout
 

@@ -111,7 +111,7 @@ def runs_in_words(ledger: Ledger) -> list[str]:
     for entry in ledger.of(OPENED):
         run = str(entry.body.get("run"))
         if run not in closed:
-            notes.append(f"record {entry.seq} ({entry.time}): the run was killed, or still goes on")
+            notes.append(f"record {entry.seq} ({entry.time}): {_without_end(ledger, run)}")
         if entry.body.get("begins_anew"):
             kept = entry.body["begins_anew"].get("kept_in")
             notes.append(f"record {entry.seq} begins the ledger anew; the damaged one is in {kept}")
@@ -122,6 +122,25 @@ def runs_in_words(ledger: Ledger) -> list[str]:
             length = entry.body["torn"]["length"]
             notes.append(f"record {entry.seq}: {length} bytes of a torn write stand before it")
     return notes
+
+
+def _without_end(ledger: Ledger, run: str) -> str:
+    """Of a run that was opened and never closed: what later records prove to have become of it.
+
+    A run that names it as killed held the trial's lock, so that it was over by then; a seal after
+    that is of the whole trial.
+    """
+    named = next((e for e in ledger.of(OPENED) if run in e.body.get("killed", ())), None)
+    if named is None:
+        return "the run was killed, or still goes on"
+    past = f"the run was killed, as record {named.seq} found ({named.time})"
+    done = next((e for e in ledger.sealed() if e.seq > named.seq), None)
+    if done is None:
+        return f"{past}; no run has sealed the results since"
+    return (
+        f"history: {past}; run {str(done.body.get('run'))[:8]} completed and sealed the results"
+        f" since (record {done.seq}, {done.time})"
+    )
 
 
 def signed_entries(ledger: Ledger) -> tuple[Entry, ...]:

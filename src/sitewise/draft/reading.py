@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sitewise.errors import DataError, Problem
 from sitewise.plan.sheet import DELIMITERS, SUFFIXES, Site
+from sitewise.trial.decoding import likely_utf_16
 from sitewise.trial.raw import RawTable
 from sitewise.trial.source import Source, read_source
 
@@ -104,8 +105,7 @@ def _written(path: Path, file: str) -> Site:
         data = path.read_bytes()
     except OSError:  # why, `read_source` says
         return Site(siteid=file, file=file)
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
-    encoding = encoding or next(name for name in _ENCODINGS if _decodes(data, name))
+    encoding = likely_utf_16(data) or next(name for name in _ENCODINGS if _decodes(data, name))
     text = data.decode(encoding, errors="replace")
     head = next((line for line in text.splitlines() if line.strip()), "")
     marks = Counter({mark: head.count(mark) for mark in DELIMITERS.values()})

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
-from sitewise.errors import PlanError, Problem
+from sitewise.errors import PlanError, Problem, in_number
 from sitewise.plan.agreement import disagreements
 from sitewise.plan.model import Plan
 from sitewise.plan.names import names_unknown
@@ -111,7 +111,7 @@ def validate_plan(data: dict[str, Any], source: str) -> Plan:
     """Turn plain data into a Plan; `source` is the file's name in messages."""
     plan, problems = read_sections(data)
     if problems:
-        raise PlanError(f"The plan {source} has {len(problems)} problem(s).", problems)
+        raise PlanError(f"The plan {source} has {in_number(problems)}.", problems)
     return plan
 
 

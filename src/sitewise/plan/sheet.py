@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-from sitewise.errors import PlanError, Problem
+from sitewise.errors import PlanError, Problem, in_number
 from sitewise.plan.repeated import repeated_lines
 from sitewise.plan.source import source_problems
 from sitewise.plan.text import UnreadableError, read_text
 
 COLUMNS = ("SITEID", "file", "encoding", "delimiter", "decimal", "unit", "sha256", "source")
 REQUIRED = ("SITEID", "file")
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252")
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 DECIMALS = {"point": ".", "comma": ","}
 SUFFIXES = (".csv", ".parquet")
@@ -137,7 +137,7 @@ def load_sheet(path: Path) -> SiteSheet:
             )
         )
     if problems:
-        raise PlanError(f"The site sheet has {len(problems)} problem(s).", problems)
+        raise PlanError(f"The site sheet {path.name} has {in_number(problems)}.", problems)
     return SiteSheet(tuple(sorted(sites.values(), key=lambda site: site.siteid)))
 
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from sitewise.audit.ledger import LEDGER
-from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
+from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError, in_number
 from sitewise.plan.limits import limits_of
 from sitewise.plan.load import read_sections, read_yaml
 from sitewise.plan.model import Plan
@@ -22,12 +22,12 @@ def read_plan(path: Path) -> tuple[Plan, SiteSheet]:
     from sitewise.inference.plan_models import check_models
 
     plan, problems = read_sections(read_yaml(path))
-    sheet = SiteSheet()
+    sheet, of_sheet = SiteSheet(), PlanError("")
     if "sites" in plan.model_fields_set:
         try:
             sheet = load_sheet(path.parent / plan.sites.sheet)
-        except SitewiseError as error:
-            problems += error.problems or [Problem(error.title)]
+        except PlanError as error:
+            of_sheet = error
     if "limits" in plan.model_fields_set:
         try:
             limits_of(plan, path.parent)
@@ -35,7 +35,10 @@ def read_plan(path: Path) -> tuple[Plan, SiteSheet]:
             problems += error.problems
     problems = list(dict.fromkeys([*problems, *check_models(plan)]))
     if problems:
-        raise PlanError(f"The plan {path.name} has {len(problems)} problem(s).", problems)
+        title = f"The plan {path.name} has {in_number(problems)}."
+        raise PlanError(f"{title} {of_sheet.title}".strip(), [*problems, *of_sheet.problems])
+    if of_sheet.title:
+        raise of_sheet
     return plan, sheet
 
 

@@ -17,6 +17,8 @@ _WEB = (b"<!doctype", b"<html", b"<?xml")
 _ONE_BYTE = ("latin-1", "cp1252")
 _MARK = "\ufeff"
 _MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
+_PAIRS = {"utf-16": b"", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}  # and its mark
+_SAMPLE = 4096  # bytes that are looked at for NUL
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ENDS = {"\r\n": "CRLF", "\n": "LF", "\r": "CR"}
 
@@ -34,15 +36,8 @@ def decode(data: bytes, site: Site) -> str | Fault:
             "save it as CSV in UTF-8, or ask the hospital for that; a new name alone does not help",
             allowed="a CSV, or Parquet in a file that ends in .parquet",
         )
-    if site.encoding == "utf-16" and not data.startswith(_MARKS_16):
-        # which byte comes first would depend on the machine that reads it
-        return Fault(
-            "encoding",
-            "the file is not written in utf-16 with a byte-order mark, so it is not known which of"
-            " two bytes comes first",
-            _advice(data),
-            allowed=", ".join(ENCODINGS),
-        )
+    if site.encoding in _PAIRS and data and (said := _no_pairs(data, site.encoding)):
+        return Fault("encoding", said, _advice(data), allowed=", ".join(ENCODINGS))
     try:
         text = data.decode(site.encoding)
     except UnicodeDecodeError as error:
@@ -67,12 +62,43 @@ def decode(data: bytes, site: Site) -> str | Fault:
         return Fault(
             "encoding",
             f"the file has a NUL character at line {line}: it is no text in {_name(site)}",
-            "ask the hospital to send it again, as CSV in UTF-8: a copy that was not finished has"
-            " such characters, and so has a file in UTF-16",
+            _advice(data)
+            if likely_utf_16(data)
+            else "ask the hospital to send it again, as CSV in UTF-8: a copy that was not finished"
+            " has such characters, and so has a file in UTF-16",
             allowed=", ".join(ENCODINGS),
             row=line,
         )
     return text
+
+
+def likely_utf_16(data: bytes) -> str:
+    """The kind of UTF-16 that the bytes speak for: by the mark, or by which of two bytes is NUL.
+
+    `utf-16` (its mark says the rest), `utf-16-le`, `utf-16-be`, or empty. A table in Latin script
+    has a NUL in nearly each pair of bytes, always in the same place.
+    """
+    if data.startswith(_MARKS_16):
+        return "utf-16"
+    first, second = data[0:_SAMPLE:2].count(0), data[1:_SAMPLE:2].count(0)
+    pairs = min(len(data), _SAMPLE) // 2
+    if 2 * max(first, second) <= pairs or 10 * min(first, second) >= pairs:
+        return ""
+    return "utf-16-be" if first > second else "utf-16-le"
+
+
+def _no_pairs(data: bytes, declared: str) -> str:
+    """Why the bytes can't be the UTF-16 that the site sheet declares, or nothing."""
+    if declared == "utf-16" and not data.startswith(_MARKS_16):
+        # which byte comes first would depend on the machine that reads it
+        return (
+            "the file is not written in utf-16 with a byte-order mark, so it is not known which of"
+            " two bytes comes first"
+        )
+    other = declared != "utf-16" and not data.startswith(_PAIRS[declared])
+    if other and (b"\0" not in data or likely_utf_16(data) not in ("", declared)):
+        return f"the file is not written in {declared}: its bytes are no such pairs"
+    return ""
 
 
 def doubts(data: bytes, text: str, site: Site) -> tuple[Fault, ...]:
@@ -108,7 +134,7 @@ def doubts(data: bytes, text: str, site: Site) -> tuple[Fault, ...]:
 def describe_text(data: bytes, text: str, site: Site) -> str:
     """How the file is written, for people: encoding, mark, line ends, delimiter, decimal mark."""
     encoding = _name(site)
-    if data.startswith(b"\xef\xbb\xbf") or site.encoding == "utf-16":
+    if data.startswith(b"\xef\xbb\xbf") or data.startswith(_MARKS_16):
         encoding += " with byte-order mark"
     ends = dict.fromkeys(_ENDS[end] for end in _LINE_END.findall(text))
     names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", ".": "point"}
@@ -130,8 +156,12 @@ def _name(site: Site) -> str:
 
 def _advice(data: bytes) -> str:
     """The encodings to try first; the bytes alone can't tell the one-byte encodings apart."""
-    if data.startswith(_MARKS_16):
+    pairs = likely_utf_16(data)
+    if pairs == "utf-16":
         likely = "`utf-16`, as the file's first two bytes say"
+    elif pairs:
+        which = "second" if pairs == "utf-16-le" else "first"
+        likely = f"`{pairs}`: the {which} of each two bytes is NUL, as in such a file"
     elif b"\0" in data:
         return "ask the hospital for the file in UTF-8"
     elif _decodes(data, "utf-8"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sitewise.audit import ledger as module
+from sitewise.audit.attest import runs_in_words
 from sitewise.audit.ledger import (
     CLOSED,
     HEAD,
@@ -131,6 +132,29 @@ def test_a_killed_run_is_named_once(records: Path) -> None:
     append(records, OPENED, {"run": "d", "killed": ["c"]})
     append(records, CLOSED, {"run": "d"})
     assert read_ledger(records).killed() == []
+
+
+def test_a_killed_run_is_history_once_a_later_one_sealed(records: Path) -> None:
+    """Only what later records prove: that it was over, and then that the results are whole."""
+
+    def said() -> list[str]:
+        return runs_in_words(read_ledger(records))
+
+    append(records, OPENED, {"run": "c", "killed": []})
+    assert said() == [
+        f"record 5 ({read_ledger(records).entries[4].time}): the run was killed, or still goes on"
+    ]
+    append(records, OPENED, {"run": "d", "killed": ["c"]})
+    assert said()[0].endswith("no run has sealed the results since")
+    append(records, CLOSED, {"run": "d", "manifest": None})  # it failed
+    assert said()[0].endswith("no run has sealed the results since")
+    append(records, OPENED, {"run": "e", "killed": []})
+    last = append(records, CLOSED, {"run": "e", "manifest": "ef"})
+    assert len(said()) == 1
+    assert "history: the run was killed, as record 6 found" in said()[0]
+    assert f"run e completed and sealed the results since (record 9, {last.time})" in said()[0]
+    append(records, OPENED, {"run": "f", "killed": []})
+    assert said()[1].endswith("the run was killed, or still goes on")
 
 
 def test_the_same_value_is_held_once(records: Path) -> None:

@@ -120,6 +120,17 @@ def test_other_shapes(tmp_path: Path) -> None:
     assert plan.endpoints["GEWICHT"].column == "Gewicht"
 
 
+def test_utf_16_without_its_mark_is_recognised(tmp_path: Path) -> None:
+    rows = "".join(f"x{p},{'A' if p % 2 else 'B'},{when},{100 + p + k}\n"
+                   for p in range(20) for k, when in enumerate(("Baseline", "Week 4")))  # fmt: skip
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for site, kind in (("01", "utf-16-le"), ("02", "utf-16-be"), ("03", "utf-16")):
+        (folder / f"{site}.csv").write_bytes(f"patient,arm,visit,sbp\n{rows}".encode(kind))
+    _, sheet, _ = drafted(folder, tmp_path)
+    assert [site.encoding for site in sheet.sites] == ["utf-16-le", "utf-16-be", "utf-16"]
+
+
 def test_columns_without_known_names(tmp_path: Path) -> None:
     rows = "".join(
         f"x{p},{'A' if p % 2 else 'B'},{when},{100 + p + k}\n"

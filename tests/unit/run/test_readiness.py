@@ -50,7 +50,26 @@ def test_everything_wrong_is_said_at_once(root: Path, tmp_path: Path) -> None:
     formulas = [p.where for p in problems if "unknown column 'WEIGHT'" in p.what]
     assert formulas
     assert len(set(problems)) == len(problems) == len(fields) + 2 + len(formulas)
-    assert f"{len(problems)} problem(s)" in stopped.value.title
+    title = f"The plan three.yaml has {len(problems) - 1} problems. The site sheet three_sites.csv"
+    assert stopped.value.title == f"{title} has 1 problem."
+    assert problems[-1].where == "three_sites.csv, line 2"
+
+
+def test_a_problem_of_the_sheet_alone_is_not_called_one_of_the_plan(
+    root: Path, tmp_path: Path
+) -> None:
+    plan = plan_with(root, tmp_path, "AVAL ~ BASE", "AVAL ~ BASE")
+    (tmp_path / "three_sites.csv").write_text("SITEID,file\nH1,a.txt\n")
+    with pytest.raises(PlanError) as stopped:
+        read_plan(plan)
+    assert stopped.value.title == "The site sheet three_sites.csv has 1 problem."
+    (tmp_path / "three_sites.csv").unlink()
+    with pytest.raises(PlanError) as stopped:
+        read_plan(plan)
+    assert stopped.value.title == "The site sheet can't be read."
+    with pytest.raises(PlanError) as stopped:
+        read_plan(plan_with(root, tmp_path, "alpha: 0.05", "alpha: 5"))
+    assert stopped.value.title == "The plan three.yaml has 1 problem. The site sheet can't be read."
 
 
 def test_what_needs_a_wrong_section_is_not_guessed(root: Path, tmp_path: Path) -> None:

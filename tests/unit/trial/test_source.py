@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sitewise.plan.sheet import Site
+from sitewise.trial.decoding import likely_utf_16
 from sitewise.trial.source import Source, read_source
 
 HEADER = "patient,visit,sbp\n"
@@ -82,6 +83,12 @@ def test_a_file_of_another_site_is_never_suggested(
         ((HEADER + "a,x,1\n").encode("utf-16"), "utf-8", "`utf-16`"),
         ((HEADER + "a\x81,x,1\n").encode("latin-1"), "cp1252", "`latin-1`"),
         ((HEADER + "a,x,12\n").encode("utf-8"), "utf-16", "`utf-8`"),
+        ((HEADER + "a,x,1\n").encode("utf-16-le"), "utf-8", "`utf-16-le`"),
+        ((HEADER + "a,x,1\n").encode("utf-16-be"), "utf-16", "`utf-16-be`"),
+        ((HEADER + "a,x,1\n").encode("utf-16-be"), "utf-16-le", "`utf-16-be`"),
+        ((HEADER + "a,x,1\n").encode("utf-16"), "utf-16-be", "`utf-16`"),
+        ((HEADER + "a,x,12\n").encode("utf-8"), "utf-16-le", "`utf-8`"),
+        ((HEADER + "a,x,1\n").encode("utf-16-le"), "cp1252", "`utf-16-le`"),
     ],
 )
 def test_a_wrong_encoding_says_what_to_set(
@@ -90,7 +97,7 @@ def test_a_wrong_encoding_says_what_to_set(
     fault = read(tmp_path, content, encoding=declared).faults[0]
     assert fault.rule == "encoding"
     assert f"set the site's `encoding` in the site sheet to {likely}" in fault.advice
-    assert fault.allowed == "utf-8, utf-8-sig, utf-16, latin-1, cp1252"
+    assert fault.allowed == "utf-8, utf-8-sig, utf-16, utf-16-le, utf-16-be, latin-1, cp1252"
 
 
 def test_a_folder_in_the_place_of_a_file_is_unreadable(tmp_path: Path) -> None:
@@ -114,11 +121,24 @@ def test_the_expected_digest_is_held_against_the_file(tmp_path: Path) -> None:
     assert source.table is not None  # the rows can still be counted
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252"])
 def test_declared_encodings_are_read(tmp_path: Path, encoding: str) -> None:
     source = read(tmp_path, (HEADER + "é,x,1\n").encode(encoding), encoding=encoding)
     assert source.table is not None
     assert source.table.cells == [["é", "x", "1"]]
+
+
+def test_pairs_of_another_script_are_read_as_declared(tmp_path: Path) -> None:
+    """NUL stands in the delimiters alone: too little to recognise, enough not to contradict."""
+    row = "\u60a3" * 60 + ",\u8bbf,1\n"
+    data = (HEADER + row).encode("utf-16-le")
+    assert likely_utf_16(row.encode("utf-16-le")) == ""
+    marked = b"\xff\xfe" + data
+    for content in (data, marked):
+        source = read(tmp_path, content, encoding="utf-16-le")
+        assert source.table is not None
+        assert source.table.cells == [["\u60a3" * 60, "\u8bbf", "1"]]
+    assert "with byte-order mark" in read(tmp_path, marked, encoding="utf-16-le").written
 
 
 def test_parquet_reads_as_a_csv_would(tmp_path: Path) -> None:
