@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.inference.singular_terms import singular_terms
+from sitewise.plan.named_visits import other_visits_named
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
 from sitewise.report.pictured import raw_reading
@@ -30,6 +31,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
     found = (
         _unfinished_plan(evidence),
         unsettled(evidence),
+        _other_visits(evidence),
         *_departures(evidence),
         *_sites_set_aside(evidence),
         *_earlier_files(evidence),
@@ -72,6 +74,19 @@ def _unfinished_plan(evidence: Evidence) -> str:
 
 def _unwritten(text: str) -> bool:
     return text.casefold() == UNWRITTEN
+
+
+def _other_visits(evidence: Evidence) -> str:
+    """That the words of the plan name another visit than the contrast that was estimated."""
+    found = other_visits_named(evidence.plan)
+    if found is None:
+        return ""
+    fields = listed(["the " + field.replace("estimand.", "estimand's ") for field in found.fields])
+    return (
+        f"The plan contradicts itself: {fields} {'names' if len(found.fields) == 1 else 'name'}"
+        f" {listed(found.visits)}, and the primary contrast, which is the answer above, is at"
+        f" {evidence.plan.primary.visit}. One of the two is not what the protocol asks"
+    )
 
 
 def unsettled(evidence: Evidence) -> str:

@@ -89,6 +89,21 @@ def test_a_finding_says_what_is_allowed_and_what_to_do(root: Path, three: Path) 
     assert max(map(len, found.output.splitlines()[1:40])) <= 80
 
 
+def test_check_tells_that_the_words_name_another_visit(
+    root: Path, three: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "three.yaml"
+    text = (root / "config" / "three.yaml").read_text()
+    plan.write_text(text.replace("  visit: Week 12", "  visit: Week 8"))
+    (tmp_path / "three_sites.csv").write_bytes((root / "config" / "three_sites.csv").read_bytes())
+    found = runner.invoke(app, ["check", str(plan), "--data", str(three)])
+    assert found.exit_code == 0, found.output
+    said = " ".join(found.output.split())
+    assert "Note on the plan: primary.visit: " in said
+    assert "estimand.variable name Week 12, and the primary contrast is at Week 8" in said
+    assert "to do: mend the visit or the words, whichever is wrong" in said
+
+
 def test_check_names_the_stratification_factor_of_a_model(
     root: Path, three: Path, tmp_path: Path
 ) -> None:

@@ -27,6 +27,21 @@ def test_marks_of_a_first_draft_are_the_first_thing_to_know(evidence_of) -> None
     )
 
 
+def test_a_plan_whose_words_name_another_visit_is_told(evidence_of) -> None:
+    e = evidence_of()
+    assert not any("contradicts itself" in text for text in cautions(e))
+    first, visit = e.plan.visits[1].name, e.plan.primary.visit
+    assert first != visit
+    estimand = type(e.plan.estimand)(**{key: f"pressure at {first}" for key, _ in e.plan.estimand})
+    update = {"title": "A trial", "question": "Is it lower?", "estimand": estimand}
+    said = cautions(replace(e, plan=e.plan.model_copy(update=update)))
+    assert said[0] == (
+        f"The plan contradicts itself: the estimand's variable and the estimand's summary name"
+        f" {first}, and the primary contrast, which is the answer above, is at {visit}. One of the"
+        " two is not what the protocol asks"
+    )
+
+
 @pytest.mark.parametrize(("made", "told"), [(199, "199 draws"), (52, "52 draws of the plan's 199")])
 def test_a_bootstrap_that_ended_early_says_so(evidence_of, made: int, told: str) -> None:
     e = evidence_of()
