@@ -22,6 +22,7 @@
     const found = [{ head: null, rows: [] }];
     let above = "";
     for (const row of body.rows) {
+      if (row.classList.contains("total")) continue; // in its place, whatever is sorted or filtered
       if (row.classList.contains("group")) {
         found.push({ head: row, rows: [] });
         above = "";
@@ -38,6 +39,7 @@
   }
 
   function arrange(body, groups, column, way) {
+    const totals = body.querySelectorAll("tr.total");
     for (const group of groups) {
       const rows = group.rows.slice();
       // What is no number comes last, both ways.
@@ -48,6 +50,7 @@
       if (group.head) body.append(group.head);
       body.append(...rows);
     }
+    body.append(...totals);
   }
 
   // Rows parted from the one above them say their first cell in full.

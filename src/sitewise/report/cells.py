@@ -1,17 +1,23 @@
 """Cells that several sections share: estimates, p-values with their place, capped lists."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.lmm.result import Estimate, Fit
 from sitewise.plan.order import Hypothesis
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, interval, listed, number
+from sitewise.report.formatting import NONE, degrees, interval, listed, natural, number
 from sitewise.report.layout import Cell
 from sitewise.report.standing import standing
 
-Item = TypeVar("Item")
+
+class _OfSite(Protocol):
+    @property
+    def site(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_OfSite)
 MOST_LISTED = 25  # rows of a listing of single findings; the rest is in the file
 MOST_SITES = 100  # sites that a table lists all
 FEW_SITES = 25  # rows of a table by site where there are more
@@ -129,8 +135,9 @@ def estimate_columns(evidence: Evidence, unit: str) -> list[tuple[str, str]]:
     ]
 
 
-def names_cell(names: tuple[str, ...]) -> str:
-    """Names, the first few of them where there are many."""
+def names_cell(sites: Iterable[str]) -> str:
+    """Names of sites in their order, the first few of them where there are many."""
+    names = sorted(sites, key=natural)
     if len(names) <= MOST_NAMES:
         return ", ".join(names)
     return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
@@ -142,11 +149,12 @@ def capped(shown: int, total: int, file: str) -> str:
 
 
 def of_sites(items: Sequence[Item], grave: Callable[[Item], float] | None = None) -> list[Item]:
-    """Items of a table by site, one a site: all, or the first where there are very many.
+    """Items of a table by site in the order of the names: all, or the first where there are many.
 
     grave: what stands first then, the largest of it.
     """
+    ordered = sorted(items, key=lambda item: natural(item.site))
     if len(items) <= MOST_SITES:
-        return list(items)
-    first = list(items) if grave is None else sorted(items, key=lambda item: -grave(item))
+        return ordered
+    first = ordered if grave is None else sorted(ordered, key=lambda item: -grave(item))
     return first[:FEW_SITES]

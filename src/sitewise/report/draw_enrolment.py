@@ -6,11 +6,10 @@ from matplotlib.ticker import MaxNLocator
 
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import WIDTH, new_figure, segments, style, thinned
-from sitewise.report.pictured import MOST_BARS, enrolment
+from sitewise.report.pictured import MOST_BARS, MOST_LABELS, enrolment, named_every
 from sitewise.trial.description import Description
 
 _ENROLLED, _SEEN = "#a9c9e0", "#0b4f7d"  # apart in grey as in colour
-_MOST_LABELS = 60
 _LYING = 15  # sites whose long names have room only beside lying bars
 _LETTER = 4.2  # points, the mean width of a letter of a tick label
 _LONGEST = 16  # letters of a name that stands upright
@@ -34,11 +33,11 @@ def draw_enrolment(plan: Plan, description: Description) -> Figure:
             axes.set_xlim(-0.5, len(sites) - 0.5)
         else:
             _bars(axes, sites, min(30.0, 0.62 * pitch), plan.primary.visit)
-            step = -(-len(sites) // _MOST_LABELS)
+            step = named_every(len(sites))
             turned = longest * _LETTER > pitch * step
             names = [_cut(s[0]) if turned else s[0] for s in sites]
             axes.set_xticks(
-                range(len(sites)), thinned(names, _MOST_LABELS), rotation=90 if turned else 0
+                range(len(sites)), thinned(names, MOST_LABELS), rotation=90 if turned else 0
             )
             axes.set_xlim(-0.6, max(3, len(sites)) - 0.4)
         axes.tick_params(axis="y" if lying else "x", length=0)

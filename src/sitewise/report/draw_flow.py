@@ -19,6 +19,7 @@ _LINE = 10.0  # points from line to line
 _PAD = 5.0
 _GAP = 16.0  # between boxes
 _LETTER = 0.56 * _SIZE  # mean width of a letter
+_HEAD = 2.7  # from the middle of an arrow's head to the border: half of the head, half of the line
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,9 @@ def _draw(
 
 
 def _arrow(axes: Axes, x0: float, y0: float, x1: float, y1: float) -> None:
+    """To the border of a box, which the head touches and does not cover; units are points."""
+    down = x0 == x1
+    x1, y1 = (x1, y1 - _HEAD) if down else (x1 - _HEAD, y1)
     segments(axes, [x0], [y0], [x1], [y1], color=GREY, linewidth=0.7)
-    marker = "v" if x0 == x1 else ">"
-    axes.plot([x1], [y1], marker=marker, color=GREY, markersize=3.5, clip_on=False)
+    axes.plot([x1], [y1], marker="v" if down else ">", color=GREY, markersize=4.4,
+              markeredgewidth=0, clip_on=False)  # fmt: skip

@@ -57,5 +57,5 @@ def _spread(axes: Axes, groups: list[np.ndarray]) -> None:
         half = z / np.sqrt(2 * len(own))
         axes.plot([i, i], [1 - half, 1 + half], color=GREY, linewidth=3, alpha=0.4)
         dots(axes, [float(i)], [float(np.sqrt(np.mean(own**2)))], 4.0, COLOURS[0])
-    axes.margins(y=0.08)
-    axes.set_ylim(bottom=0)
+    # Room above, of the height from 0: that of the values alone is too small for a whole bar.
+    axes.set_ylim(0, 1.08 * axes.dataLim.y1)

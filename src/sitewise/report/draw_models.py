@@ -112,8 +112,9 @@ def _column(axes: Axes, plan: Plan, column: _Column, sizes: Mapping[str, int]) -
         x = 2.1 if not far else 6.6 + 0.4 * (k % 3)
         colour = GREY if test.refused else "#333333"
         look = {"color": colour, "linewidth": 0.9, "linestyle": ":" if test.refused else "-"}
-        ends = (low - 0.14, high - 0.2)
+        ends = (low - 0.14, high - 0.24)  # the head ends below the rung
         segments(axes, [x], [ends[0]], [x], [ends[1]], **look)
-        axes.plot([x], [ends[1]], marker="^", color=colour, markersize=4)
+        axes.plot([x], [ends[1]], marker="^", color=colour, markersize=4,
+                  markeredgewidth=0)  # fmt: skip
         axes.text(x + 0.25 if not far else x + 0.15, (low + high) / 2 - 0.13, told(plan, test),
                   va="center", fontsize=6.5)  # fmt: skip

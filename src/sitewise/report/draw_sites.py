@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from sitewise.inference.icc_result import Iccs
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import COLOURS, GREY, arm_style, dots, new_figure, segments, style
-from sitewise.report.formatting import coverage
+from sitewise.report.formatting import coverage, natural
 from sitewise.report.pictured import ENDS, LABELLED_ROWS, MOST_COLUMNS, ROWS_A_COLUMN
 from sitewise.sites.result import SiteEffect, SiteResults
 
@@ -45,7 +45,7 @@ class _Panel:
 
 def draw_caterpillar(plan: Plan, sites: SiteResults, iccs: Iccs) -> Figure:
     """Draw the predicted site intercepts, sorted, with their intervals, and the observed means."""
-    ordered = sorted(sites.predictions, key=lambda p: (p.blup, p.site))
+    ordered = sorted(sites.predictions, key=lambda p: (p.blup, natural(p.site)))
     lines = tuple(
         _Line(f"{p.site} ({p.patients})", p.blup, p.lower, p.upper, p.raw) for p in ordered
     )
@@ -63,7 +63,9 @@ def draw_forest(plan: Plan, sites: SiteResults) -> Figure:
     what = f"{'change to' if change else 'level at'} {plan.primary.visit} ({endpoint.unit})"
     panels = []
     for arm in plan.arms.order:
-        own = sorted((e for e in shown if e.arm == arm.name), key=lambda e: (e.estimate, e.site))
+        own = sorted(
+            (e for e in shown if e.arm == arm.name), key=lambda e: (e.estimate, natural(e.site))
+        )
         if own:
             colour = str(arm_style(plan.arms, arm.name)["color"])
             panels.append(_Panel(arm.name, tuple(map(_effect_line, own)), colour))

@@ -20,7 +20,7 @@ from sitewise.plan.sections import Endpoint
 from sitewise.report import formatting
 from sitewise.sites.result import SiteResults
 from sitewise.store.results import from_plain, read_result
-from sitewise.trial.account import Account
+from sitewise.trial.account import Account, FileRow
 from sitewise.trial.description import Description
 from sitewise.trial.deviations import Deviations
 
@@ -62,6 +62,11 @@ class Evidence:
     packages: dict[str, str]
     limits: Limits | None = None
     marks: tuple[int, ...] = ()
+
+    @property
+    def files(self) -> tuple[FileRow, ...]:
+        """The hospital files, in the order of the names of their sites."""
+        return tuple(sorted(self.account.files, key=lambda file: formatting.natural(file.site)))
 
     def endpoint(self, name: str) -> Endpoint:
         """The plan's section of an endpoint."""

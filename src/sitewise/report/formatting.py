@@ -18,6 +18,15 @@ _SUPERSCRIPT = str.maketrans(
 _DIGIT_SPACE, _POINT_SPACE = "\u2007", "\u2008"
 
 
+def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """The key by which names of hospitals are put in order: 2, 10, 100, A2, A10.
+
+    Runs of digits count as numbers here only; what is equal then (7, 007) is told by its letters.
+    """
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(p), "") if p[0] in "0123456789" else (1, 0, p) for p in parts], name
+
+
 def number(value: float | None, decimals: int) -> str:
     """A number with fixed decimals; never `-0.0`."""
     if value is None or math.isnan(value):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sitewise.report.formatting import align, align_beside
 
@@ -36,7 +37,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One row. kind: empty, `group` (a heading over the rows below it) or `strong`. kept: on the
+    """One row. kind: empty, `group` (a heading over the rows below it), `strong` or `total`
+    (strong, and the last row however a reader sorts). kept: on the
     page of the row before it."""
 
     cells: tuple[Cell, ...]
@@ -126,9 +128,21 @@ def table(
 
 
 def _together(rows: Sequence[Row]) -> set[int]:
-    """Rows that stay on the page of the row before: those of a short group, for its heading stands
-    once."""
-    heads = [i for i, r in enumerate(rows) if r.kind == "group"]
-    ends = [*heads[1:], len(rows)]
-    groups = zip(heads, ends, strict=True) if heads else ()
-    return {i for head, end in groups if end - head - 1 <= _GROUP for i in range(head + 1, end)}
+    """Rows that stay on the page of the row before: those of a short group, for its heading, or the
+    first cell that speaks for them, stands once."""
+    found: set[int] = set()
+    for headed in (_heads, _told_once):
+        starts = [i for i, r in enumerate(rows) if headed(r)]
+        for start, end in pairwise([*starts, len(rows)]):
+            if end - start - 1 <= _GROUP:
+                found |= set(range(start + 1, end))
+    return found
+
+
+def _heads(line: Row) -> bool:
+    return line.kind == "group"
+
+
+def _told_once(line: Row) -> bool:
+    """A row whose first cell also speaks for the rows below it that leave theirs empty."""
+    return line.kind == "group" or line.cells[0].text != ""

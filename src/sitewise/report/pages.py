@@ -17,6 +17,7 @@ from sitewise.report.typefaces import font_file
 from sitewise.report.webfonts import embedded
 
 _FONT_SCHEME = "sitewise-font"
+_FOOT = 420.0  # points of a figure's height: with its caption less than @footnote of report.css
 MAIN, BLINDED = "report.html.j2", "blinded.html.j2"
 _APART = re.compile(r"\b(p) (=|&lt;|&gt;) (?=\d)")  # `p < 0.001` is not broken between lines
 _EMBEDDED = markupsafe.Markup("/* the fonts of this page */")
@@ -54,7 +55,7 @@ def render(
     style = markupsafe.Markup("\n".join(_part(templates, name) for name in sheets))
     if medium == "screen":
         style = _EMBEDDED + "\n" + style
-    more = {"inline": _inline, "script": ""}
+    more = {"inline": _inline, "tall": _tall, "script": ""}
     if medium == "screen":
         more["script"] = markupsafe.Markup(_part(templates, "report.js"))
     try:
@@ -80,6 +81,16 @@ def _inline(source: str, alt: str) -> Any:
     drawing = base64.b64decode(source.split(",", 1)[1]).decode("utf-8")
     label = markupsafe.escape(alt)
     return markupsafe.Markup(drawing.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+
+
+def _tall(source: str) -> bool:
+    """Whether a figure, given as data URI, leaves too little of a page to stand at its foot."""
+    kind, _, data = source.partition(",")
+    if not kind.endswith(";base64"):
+        return False
+    start = base64.b64decode(data[:2000]).decode("utf-8", errors="ignore")
+    height = re.search(r'<svg [^>]*?\bheight="([\d.]+)pt"', start)
+    return height is not None and float(height[1]) > _FOOT
 
 
 def _part(templates: Mapping[str, str], name: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sitewise.inference.comparison import ModelComparison
 from sitewise.inference.icc_result import Iccs, VarianceShare
 from sitewise.plan.model import Plan
-from sitewise.report.formatting import number, p_phrase, plural
+from sitewise.report.formatting import natural, number, p_phrase, plural
 from sitewise.terms import SITEID, USUBJID, Fate
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description
@@ -21,6 +21,7 @@ MOST_COLUMNS = 3
 LABELLED_ROWS = 48  # of one column; a longer one would fill a page and leave that before it empty
 MOST_POINTS = 900  # readings in a panel: more make the page slow and show no more
 MOST_BARS = 120  # sites in the order of their names; more are bars by size, without a name
+MOST_LABELS = 60  # sites named below their bars
 ENDS = 10  # sites at either end that keep their label then
 _MOST_PATTERNS = 10
 _NAMED_SITES = 4
@@ -84,6 +85,7 @@ def came_in(plan: Plan, account: Account) -> list[str]:
 def left_out_lines(plan: Plan, account: Account) -> list[str]:
     """Hospitals, patients and readings that are not in the analysis, with the reasons."""
     aside = [file.site for file in account.files if file.status == "set aside"]
+    aside.sort(key=natural)
     lines = [f"{plural(len(aside), 'hospital')} set aside" + _named(aside)]
     lost: dict[str, int] = {}
     for count in account.patients:
@@ -101,7 +103,8 @@ def left_out_lines(plan: Plan, account: Account) -> list[str]:
 
 
 def enrolment(plan: Plan, description: Description) -> list[tuple[str, int, int]]:
-    """Site, patients, and those seen at the primary visit; by SITEID, of many sites by size."""
+    """Site, patients, and those seen at the primary visit; in the order of the
+    names, of many sites by size."""
     at = description.visits.index(plan.primary.visit)
     found: dict[str, list[int]] = {}
     for row in description.flow:
@@ -109,8 +112,14 @@ def enrolment(plan: Plan, description: Description) -> list[tuple[str, int, int]
             own = found.setdefault(row.site, [0, 0])
             own[0] += row.patients
             own[1] += row.by_visit[at]
-    sites = [(site, own[0], own[1]) for site, own in sorted(found.items())]
-    return sites if len(sites) <= MOST_BARS else sorted(sites, key=lambda s: (-s[1], -s[2], s[0]))
+    sites = [(site, own[0], own[1]) for site, own in found.items()]
+    sites.sort(key=lambda s: natural(s[0]))
+    return sites if len(sites) <= MOST_BARS else sorted(sites, key=lambda s: (-s[1], -s[2]))
+
+
+def named_every(sites: int) -> int:
+    """Of how many bars one is named: of each, or of two."""
+    return max(1, -(-sites // MOST_LABELS))
 
 
 def patterns(plan: Plan, description: Description, endpoint: str) -> Patterns:

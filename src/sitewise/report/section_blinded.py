@@ -95,7 +95,7 @@ def headline(e: Evidence) -> tuple[str, str]:
 
 
 def _shown(e: Evidence) -> tuple[str, ...]:
-    aside = [f.site for f in e.account.files if f.status == "set aside"]
+    aside = [f.site for f in e.files if f.status == "set aside"]
     sites = f"Set aside: {listed(aside)}." if aside else "No hospital is set aside."
     errors = sum(f.findings for f in e.account.findings if f.severity == "error")
     told = f"{plural(errors, 'finding')} of severity error; section 2 tells each."

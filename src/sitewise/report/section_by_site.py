@@ -1,12 +1,22 @@
 """In the section of sites: whether the treatment effect differs between them, in two forms."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sitewise.inference.by_site_result import BySite, EffectAtSite, FixedForm, RandomForm
 from sitewise.report.cells import capped, of_sites
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, interval, listed, number, plural, typeset
+from sitewise.report.formatting import (
+    NONE,
+    degrees,
+    interval,
+    listed,
+    natural,
+    number,
+    plural,
+    typeset,
+)
 from sitewise.report.layout import Cell, CellLike, Row, Table, row, table
 from sitewise.report.section_comparisons import draws_made
 
@@ -133,18 +143,22 @@ def _fixed(e: Evidence, x: FixedForm) -> str:
     return f"{text}.{_missing(e, x)}"
 
 
+def _sites_listed(names: Sequence[str]) -> str:
+    return listed(sorted(names, key=natural))
+
+
 def _missing(e: Evidence, x: FixedForm) -> str:
     """What became of sites that miss an arm, by name."""
     what = f"they have no patient of {e.plan.primary.arm} or none of {e.plan.arms.reference}"
     text = ""
     if x.pooled:
-        text += f" Pooled by the plan as one site, since {what}: {listed(x.pooled)}."
+        text += f" Pooled by the plan as one site, since {what}: {_sites_listed(x.pooled)}."
     if x.left_out:
         rule = e.plan.treatment_by_site.missing_arm
         why = "by the plan" if rule == "leave out" else "the pool would miss an arm too"
-        text += f" Left out of this form ({why}), since {what}: {listed(x.left_out)}."
+        text += f" Left out of this form ({why}), since {what}: {_sites_listed(x.left_out)}."
     if x.inestimable:
-        text += f" Their readings do not determine the contrast of: {listed(x.inestimable)}."
+        text += f" Their readings do not determine the contrast of: {_sites_listed(x.inestimable)}."
     return text
 
 

@@ -46,7 +46,7 @@ def data(e: Evidence, figures: Mapping[str, str]) -> Data:
             " In all that follows a reading is what is analysed: the mean of the raw readings of"
             " one patient at one visit, or the only one."
         )
-    if earlier := [f.site for f in account.files if f.kept]:
+    if earlier := [f.site for f in e.files if f.kept]:
         text += (
             f" Of {plural(len(earlier), 'site')} an earlier file is used than the one delivered"
             f" last, which can't be: {', '.join(earlier[:MOST_LISTED])}; see the findings."
@@ -84,7 +84,7 @@ def _account(e: Evidence) -> Table:
     totals = [sum(by.get(name, 0) for by in counts.values()) for name in endpoints]
     everything = sum(sum(by.values()) for by in counts.values())
     raw = raw_reading(e.plan)
-    rows.append(row(f"{raw}s in", *map(str, totals), str(everything), kind="strong"))
+    rows.append(row(f"{raw}s in", *map(str, totals), str(everything), kind="total"))
     columns = [("Fate", "text"), *((name, "number") for name in endpoints), ("All", "number")]
     return table("tbl-account", f"Account of {raw}s", columns, rows, file="account.csv")
 

@@ -93,9 +93,9 @@ def flow_by_site(e: Evidence) -> Table:
     for r in e.description.flow:
         if r.site and r.arm and r.patients:
             found.setdefault(r.site, {})[r.arm] = r
-    shown = of_sites(sorted(found))
+    shown = of_sites([next(iter(own.values())) for own in found.values()])
     rows = []
-    for site in shown:
+    for site in (r.site for r in shown):
         own = found[site]
         all_ = [
             sum(values)

@@ -6,7 +6,7 @@ from sitewise.classical.ladder_result import Guard, Ladder, Rung
 from sitewise.lmm.linear.method import method_of
 from sitewise.report.cells import names_cell, p_cell, p_notes
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, number, plural, typeset
+from sitewise.report.formatting import NONE, degrees, natural, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
 from sitewise.report.section_covariances import covariances_table
@@ -238,7 +238,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
     """The sites whose absence moves the estimate most."""
     d = e.decimals(name)
     done = [x for x in found.left_out if x.answer is not None and x.state != "not converged"]
-    done.sort(key=lambda x: (-abs(x.change), x.site))
+    done.sort(key=lambda x: (-abs(x.change), natural(x.site)))
     rows = [
         row(
             x.site,
@@ -275,7 +275,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
         notes=[
             "Without the site's readings, all variances estimated anew."
             f" The {len(rows)} that move the estimate most, of {len(found.left_out)}.",
-            *(f"Not without {names_cell(tuple(sites))}: {why}." for why, sites in refused.items()),
+            *(f"Not without {names_cell(sites)}: {why}." for why, sites in refused.items()),
             *p_notes(e, name, tested=False),
         ],
         file="left_out.csv",

@@ -125,13 +125,13 @@ def _not_locked(evidence: Evidence) -> str:
 def _sites_set_aside(evidence: Evidence) -> list[str]:
     return [
         f"Site {file.site} was set aside, {_with_readings(evidence, file.readings)}: {file.reason}"
-        for file in evidence.account.files
+        for file in evidence.files
         if file.status == "set aside"
     ]
 
 
 def _earlier_files(evidence: Evidence) -> list[str]:
-    return [f"Of site {file.site} {file.kept}" for file in evidence.account.files if file.kept]
+    return [f"Of site {file.site} {file.kept}" for file in evidence.files if file.kept]
 
 
 def lost_patients(evidence: Evidence) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from sitewise.classical.answer import Answer
 from sitewise.classical.ladder_result import LeftOut
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import level, listed, number
+from sitewise.report.formatting import level, listed, natural, number
 from sitewise.report.standing import standing
 from sitewise.report.words import no_answer
 
@@ -119,7 +119,7 @@ def _number(x: LeftOut, d: int) -> str:
 
 def _first(found: Sequence[LeftOut]) -> list[LeftOut]:
     """Those that move the estimate most first."""
-    return sorted(found, key=lambda x: (-abs(x.change), x.site))
+    return sorted(found, key=lambda x: (-abs(x.change), natural(x.site)))
 
 
 def _single(found: Sequence[LeftOut]) -> str:

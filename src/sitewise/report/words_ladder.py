@@ -4,7 +4,7 @@ import math
 
 from sitewise.classical.ladder_result import Ladder, Rung, Share
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import level, number
+from sitewise.report.formatting import level, natural, number
 from sitewise.report.words_guard import named
 from sitewise.report.words_models import group_name
 
@@ -187,7 +187,7 @@ def left_out_words(e: Evidence, name: str) -> str:
         f" and {number(max(values), d)} {e.endpoint(name).unit}."
     )
     below = planned.p < e.plan.alpha
-    crossed = [x.site for x, a in done if (a.p < e.plan.alpha) != below]
+    crossed = sorted((x.site for x, a in done if (a.p < e.plan.alpha) != below), key=natural)
     side = "above" if below else "below"
     if crossed:
         return f"{text} p comes to lie {side} {level(e.plan.alpha)} without: {', '.join(crossed)}."

@@ -21,6 +21,7 @@ from sitewise.report.pictured import (
     came_in,
     enrolment,
     left_out_lines,
+    named_every,
     patterns,
     raw_reading,
     site_share,
@@ -75,8 +76,10 @@ def flow_alt(e: Evidence) -> str:
 def enrolment_caption(e: Evidence) -> str:
     """Caption of the bars by site."""
     first = next(iter(e.plan.endpoints))
-    many = ""
-    if len(enrolment(e.plan, e.description)) > MOST_BARS:
+    many, sites = "", len(enrolment(e.plan, e.description))
+    if sites <= MOST_BARS and named_every(sites) > 1:
+        many = " Every second site is named below its bar."
+    elif sites > MOST_BARS:
         many = " The largest sites stand first, without their names: tables/flow.csv."
     return (
         "Patients of each site with an analysed reading, and those of them with a reading of"

@@ -131,7 +131,7 @@ def _relatives_of(evidence: Evidence, name: str, wanted: str) -> Iterator[str]:
         if state == wanted and not _planned(evidence, name, formula)
     ]
     left = evidence.endpoints[name].ladder.left_out
-    sites = tuple(x.site for x in left if x.state == wanted)
+    sites = [x.site for x in left if x.state == wanted]
     if sites:
         own.append(f"the primary model without site {names_cell(sites)}")
     if own:

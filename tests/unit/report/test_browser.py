@@ -50,6 +50,26 @@ STEPS = """
     JSON.stringify([...models.tBodies[0].querySelectorAll("tr.group")].map((r) => r.textContent)));
   check("a group's heading comes first", models.tBodies[0].rows[0].classList.contains("group"));
 
+  const sums = document.querySelector("#tbl-account");
+  const fates = column(sums.querySelector("table"), 0);
+  const foot = (table) => [...table.tBodies[0].rows].pop();
+  const total = foot(sums.querySelector("table")).textContent;
+  let last = true;
+  for (const button of sums.querySelectorAll("th button.sort")) {
+    for (let i = 0; i < 3; i++) {
+      button.click();
+      last = last && foot(sums.querySelector("table")).textContent === total;
+    }
+  }
+  check("a total stays at the foot", last && total.trim().startsWith("readings in"));
+  check("and the rows are as they were",
+    JSON.stringify(column(sums.querySelector("table"), 0)) === JSON.stringify(fates));
+  const search = sums.querySelector("input.filter");
+  search.value = "not measured";
+  search.dispatchEvent(new Event("input"));
+  check("a filter leaves the total", JSON.stringify(column(sums.querySelector("table"), 0))
+    === JSON.stringify(["not measured", "readings in"]));
+
   const account = document.querySelector("#tbl-errors");
   const field = account.querySelector("input.filter");
   field.value = "P7";
@@ -80,6 +100,22 @@ STEPS = """
 </script>
 """
 
+# On a telephone.
+NARROW = """
+<script>
+const wide = [...document.querySelectorAll("div.table")]
+  .filter((x) => x.scrollWidth > x.clientWidth);
+const place = document.createElement("p");
+place.id = "outcome";
+place.textContent = [
+  innerWidth, document.documentElement.scrollWidth, wide.length,
+  wide.filter((x) => getComputedStyle(x).backgroundAttachment.includes("local")
+    && getComputedStyle(x).backgroundImage.includes("gradient")).length,
+].join(" ");
+document.body.append(place);
+</script>
+"""
+
 # A table over many pages.
 LONG = """
 <script>
@@ -96,15 +132,22 @@ for (let i = 0; i < 40; i++) rows.forEach((row) => {
 @pytest.fixture(scope="module")
 def seen(built: Path, tmp_path_factory) -> dict[str, str]:
     """What the browser said while it showed the page and took the steps."""
-    folder = tmp_path_factory.mktemp("browser")
-    page = folder / "page.html"
     text = (built / "report.html").read_text(encoding="utf-8")
-    page.write_text(text.replace("</body>", f"{STEPS}</body>"), encoding="utf-8")
-    net = folder / "net.json"
+    few = "FILTER_FROM = 13"
+    assert few in text
+    # Filters stand at short tables, too, so that they can be tried.
+    text = text.replace(few, "FILTER_FROM = 4")
+    return visit(text.replace("</body>", f"{STEPS}</body>"), tmp_path_factory.mktemp("browser"))
+
+
+def visit(text: str, folder: Path, width: int = 1400) -> dict[str, str]:
+    """Show the page `text` in a window of this width: what becomes of it, and what is said."""
+    page, net = folder / "page.html", folder / "net.json"
+    page.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
          "--disable-extensions", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--window-size=1400,1200", f"--user-data-dir={folder / 'profile'}",
+         "--disable-sync", f"--window-size={width},1200", f"--user-data-dir={folder / 'profile'}",
          "--enable-logging=stderr", "--log-level=0", f"--log-net-log={net}",
          "--virtual-time-budget=4000", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, timeout=120, check=True, cwd=folder,
@@ -135,7 +178,19 @@ def test_tables_and_figures_answer(seen) -> None:
     assert outcome, "the steps did not come to their end"
     steps = outcome[1].split(" | ")
     assert [step for step in steps if not step.startswith("held")] == []
-    assert len(steps) == 14
+    assert len(steps) == 17
+
+
+def test_on_a_narrow_screen_only_tables_move_and_show_it(built, tmp_path) -> None:
+    text = (built / "report.html").read_text(encoding="utf-8")
+    shown = visit(text.replace("</body>", f"{NARROW}</body>"), tmp_path, width=400)
+    assert [line for line in shown["log"].splitlines() if "CONSOLE" in line] == []
+    outcome = re.search(r'<p id="outcome">(.*?)</p>', shown["dom"])
+    assert outcome
+    window, page, wide, marked = map(int, outcome[1].split())
+    assert window <= 760
+    assert page <= window
+    assert 0 < wide == marked
 
 
 def test_on_paper_every_page_of_a_table_has_its_head(built, tmp_path) -> None:

@@ -110,3 +110,15 @@ def test_a_short_group_stays_with_its_heading_and_a_sign_without_a_cell_has_no_n
     marked = table("t", "T", [("p", "number")], [row(Cell("0.1", "\u2020"))],
                    notes=["\u2021 nobody has it.", "\u2020 one has it."])  # fmt: skip
     assert marked.notes == ("\u2020 one has it.",)
+
+
+def test_rows_below_a_first_cell_that_speaks_for_them_stay_with_it() -> None:
+    names = ["Week 2", "", "", "Week 4", "", "", "all"]
+    built = table("t", "T", [("Visit", "text"), ("n", "number")], [row(n, "1") for n in names])
+    assert [r.kept for r in built.rows] == [False, True, True, False, True, True, False]
+
+
+def test_names_of_hospitals_are_in_natural_order() -> None:
+    names = ["100", "10", "A10", "2", "A2", "007", "7", "1001E3", "B", "", "\u00b2"]
+    ordered = sorted(names, key=f.natural)
+    assert ordered == ["", "2", "007", "7", "10", "100", "1001E3", "A2", "A10", "B", "\u00b2"]

@@ -2,18 +2,21 @@
 
 import dataclasses
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sitewise.plan.parts import read_part
 from sitewise.report import words_figures
-from sitewise.report.cells import FEW_SITES, MOST_SITES, of_sites
+from sitewise.report.cells import FEW_SITES, MOST_SITES, names_cell, of_sites
 from sitewise.report.draw_enrolment import draw_enrolment
 from sitewise.report.draw_sites import draw_caterpillar, draw_forest
 from sitewise.report.drawing import MOST_HEIGHT
 from sitewise.report.pictured import ENDS, between_ends, enrolment
 from sitewise.report.section_data import data
+from sitewise.report.section_flow import flow_by_site
+from sitewise.report.words_pictures import enrolment_caption
 
 
 def drawn(synthetic: Any, sites: int, arms: int = 2) -> tuple[Any, Any, list[Any]]:
@@ -86,9 +89,10 @@ def test_bars_of_many_sites_stand_by_size(evidence_of) -> None:
 
 
 def test_lists_of_very_many_sites_are_cut_and_say_so(evidence_of) -> None:
-    assert of_sites(range(MOST_SITES)) == list(range(MOST_SITES))
-    assert of_sites(range(MOST_SITES + 1)) == list(range(FEW_SITES))
-    assert of_sites(range(1000), lambda i: i)[0] == 999
+    items = [SimpleNamespace(site=f"{i}") for i in range(1000)]
+    assert of_sites(items[:MOST_SITES]) == items[:MOST_SITES]
+    assert of_sites(items[: MOST_SITES + 1]) == items[:FEW_SITES]
+    assert of_sites(items, lambda item: int(item.site))[0] is items[999]
     many = data(evidence_of(sites=130), {f"trial-{k}.svg": "" for k in ("flow", "enrolment")})
     assert len(many.by_site.rows) == FEW_SITES
     assert many.by_site.rows[0].cells[-1].text.startswith("set aside")  # the gravest first
@@ -105,3 +109,33 @@ def test_patients_by_site_add_up(evidence_of) -> None:
     sums = [sum(getattr(r, key) for r in own) for key in
             ("patients", "with_baseline", "with_post_baseline", "all_visits")]  # fmt: skip
     assert cells == ["001", *(str(r.patients) for r in own), *map(str, sums)]
+
+
+@pytest.mark.parametrize(("sites", "step"), [(60, 1), (61, 2), (120, 2)])
+def test_bars_without_a_name_are_told(evidence_of, sites, step) -> None:
+    e = evidence_of(sites=sites)
+    (axes,) = draw_enrolment(e.plan, e.description).axes
+    labels = [t.get_text() for t in axes.get_xticklabels()]
+    order = [site for site, _, _ in enrolment(e.plan, e.description)]
+    assert labels == [name if i % step == 0 else "" for i, name in enumerate(order)]
+    told = "Every second site is named" in enrolment_caption(e)
+    assert told == (step == 2)
+
+
+def test_sites_are_in_natural_order_in_tables_and_bars(evidence_of) -> None:
+    e = evidence_of(sites=12)
+    names = {row.site: f"H{i}" for i, row in enumerate(e.account.files, start=1)}
+    flow = tuple(dataclasses.replace(r, site=names.get(r.site, "")) for r in e.description.flow)
+    files = tuple(dataclasses.replace(f, site=names[f.site]) for f in e.account.files)
+    jumbled = sorted(files, key=lambda f: f.site)
+    e = dataclasses.replace(
+        e,
+        description=dataclasses.replace(e.description, flow=flow),
+        account=dataclasses.replace(e.account, files=tuple(jumbled)),
+    )
+    natural = [f"H{i}" for i in range(1, 13)]
+    assert [site for site, _, _ in enrolment(e.plan, e.description)] == natural
+    assert [r.cells[0].text for r in flow_by_site(e).rows] == natural
+    assert [f.site for f in of_sites(jumbled)] == natural
+    assert [f.site for f in e.files] == natural
+    assert names_cell(f.site for f in jumbled).startswith("H1, H2, H3, H4, H5, H6 and 6 more")

@@ -104,3 +104,12 @@ def test_captions_say_what_is_shown(evidence_of) -> None:
     for caption in (residuals_caption(e, "SYSBP"), marginal_caption(e, "SYSBP")):
         assert f"show {MOST_POINTS} readings" in caption
         assert "as the fit did not converge" in caption
+
+
+def test_no_bar_of_the_root_mean_squares_is_cut(drawn) -> None:
+    """The axis ends above the widest bar by more than half the thickness of its line."""
+    _, (*_, panel), _ = drawn(SCALED=lambda d: d["SCALED"] / d["SCALED"].std())
+    panel.figure.canvas.draw()
+    top = max(np.nanmax(line.get_ydata()) for line in panel.lines)
+    (_, edge), (_, end) = panel.transData.transform([(1, panel.get_ylim()[1]), (1, top)])
+    assert (edge - end) * 72 / panel.figure.dpi > 1.5
