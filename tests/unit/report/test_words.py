@@ -467,7 +467,7 @@ def test_a_finding_of_no_hospital_names_the_file(evidence_of) -> None:
     account = dataclasses.replace(e.account, findings=(*e.account.findings, count))
     e = dataclasses.replace(e, account=account, findings=(*e.findings, *rows))
     told = [line.cells[-1].text for line in section_findings.findings(e).summary.rows]
-    assert "no line of the site sheet names it: site_99.csv, notes.csv" in told
+    assert "no line of the site sheet names it: notes.csv, site_99.csv" in told
 
 
 @pytest.mark.parametrize(
