@@ -88,7 +88,8 @@ def _random(e: Evidence, name: str, x: RandomForm) -> str:
     text = (
         f"{head}the effect is estimated not to vary between sites, SD 0 ({limits} {unit})"
         if x.sd == 0
-        else f"{head}the effect varies between them with SD {number(x.sd, d)} {unit} ({limits})"
+        else f"{head}the effect is estimated to vary between them with SD {number(x.sd, d)} {unit}"
+        f" ({limits})"
     )
     if x.test_refused:
         text += f". No test: {x.test_refused}"

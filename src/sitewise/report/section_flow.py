@@ -11,6 +11,7 @@ from sitewise.report.pictured import Allocated, allocated
 from sitewise.report.words_front import arms_text
 from sitewise.trial.description import FlowRow
 
+NO_REASONS = "The plan reads no column of reasons: who was not seen is counted, not why they left."
 _MOST_REASONS = 6  # more would fill the table: they are in its file
 
 
@@ -51,6 +52,7 @@ def flow(e: Evidence) -> Table:
         else "",
         "With a reading: with any analysed reading. Baseline, after baseline, seen: with a reading"
         f" of {first} ({label}); other endpoints are in the tables of patterns.",
+        NO_REASONS,
         arms_text(e),
     ]
     return table("tbl-flow", "Patients by arm", titles, rows, notes=notes, file="flow.csv")

@@ -108,7 +108,7 @@ def straight_cautions(e: Evidence) -> list[str]:
         text += f": {listed(told)}; section 6." if told else "; section 6."
         rest = [f"{name} ({e.p_phrase(one.p)})" for name, one in tested.items()
                 if name not in missed]  # fmt: skip
-        found.append(f"{text} Not seen of {listed(rest)}." if rest else text)
+        found.append(f"{text} Of {listed(rest)} it is not seen." if rest else text)
     return found
 
 

@@ -110,7 +110,8 @@ def _random(e: Evidence) -> list[tuple[str, str, str]]:
     elif SITEID in groups:
         found.append(
             (
-                "Sites are like a sample from sites, and shift their patients alike in both arms",
+                "Sites are like a sample from sites, and shift their patients alike in"
+                f" {'both' if len(e.plan.arms.order) == 2 else 'all'} arms",
                 "the standard error leaves out how the effect differs between sites",
                 "Section 4, site by site"
                 + (

@@ -36,6 +36,8 @@ def reasons(evidence: Evidence, endpoint: str) -> str:
     ]
     if none := _without_reading(evidence, endpoint):
         found.append((f"no analysed reading of {endpoint}", none))
+    if len(found) == 1 and found[0][1] == left:  # the number stands before it
+        return found[0][0]
     text = "; ".join(f"{reason}: {n}" for reason, n in found) or "no reason was recorded"
     # Reasons are counted by row: a patient may have two, or lose one row and keep the others.
     if found and sum(n for _, n in found) != left:

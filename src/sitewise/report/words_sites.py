@@ -100,11 +100,12 @@ def change_effects_sentence(effects: Sequence[DesignEffect]) -> str:
         " cancel: these are not its design effects."
     )
     if icc < SMALLEST:
-        return f"{text} Under the primary model sites share nothing of a change: 1."
+        nothing = "Under the primary model sites share nothing of a change"
+        return f"{text} {nothing}: its design effect is 1."
     told = [f"{number(one.change_effect, 3)} ({one.arm} against {one.reference})" for one in own]
     return (
         f"{text} Under the primary model sites share {share(icc)} of the variance of a change:"
-        f" {listed(told)}, with the patients seen at both visits."
+        f" its design effect is {listed(told)}, with the patients seen at both visits."
     )
 
 

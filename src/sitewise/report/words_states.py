@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sitewise.lmm.formula import parse_formula
-from sitewise.report.cells import names_cell
+from sitewise.report.cells import MOST_NAMES, names_cell
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, typeset
 from sitewise.report.words_departures import mmrm_departure, model_departures
@@ -133,7 +133,9 @@ def _relatives_of(evidence: Evidence, name: str, wanted: str) -> Iterator[str]:
     left = evidence.endpoints[name].ladder.left_out
     sites = [x.site for x in left if x.state == wanted]
     if sites:
-        own.append(f"the primary model without site {names_cell(sites)}")
+        few = len(sites) <= MOST_NAMES
+        names = listed(sites, "or") if few else names_cell(sites)
+        own.append(f"the primary model without site {names}")
     if own:
         what = {
             STOPPED: "that did not converge, so that nothing of them is shown",

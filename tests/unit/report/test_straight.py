@@ -54,7 +54,7 @@ def test_page_1_has_one_point_for_all_endpoints(lined) -> None:
     assert said.startswith("The means do not lie on straight lines in week, which the primary")
     assert "SYSBP (F 2.50 on 24 and 1415.2 degrees of freedom, p < 0.001)" in said
     assert "SYSBP \u22125.0 (SE 2.90, p = 0.079) with a mean for each visit; section 6." in said
-    assert said.endswith("Not seen of DIABP (p = 0.196).")
+    assert said.endswith("Of DIABP (p = 0.196) it is not seen.")
     assert straight_cautions(lined(found(0.3), found(0.196))) == []
     (both,) = straight_cautions(lined(found(0.01), found(0.02)))
     assert "SYSBP (F" in both and "DIABP (F" in both and "Not seen" not in both

@@ -269,6 +269,11 @@ def test_patients_left_out_are_on_the_first_page(evidence_of) -> None:
     line = words_patients.analysed_sentence(e, "SYSBP")
     assert line.startswith("SYSBP: 72 patients, 60 analysed, 12 left out (")
     assert "no later reading: 9; no baseline: 3" in line
+    alone = dataclasses.replace(e.primary_fit("SYSBP"), uses=(UseCount("dropped", "gone", 12, 12),))
+    single = {**e.endpoints["SYSBP"].fits, fit.model: alone}
+    other = dataclasses.replace(e.endpoints["SYSBP"], fits=single)
+    one = dataclasses.replace(e, endpoints={**e.endpoints, "SYSBP": other})
+    assert words_patients.analysed_sentence(one, "SYSBP").endswith("12 left out (gone).")
     assert words_patients.told(e, "not in the analysis set FAS").startswith(
         "not in the analysis set FAS, "
     )
@@ -382,10 +387,10 @@ def test_a_change_has_a_design_effect_of_its_own(evidence_of) -> None:
     own = dataclasses.replace(effect, visit="Month 4", change_icc=0.0286, change_effect=1.5578)
     said = words_sites.change_effects_sentence([own])
     assert "these are not its design effects" in said
-    assert "sites share 0.0286 of the variance of a change: 1.558 (" in said
+    assert "sites share 0.0286 of the variance of a change: its design effect is 1.558 (" in said
     none = dataclasses.replace(own, change_icc=0.0, change_effect=1.0)
     said = words_sites.change_effects_sentence([none, none])
-    assert said.endswith("sites share nothing of a change: 1.")
+    assert said.endswith("sites share nothing of a change: its design effect is 1.")
 
 
 def test_place_of_other_treatment_numbers_is_descriptive(evidence_of) -> None:
