@@ -1,7 +1,7 @@
 """Checks over all hospitals, the fate of every reading, and the account (rule check_trial)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sitewise.terms import SITEID, SRCFILE, SRCROW, TRT01P, USUBJID, Severity
@@ -9,6 +9,7 @@ from sitewise.trial.account import Account, FileRow
 from sitewise.trial.accounting import add_counts, make_account
 from sitewise.trial.design_checks import check_design, check_factors, check_present
 from sitewise.trial.findings import (
+    Found,
     file_finding,
     findings_frame,
     join_findings,
@@ -93,33 +94,23 @@ def judge_trial(
     """
     import pandas as pd
 
+    seen = _look(plan, batches)
     sheet = with_kept(sorted(files, key=lambda file: file.site), kept)
-    places, codes, standing = [], set[str](), []
-    for read in batches:
-        seen = read(SEEN)
-        standing.append(seen.loc[seen[USUBJID].notna(), [SITEID, USUBJID]].drop_duplicates())
-        places.append(first_places(witnesses(seen)))
-        codes |= unknown_codes(seen)
-    everybody = pd.concat(places, ignore_index=True)
-    two_sites = at_two_sites(plan, everybody)
-    named = pd.concat(standing, ignore_index=True)[USUBJID]
-    movers = set(named[named.duplicated()])
     settled = []
     for read in batches:
-        one = settle(plan, arrange(plan, read(None)), sheet, two_sites, movers)
+        one = settle(plan, arrange(plan, read(None)), sheet, seen.two_sites, seen.movers)
         keep(one.readings)
         settled.append(replace(one, readings=one.readings.iloc[:0]))
         sheet = list(one.files)
     cells = pd.concat([one.cells for one in settled], ignore_index=True)
     patients = pd.concat([one.patients for one in settled], ignore_index=True)
     notes, contradictions = check_design(plan, patients, cells)
-    alike = check_alike_patients(plan, everybody)
     said = join_findings(
         [
             *findings,
             *(one.findings for one in settled),
-            findings_frame([*alike, *notes, *trial_notes(plan, patients, cells)]),
-            check_many_arms(plan, codes),
+            findings_frame([*seen.alike, *notes, *trial_notes(plan, patients, cells)]),
+            check_many_arms(plan, seen.codes),
             check_factors(left_out),
             _same_file(sheet),
             _not_listed(unlisted),
@@ -136,6 +127,40 @@ def judge_trial(
     if problems:
         raise StoppedError("The trial can't be analysed as planned.", problems, said)
     return said, account
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Who is where, over all hospitals.
+
+    two_sites: by `patient_checks.at_two_sites`. alike: findings on identifiers that look alike.
+    codes: of arms that the plan does not know. movers: patients of more than one hospital.
+    """
+
+    two_sites: dict[str, str]
+    alike: list[Found]
+    codes: set[str]
+    movers: set[str]
+
+
+def _look(plan: "Plan", batches: Sequence["Read"]) -> _Seen:
+    """Read each batch once for who is where."""
+    import pandas as pd
+
+    places, codes, standing = [], set[str](), []
+    for read in batches:
+        seen = read(SEEN)
+        standing.append(seen.loc[seen[USUBJID].notna(), [SITEID, USUBJID]].drop_duplicates())
+        places.append(first_places(witnesses(seen)))
+        codes |= unknown_codes(seen)
+    everybody = pd.concat(places, ignore_index=True)
+    named = pd.concat(standing, ignore_index=True)[USUBJID]
+    return _Seen(
+        at_two_sites(plan, everybody),
+        check_alike_patients(plan, everybody),
+        codes,
+        set(named[named.duplicated()]),
+    )
 
 
 def _same_file(files: list[FileRow]) -> "pd.DataFrame":
