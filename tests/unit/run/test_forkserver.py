@@ -119,6 +119,14 @@ def test_a_fork_is_the_job_with_its_imports_done(scripts: Path) -> None:
     assert (job.returncode, err) == (alone.returncode, alone.stderr) == (7, "aside\n")
 
 
+# Jobs of a shell's background ignore Ctrl-C, and this test may be one.
+_INTERRUPTED = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -128,7 +136,7 @@ def test_a_fork_is_the_job_with_its_imports_done(scripts: Path) -> None:
         ("import os; os._exit(200)", 200),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+        (_INTERRUPTED, -signal.SIGINT),
     ],
 )
 def test_it_ends_as_the_job_does(scripts: Path, text: str, code: int) -> None:
