@@ -132,6 +132,8 @@ os.kill(os.getpid(), signal.SIGINT)
     [
         ("pass", 0),
         ("raise ValueError('no')", 1),
+        ("raise SystemExit(257)", 1),
+        ("raise SystemExit", 0),
         ("raise SystemExit('no')", 1),
         ("import os; os._exit(200)", 200),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
@@ -148,6 +150,21 @@ def test_it_ends_as_the_job_does(scripts: Path, text: str, code: int) -> None:
     assert forked.returncode == alone.returncode == code
     # Another two frames of Python's own stand between.
     assert told.splitlines()[-1:] == alone.stderr.splitlines()[-1:]
+
+
+_AT_EXIT = """
+import atexit, threading, time
+atexit.register(print, "at the end")
+threading.Thread(target=lambda: (time.sleep(0.2), print("a thread"))).start()
+print("first", end=" ")
+"""
+
+
+def test_what_shall_happen_at_the_end_of_a_job_happens(scripts: Path) -> None:
+    with serving(scripts) as (_, start):
+        assert start(*script(scripts.parent, _AT_EXIT)).communicate()[0] == (
+            "first a thread\nat the end\n"
+        )
 
 
 def test_jobs_do_not_see_each_other(scripts: Path) -> None:
