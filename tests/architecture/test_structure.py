@@ -46,7 +46,7 @@ def test_nothing_in_the_package_knows_the_workflow_engine(root: Path) -> None:
 def test_no_import_escapes_the_code_digest(root: Path) -> None:
     pattern = re.compile(r"import_module\(|__import__\(|\bexec\(|runpy")
     # It imports ahead what the jobs import by themselves, and is part of none.
-    ahead = root / "src" / "sitewise" / "run" / "forkserver.py"
+    ahead = root / "src" / "sitewise" / "run" / "forks.py"
     scripts = list((root / "workflow" / "scripts").glob("*.py"))
     assert not [path for path in scripts if "sitewise.run" in path.read_text(encoding="utf-8")]
     for path in [*modules(root), *scripts]:

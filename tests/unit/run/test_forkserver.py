@@ -18,7 +18,7 @@ import pytest
 from sitewise.audit.parent import ENGINE, this_process
 from sitewise.run import forkserver as room
 from sitewise.run.environment import variables
-from sitewise.run.forkserver import LATER, VARIABLE, forkserver, prefix
+from sitewise.run.forkserver import FIRST, LATER, VARIABLE, forkserver, prefix
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="only Linux has what the process waits with"
@@ -39,14 +39,24 @@ def scripts(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, later: tuple[str, ...] = (), place: Path | None = None
+    folder: Path,
+    later: tuple[str, ...] = (),
+    first: tuple[str, ...] = (),
+    place: Path | None = None,
+    path: Path | str = "",
 ) -> Iterator[tuple[psutil.Process, Start]]:
-    """The process, and how a job is begun by it, in `place`, as the workflow engine does."""
+    """The process, and how a job is begun by it, in `place`, as the workflow engine does.
+
+    path: where Python looks for modules, too.
+    """
     place = place or folder
     environment = {**os.environ, **variables(), ENGINE: this_process()}
+    looked = [str(path), os.environ.get("PYTHONPATH", "")]
+    if any(looked):
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, looked))
     with (
         (place / "log").open("w") as log,
-        forkserver(folder, environment, log, later) as more,
+        forkserver(folder, environment, log, first=first, later=later) as more,
     ):
         assert list(more) == [VARIABLE]
         (server,) = psutil.Process().children()
@@ -114,7 +124,7 @@ def test_a_fork_is_the_job_with_its_imports_done(scripts: Path) -> None:
     assert told.pop("wave")
     assert not other.pop("wave")
     assert {VARIABLE, ENGINE} <= set(told["names"])
-    assert told.pop("names") == sorted({*other.pop("names"), VARIABLE, ENGINE})
+    assert {*told.pop("names")} - {*other.pop("names")} == {VARIABLE, ENGINE}
     assert told == other
     assert (job.returncode, err) == (alone.returncode, alone.stderr) == (7, "aside\n")
 
@@ -258,16 +268,9 @@ def test_a_process_with_threads_does_not_fork(scripts: Path) -> None:
     )
     (scripts / "one.py").write_text("import threaded\n")
     text = "import os; print(os.getppid())"
-    path = os.pathsep.join([str(scripts), os.environ.get("PYTHONPATH", "")])
-    before, os.environ["PYTHONPATH"] = os.environ.get("PYTHONPATH"), path
-    try:
-        with serving(scripts) as (server, start):
-            wait_until(lambda: server.num_threads() > 1)
-            assert int(start(*script(scripts.parent, text)).communicate()[0]) == os.getpid()
-    finally:
-        os.environ.pop("PYTHONPATH")
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+    with serving(scripts, path=scripts) as (server, start):
+        wait_until(lambda: server.num_threads() > 1)
+        assert int(start(*script(scripts.parent, text)).communicate()[0]) == os.getpid()
 
 
 def test_who_sends_nonsense_is_refused_and_the_others_are_served(scripts: Path) -> None:
@@ -286,7 +289,7 @@ def test_who_sends_nonsense_is_refused_and_the_others_are_served(scripts: Path) 
 
 def test_what_jobs_import_later_is_there() -> None:
     """A name that a new version lost would cost each job its imports, and nobody would know."""
-    for name in LATER:
+    for name in (*FIRST, *LATER):
         assert importlib.util.find_spec(name), name
 
 
@@ -296,11 +299,32 @@ _DONE = "import os, sys; print(os.getppid(), 'weasyprint' in sys.modules)"
 def test_all_imports_of_the_jobs_leave_one_thread(root: Path, tmp_path: Path) -> None:
     """Else every job would import for itself again."""
     folder = root / "workflow" / "scripts"
-    with serving(folder, LATER, tmp_path) as (server, start):
+    with serving(folder, LATER, FIRST, tmp_path) as (server, start):
         end = time.monotonic() + _PATIENCE
         while (told := start(*script(tmp_path, _DONE)).communicate()[0].split())[1] != "True":
             assert time.monotonic() < end
-        assert int(told[0]) == server.pid
+            assert int(told[0]) == server.pid  # which serves until the heir is ready
+            time.sleep(0.2)
+        (heir,) = server.children()
+        assert int(told[0]) == heir.pid
+
+
+def test_jobs_are_served_whatever_becomes_of_the_heir(scripts: Path) -> None:
+    (scripts.parent / "slow.py").write_text("import time; time.sleep(600)\n")
+    (scripts.parent / "quick.py").write_text("")
+    with serving(scripts, ("quick",), path=scripts.parent) as (server, start):
+        wait_until(lambda: len(server.children()) == 1)
+        (heir,) = server.children()
+        ours = script(scripts.parent, _DONE)
+        wait_until(lambda: start(*ours).communicate()[0].startswith(f"{heir.pid} "))
+        heir.kill()
+        wait_until(lambda: start(*ours).communicate()[0].startswith(f"{os.getpid()} "))
+    with serving(scripts, ("slow",), path=scripts.parent) as (server, start):
+        wait_until(lambda: len(server.children()) == 1)
+        (heir,) = server.children()
+        heir.kill()
+        for _ in range(5):
+            assert start(*ours).communicate()[0].startswith(f"{server.pid} ")
 
 
 def test_without_it_nothing_stands_before_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
