@@ -182,7 +182,7 @@ def _forks(call: Call, log: IO[str]) -> contextlib.AbstractContextManager[dict[s
     if not call.profile.is_local:
         return contextlib.nullcontext({})
     scripts = call.project / "workflow" / "scripts"
-    return forkserver(scripts, _environment(os.environ, call), log)
+    return forkserver(scripts, call.directory, _environment(os.environ, call), log)
 
 
 def _start(call: Call, stdout: int | IO[str], more: Mapping[str, str]) -> "subprocess.Popen[str]":

@@ -83,12 +83,17 @@ class _Server:
         """Fork for whoever asks; gives the job in each fork, and does not come back otherwise."""
         self.selector.register(self.listening, selectors.EVENT_READ)
         self.pid = os.getpid()
+        # The heir listens to the same: it may have answered who was seen to ask.
+        self.listening.setblocking(False)
         while True:
-            for key, _ in self.selector.select():
+            for seen, _ in self.selector.select():
+                # What happened before may have ended this one, and another may have its number.
+                if (key := self.selector.get_map().get(seen.fd)) is not seen:
+                    continue
                 if key.fileobj is self.listening:
                     if job := self._asked():
                         return job
-                elif key.fileobj in self.selector.get_map():
+                else:
                     self._happened(key)
 
     def close(self) -> None:
@@ -102,7 +107,10 @@ class _Server:
 
     def _asked(self) -> _Job | None:
         """Fork for the next who asks; gives the job in the fork. Who is refused begins it alone."""
-        asked, _ = self.listening.accept()
+        try:
+            asked, _ = self.listening.accept()
+        except BlockingIOError:
+            return None
         job = _received(asked)
         if job is None:
             asked.close()
@@ -168,7 +176,7 @@ def _received(asked: socket.socket) -> _Job | None:
     streams: list[int] = []
     try:
         return _read(asked, streams)
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         for stream in streams:
             os.close(stream)
         return None
@@ -200,6 +208,7 @@ def _become(job: _Job, parent: int) -> None:
         os.dup2(stream, target)
         os.close(stream)
     sys.argv = [job.script]
+    sys.path.insert(0, str(Path(job.script).parent.resolve()))
     with job.asked:
         job.asked.sendall(_STARTED)
 
@@ -217,8 +226,8 @@ def _imported(scripts: Path) -> set[str]:
 
 
 def _import(name: str) -> None:
-    """Import a module. One that can't be is its job's affair, which says so."""
-    with contextlib.suppress(ImportError):
+    """Import a module. One that can't be, whyever, is its job's affair, which says so."""
+    with contextlib.suppress(Exception):  # a library of the system that is missing: OSError
         importlib.import_module(name)
 
 

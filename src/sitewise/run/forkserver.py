@@ -9,6 +9,7 @@ jobs begin as ever.
 
 import contextlib
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -43,6 +44,7 @@ _BACKLOG = 1024
 @contextlib.contextmanager
 def forkserver(
     scripts: Path,
+    folder: Path,
     environment: Mapping[str, str],
     log: IO[str],
     *,
@@ -51,11 +53,12 @@ def forkserver(
 ) -> Iterator[dict[str, str]]:
     """Have such a process while the block lasts; gives what the engine's environment must add.
 
-    scripts: the folder of the jobs' scripts. environment: what jobs see. log: where the process
-    says what goes wrong with it. first, later: modules to import beyond those of the scripts. Where
+    scripts: the folder of the jobs' scripts. folder: where jobs run, which is where a library
+    looks for settings as it is imported. environment: what jobs see. log: where the process says
+    what goes wrong with it. first, later: modules to import beyond those of the scripts. Where
     there can't be such a process, nothing is added.
     """
-    if not (sys.platform.startswith("linux") and hasattr(os, "pidfd_open")):
+    if not _possible():
         yield {}
         return
     with socket.socket(socket.AF_UNIX) as listening:
@@ -64,14 +67,16 @@ def forkserver(
         child = subprocess.Popen(
             [
                 sys.executable,
+                "-P",  # a file of that folder named as a module is none
                 "-m",
                 _SERVE,
                 str(listening.fileno()),
-                str(scripts),
+                str(scripts.absolute()),
                 *first,
                 "-",
                 *later,
             ],
+            cwd=folder,
             env={**environment, **_NO_THREADS},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -87,7 +92,22 @@ def forkserver(
         child.wait()
 
 
+def _possible() -> bool:
+    """Whether this system has what the process waits with: an old kernel, or a sandbox, may not."""
+    if not (sys.platform.startswith("linux") and hasattr(os, "pidfd_open")):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
 def prefix() -> str:
     """What stands before the command of a job so that it may become a fork; else empty."""
     name = os.environ.get(VARIABLE, "")
-    return f"{sys.executable} -I -S {_ASK} {name} " if name else ""
+    if not name:
+        return ""
+    # For a shell, which gets it from the engine, which fills in what stands in braces.
+    words = shlex.join([sys.executable, "-I", "-S", str(_ASK), name])
+    return words.replace("{", "{{").replace("}", "}}") + " "

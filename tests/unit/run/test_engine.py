@@ -163,7 +163,7 @@ def test_jobs_of_this_machine_are_forks_and_those_of_a_cluster_are_not(
 ) -> None:
     for executor, given in (("local", [forkserver.VARIABLE]), ("slurm", [])):
         profile = Profile(root / "profiles" / "default", executor)
-        call: Any = SimpleNamespace(run_id="r1", profile=profile, project=root)
+        call: Any = SimpleNamespace(run_id="r1", profile=profile, project=root, directory=tmp_path)
         with (tmp_path / "log").open("w") as log, engine._forks(call, log) as more:
             assert list(more) == given
     assert "exec {prefix()}" in (root / "Snakefile").read_text()

@@ -1,9 +1,11 @@
 """Jobs that begin as forks are as jobs that begin alone, but for their imports."""
 
 import contextlib
+import errno
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ import psutil
 import pytest
 
 from sitewise.audit.parent import ENGINE, this_process
+from sitewise.run import forks
 from sitewise.run import forkserver as room
 from sitewise.run.environment import variables
 from sitewise.run.forkserver import FIRST, LATER, VARIABLE, forkserver, prefix
@@ -56,7 +59,7 @@ def serving(
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, looked))
     with (
         (place / "log").open("w") as log,
-        forkserver(folder, environment, log, first=first, later=later) as more,
+        forkserver(folder, place, environment, log, first=first, later=later) as more,
     ):
         assert list(more) == [VARIABLE]
         (server,) = psutil.Process().children()
@@ -102,6 +105,7 @@ import json, os, sys
 print(json.dumps({
     "parent": os.getppid(), "folder": os.getcwd(), "word": os.environ.get("WORD"),
     "names": sorted(os.environ), "argv": sys.argv, "name": __name__, "wave": "wave" in sys.modules,
+    "path": sys.path,
     "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in range(20)
                    if os.path.lexists(f"/proc/self/fd/{n}")), "said": sys.stdin.read(),
 }))
@@ -274,17 +278,20 @@ def test_a_process_with_threads_does_not_fork(scripts: Path) -> None:
 
 
 def test_who_sends_nonsense_is_refused_and_the_others_are_served(scripts: Path) -> None:
-    with serving(scripts) as (_, start):
+    with serving(scripts) as (server, start):
         unforked = start("-c", "pass")
         unforked.wait()
         name = unforked.args[4]  # type: ignore[index]
-        for sent in (b"", b"x", b"\x05" + bytes(7), b"\x02" + bytes(7) + b"[]"):
+        words = (b"", b"x", b"\x05" + bytes(7), b"\x02" + bytes(7) + b"[]")
+        for sent, streams in [*((word, []) for word in words), (words[-1], [0, 1, 2])]:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(f"\0{name}")
-                connection.sendall(sent)
+                if sent:
+                    socket.send_fds(connection, [sent], streams)
                 connection.shutdown(socket.SHUT_WR)
                 assert connection.recv(1) == b""
-        assert start(*script(scripts.parent, "pass")).wait() == 0
+        job = start(*script(scripts.parent, "import os; print(os.getppid())"))
+        assert int(job.communicate()[0]) == server.pid
 
 
 def test_what_jobs_import_later_is_there() -> None:
@@ -327,6 +334,118 @@ def test_jobs_are_served_whatever_becomes_of_the_heir(scripts: Path) -> None:
             assert start(*ours).communicate()[0].startswith(f"{server.pid} ")
 
 
+def test_who_asks_while_the_heir_takes_over_is_served(scripts: Path) -> None:
+    """Both were seen at once: that the heir is ready, and that somebody asks."""
+    flag, done = scripts.parent / "flag", scripts.parent / "done"
+    (scripts.parent / "waits.py").write_text(
+        f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)\n"
+        f"open({str(done)!r}, 'w').close()\n"
+    )
+    with serving(scripts, ("waits",), path=scripts.parent) as (server, start):
+        wait_until(lambda: len(server.children()) == 1)
+        (heir,) = server.children()
+        sleeping = start(*script(scripts.parent, _SLEEP))
+        assert sleeping.stdout is not None
+        sleeping.stdout.readline()
+        server.suspend()
+        flag.touch()
+        wait_until(done.exists)
+        time.sleep(1)  # it says that it is ready
+        heir.suspend()
+        job = start(*script(scripts.parent, "raise SystemExit(3)"))
+        wait_until(lambda: psutil.Process(job.pid).status() == psutil.STATUS_SLEEPING)
+        time.sleep(0.5)
+        server.resume()
+        time.sleep(0.5)
+        heir.resume()
+        assert job.wait(_PATIENCE) == 3
+        assert server.is_running()
+        assert sleeping.poll() is None
+        sleeping.kill()
+
+
+def test_a_job_that_ends_as_its_place_does_ends_no_other(scripts: Path) -> None:
+    with serving(scripts) as (server, start):
+        jobs = []
+        for _ in range(2):
+            jobs.append(start(*script(scripts.parent, _SLEEP)))
+            assert jobs[-1].stdout is not None
+            jobs[-1].stdout.readline()
+        last = max(server.children(), key=lambda child: child.pid)
+        server.suspend()
+        last.kill()
+        wait_until(lambda: last.status() == psutil.STATUS_ZOMBIE)
+        jobs[1].kill()
+        jobs[1].wait()
+        server.resume()
+        wait_until(lambda: not last.is_running())
+        assert (
+            start(*script(scripts.parent, "import os; print(os.getppid())")).communicate()[0]
+            == f"{server.pid}\n"
+        )
+        jobs[0].kill()
+
+
+def test_who_was_seen_may_have_been_answered_by_the_heir() -> None:
+    """Two processes listen: the slower of them must not wait for the next who asks."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("")
+        listening.listen()
+        listening.setblocking(False)
+        assert forks._Server(listening)._asked() is None
+
+
+def test_jobs_import_no_file_that_lies_where_they_run(scripts: Path) -> None:
+    (scripts.parent / "yaml.py").write_text("raise SystemExit('a file of the user')")
+    here = scripts.parent
+    text = "import os, sys, yaml; print(os.getppid(), yaml.__file__)"
+    folder = here / "jobs"
+    folder.mkdir()
+    with serving(scripts, first=("yaml",), place=here) as (server, start):
+        parent, file = start(*script(folder, text)).communicate()[0].split()
+    assert int(parent) == server.pid
+    assert Path(file).parent != here
+
+
+def test_a_library_reads_its_settings_where_jobs_run(scripts: Path, tmp_path: Path) -> None:
+    (tmp_path / "asks.py").write_text("import os; where = os.getcwd()")
+    place = tmp_path / "place"
+    place.mkdir()
+    text = "import asks; print(asks.where)"
+    with serving(scripts, first=("asks",), place=place, path=tmp_path) as (_, start):
+        assert start(*script(tmp_path, text)).communicate()[0] == f"{place}\n"
+
+
+def test_a_library_that_breaks_as_it_is_imported_is_the_jobs_affair(scripts: Path) -> None:
+    """One that lacks a library of the system raises OSError."""
+    (scripts.parent / "broken.py").write_text("raise OSError('no such library')")
+    text = "import os; print(os.getppid())"
+    with serving(scripts, first=("broken",), path=scripts.parent) as (server, start):
+        assert int(start(*script(scripts.parent, text)).communicate()[0]) == server.pid
+
+
+def test_a_path_may_hold_what_a_shell_or_the_engine_would_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(VARIABLE, "0a1b2")
+    monkeypatch.setattr(room, "_ASK", Path("/my project/{x} $HOME/forked.py"))
+    assert shlex.split(prefix().format())[3] == "/my project/{x} $HOME/forked.py"
+
+
+def test_a_kernel_that_cannot_watch_processes_forks_for_nobody(
+    scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: int) -> int:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(room.os, "pidfd_open", unknown)
+    with (
+        (scripts / "log").open("w") as log,
+        forkserver(scripts, scripts, os.environ, log) as more,
+    ):
+        assert more == {}
+
+
 def test_without_it_nothing_stands_before_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert prefix() == ""
@@ -341,5 +460,5 @@ def test_without_it_nothing_stands_before_a_command(monkeypatch: pytest.MonkeyPa
 
 def test_elsewhere_jobs_begin_alone(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room.sys, "platform", "darwin")
-    with (scripts / "log").open("w") as log, forkserver(scripts, os.environ, log) as more:
+    with (scripts / "log").open("w") as log, forkserver(scripts, scripts, os.environ, log) as more:
         assert more == {}
