@@ -106,7 +106,7 @@ def _dropped_sites(check: CrossCheck) -> str:
         return "No site loses a patient."
     losing.sort(key=lambda r: (-r.dropped / r.patients, r.level))
     cells = [
-        f"site {r.level} {r.dropped} of {r.patients} ({percent(r.dropped, r.patients)})"
+        f"{r.dropped} of {r.patients} ({percent(r.dropped, r.patients)}) at site {r.level}"
         for r in losing[:_MOST_SITES]
     ]
     loses = "loses" if len(losing) == 1 else "lose"

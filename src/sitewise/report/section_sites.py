@@ -142,7 +142,7 @@ def icc_by_visit(e: Evidence, name: str, iccs: Iccs) -> Table:
 
 
 def _not_adjusted(e: Evidence) -> str:
-    note = "Not adjusted for arm"
+    note = "Not adjusted for baseline or arm"
     if e.plan.design == "cluster":
         note += ", which is constant in a site: a difference between arms is in these ICCs"
     return f"{note}."

@@ -187,13 +187,17 @@ def _errors(evidence: Evidence) -> list[str]:
 
 
 def _all_errors(evidence: Evidence, by_rule: Mapping[str, list[FindingCount]]) -> str:
-    """`131 findings of severity error at 8 sites: ...`, the commonest rules first."""
+    """`131 findings of severity error at 8 sites: ...`, the commonest rules first: as many as
+    section 2 lists, those of sites set aside too."""
     counts = {rule: sum(found.findings for found in own) for rule, own in by_rule.items()}
     sites = {site for own in by_rule.values() for found in own for site in found.sites}
+    for found in evidence.account.findings:
+        if found.severity == Severity.ERROR and found.rule == BAD_SITE:
+            counts[found.rule] = counts.get(found.rule, 0) + found.findings
+            sites.update(found.sites)
     ordered = sorted(counts, key=lambda rule: (-counts[rule], rule))
     told = listed([f"{rule} ({counts[rule]})" for rule in ordered])
-    bad = {s for found in evidence.account.findings if found.rule == BAD_SITE for s in found.sites}
-    included = ", sites set aside included" if bad & sites else ""
+    included = ", sites set aside included" if BAD_SITE in counts else ""
     return (
         f"{plural(sum(counts.values()), 'finding')} of severity error at"
         f" {plural(len(sites), 'site')}{included}: {told}."

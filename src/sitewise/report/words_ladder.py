@@ -157,7 +157,8 @@ def _visit_words(e: Evidence, visit: Share) -> str:
     group, share = group_name(visit.group), f"{100 * visit.share:.1f}%"
     text = f"{group[0].upper()}{group[1:]} holds {share}"
     if visit.share < NOTHING:
-        return f"{text}: sites are estimated not to differ in how they change between visits."
+        how = "not" if visit.share < 1e-6 else "hardly"
+        return f"{text}: sites are estimated {how} to differ in how they change between visits."
     if e.plan.design != "cluster":
         return f"{text}: all arms of a site share it at a visit, so it cancels between them."
     met = "it is what a change between visits meets where whole sites were randomised."

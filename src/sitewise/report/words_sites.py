@@ -78,8 +78,8 @@ def design_effect_sentence(effect: DesignEffect) -> str:
     at_visit = ""
     if effect.visit and not math.isnan(effect.visit_effect):
         at_visit = (
-            f" With the ICC at {effect.visit} alone ({share(effect.visit_icc)}) and the patients"
-            f" seen there it is {number(effect.visit_effect, 3)}."
+            f" With the ICC at {effect.visit} alone ({share(effect.visit_icc)}, adjusted for"
+            f" nothing) and the patients seen there it is {number(effect.visit_effect, 3)}."
         )
     return (
         f"{effect.arm} against {effect.reference}: S = {number(effect.S, 2)} over"
@@ -198,7 +198,10 @@ def effects_sentence(evidence: Evidence, endpoint: str) -> str:
     for effect in refused:
         reasons.setdefault(effect.refused, []).append(effect.site)
     own = {why: tuple(dict.fromkeys(found)) for why, found in sorted(reasons.items())}
-    told = "; ".join(f"{names_cell(found)} ({why})" for why, found in own.items())
+    told = "; ".join(
+        f"{'site' if len(found) == 1 else 'sites'} {names_cell(found)} ({why})"
+        for why, found in own.items()
+    )
     cut = any(len(found) > MOST_NAMES for found in own.values())
     return f"{what} Without a value: {told}.{' All are in tables/sites.csv.' if cut else ''}"
 

@@ -175,6 +175,7 @@ def test_site_by_visit_is_told_by_who_was_randomised_and_by_its_size(evidence_of
     assert "small" not in said(whole, 0.3)
     assert "holds 30.0%, and it is what a change between visits meets" in said(whole, 0.3)
     assert "estimated not to differ in how they change" in said(whole, 0.0)
+    assert "holds 0.0%: sites are estimated hardly to differ" in said(whole, 0.0002)
     patients = said(evidence_of(), 0.04)
     assert "all arms of a site share it at a visit, so it cancels between them" in patients
     assert "meets" not in patients

@@ -377,7 +377,7 @@ def test_design_effect_names_its_contrast_and_the_visit(evidence_of) -> None:
     effect = evidence_of().endpoints["SYSBP"].iccs.design_effects[0]
     at = dataclasses.replace(effect, visit="Month 4", visit_icc=0.0475, visit_effect=1.897)
     said = words_sites.design_effect_sentence(at)
-    assert "With the ICC at Month 4 alone (0.0475)" in said
+    assert "With the ICC at Month 4 alone (0.0475, adjusted for nothing)" in said
     assert "1.897" in said
     assert words_sites.change_effects_sentence([effect]) == ""
 
@@ -427,8 +427,9 @@ def test_many_kinds_of_errors_are_one_sentence_on_the_first_page(evidence_of) ->
     errors = [text for text in told if "severity error" in text]
     assert len(errors) == 1
     assert errors[0].startswith(
-        "15 findings of severity error at 5 sites, sites set aside included: rule 5 (5), rule 4 (4)"
+        "16 findings of severity error at 5 sites, sites set aside included: rule 5 (5), rule 4 (4)"
     )
+    assert "bad site (1)" in errors[0], "as many as the list of section 2"
     few = dataclasses.replace(e.account, findings=tuple(found[:3]))
     told = words_cautions.cautions(dataclasses.replace(e, account=few))
     assert sum("severity error" in text for text in told) == 3
@@ -452,7 +453,7 @@ def test_sites_without_a_value_are_named(evidence_of) -> None:
     own = e.endpoints["SYSBP"]
     third = own.sites.effects[2].site
     said = words_sites.effects_sentence(e, "SYSBP")
-    assert f"Without a value: {third} (one arm has fewer than two patients)." in said
+    assert f"Without a value: site {third} (one arm has fewer than two patients)." in said
     many = tuple(
         dataclasses.replace(effect, site=f"{i:03}", refused="no patient of Placebo")
         for i, effect in enumerate(own.sites.effects * 4)
