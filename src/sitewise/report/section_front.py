@@ -17,6 +17,7 @@ from sitewise.report.words_states import fit_states, states_in_short
 
 _LETTERS = 106  # of a line of the first page
 _ROOM = 42.0  # lines of the first page beside title, headings and figure
+_NOTE = 1.5  # lines more, for the note that points follow on the next page
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,12 @@ def _lines(text: str) -> float:
 
 
 def _room(found: tuple[str, ...], taken: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Cautions that the first page holds beside the figure, and those for the next."""
+    """Cautions that the first page holds beside the figure, and those for the next.
+
+    None goes to the next page whose line the note of it would take.
+    """
+    if taken + sum(map(_lines, found)) <= _ROOM + _NOTE:
+        return found, ()
     for i, text in enumerate(found):
         taken += _lines(text)
         if taken > _ROOM:
