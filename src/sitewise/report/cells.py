@@ -1,5 +1,6 @@
 """Cells that several sections share: estimates, p-values with their place, capped lists."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,7 @@ MOST_LISTED = 25  # rows of a listing of single findings; the rest is in the fil
 MOST_SITES = 100  # sites that a table lists all
 FEW_SITES = 25  # rows of a table by site where there are more
 DESCRIPTIVE = "These p-values are descriptive."
+_SAME = 1e-4  # of a number that is fitted twice
 MOST_NAMES = 6  # sites named in one cell
 
 
@@ -41,6 +43,16 @@ def p_cell(
     """
     text, place = evidence.p(p), standing(evidence, endpoint, step)
     return Cell(text, place.marker if tested and text != NONE else "")
+
+
+def is_answer(evidence: Evidence, endpoint: str, estimate: float, p: float) -> bool:
+    """Whether these are the numbers of the primary contrast under the primary model."""
+    own = evidence.primary_fit(endpoint).primary
+    return (
+        own is not None
+        and math.isclose(estimate, own.result.estimate, rel_tol=_SAME)
+        and math.isclose(p, own.result.p, rel_tol=_SAME)
+    )
 
 
 def place_note(evidence: Evidence, endpoint: str, step: Hypothesis | None = None) -> str:

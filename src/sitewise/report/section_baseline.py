@@ -89,7 +89,7 @@ def baseline_words(e: Evidence, name: str, found: BaselineHandling) -> tuple[str
     if found.at_base is not None and own.answer is not None:
         base = found.at_base
         texts.append(
-            "Left free, in the model of the table's first row, the arms differ at baseline by"
+            "Left free, in the first row of the table below, the arms differ at baseline by"
             f" {number(base.estimate, d + 1)} (SE {number(base.se, d + 2)},"
             f" {e.p_phrase(base.p)}){_of_primary(e, name)}."
             f" Holding them equal there moves the estimate by {number(own.effect, d + 1)}:"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sitewise.classical.ladder_result import Guard, Ladder, Rung
 from sitewise.lmm.linear.method import method_of
-from sitewise.report.cells import names_cell, p_cell, p_notes
+from sitewise.report.cells import is_answer, names_cell, p_cell, p_notes
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, degrees, natural, number, plural, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
@@ -197,19 +197,22 @@ def _shares(name: str, found: Ladder) -> Table:
 
 
 def _guard(e: Evidence, name: str, guard: Guard, d: int) -> Table:
-    rows = []
+    rows, tested = [], False
     for label, a in (
         ("without (1 | SITEID:AVISIT)", guard.without),
         ("with (1 | SITEID:AVISIT)", guard.with_term),
     ):
         if a is not None:
+            own = is_answer(e, name, a.estimate, a.p)
+            tested |= own
             rows.append(
                 row(
-                    label,
+                    f"{label} (primary)" if own else label,
                     number(a.estimate, d - 1),
                     number(a.se, d + 1),
                     degrees(a.df),
-                    p_cell(e, name, a.p),
+                    p_cell(e, name, a.p, tested=own),
+                    kind="strong" if own else "",
                 )
             )
     return table(
@@ -228,7 +231,7 @@ def _guard(e: Evidence, name: str, guard: Guard, d: int) -> Table:
             " of freedom between sites.",
             f"There is no such pair: {guard.refused}." if guard.refused else "",
             "Every analysis held against the sites: tables/guard_checked.csv.",
-            *p_notes(e, name, tested=False),
+            *p_notes(e, name, tested=tested),
         ],
         file="guard.csv",
     )

@@ -10,6 +10,7 @@ from sitewise.report.cells import (
     estimate_cells,
     estimate_columns,
     fit_state,
+    is_answer,
     p_notes,
     withheld_note,
 )
@@ -135,11 +136,15 @@ def fit_cautions(fits: tuple[ScoredFit, ...]) -> tuple[str, ...]:
 
 
 def _fixed(e: Evidence, fit: PlannedFit) -> Table:
-    rows = []
+    rows, tested = [], False
     for effect in fit.fit.fixef:
         label = words.coefficient(effect.name, fit.fit.levels)
         d = decimals_for_se(effect.se, e.decimals(fit.endpoint) + 1)
-        rows.append(row(label, *estimate_cells(e, fit, effect, decimals=(d, d))))
+        own = is_answer(e, fit.endpoint, effect.estimate, effect.p)
+        tested |= own
+        cells = estimate_cells(e, fit, effect, decimals=(d, d), tested=own)
+        label = f"{label} (primary contrast)" if own else label
+        rows.append(row(label, *cells, kind="strong" if own else ""))
     references = ", ".join(f"{factor} {levels[0]}" for factor, levels in fit.fit.levels.items())
     return table(
         f"tbl-fixed-{fit.endpoint}",
@@ -152,7 +157,7 @@ def _fixed(e: Evidence, fit: PlannedFit) -> Table:
             if fit.fit.aliased
             else "",
             CONSTRAINED if e.plan.baseline.handling == "constrained" else "",
-            *p_notes(e, fit.endpoint, tested=False),
+            *p_notes(e, fit.endpoint, tested=tested),
             withheld_note(fit, "tables/fixed_effects.csv"),
         ],
         file="fixed_effects.csv",

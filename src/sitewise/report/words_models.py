@@ -76,6 +76,7 @@ def _who(where: str) -> str:
 def growing_variance(evidence: Evidence, endpoint: str) -> str:
     """The reading of random slopes whose correlation with the intercept is at the boundary."""
     found: dict[str, list[str]] = {}
+    signs: set[bool] = set()
     of_patients = False
     for fit in evidence.ordered_fits(endpoint):
         if fit.fit.singularity.kind != "correlation":
@@ -88,6 +89,7 @@ def growing_variance(evidence: Evidence, endpoint: str) -> str:
                 key = f"{group_name(term.group)}s has correlation {number(r, 2)}"
                 found.setdefault(key, []).append(fit.model)
                 of_patients |= term.group == USUBJID
+                signs.add(r > 0)
     if not found:
         return ""
     where = "; ".join(
@@ -103,10 +105,16 @@ def growing_variance(evidence: Evidence, endpoint: str) -> str:
         if of_patients
         else ""
     )
+    # At 1 lines fan out; at -1 they cross, at the first visit or later.
+    crossing = "least where the lines cross, at the first visit or later"
+    if signs == {True}:
+        how = "that grows over time"
+    elif signs == {False}:
+        how = f"that changes over time, {crossing}"
+    else:
+        how = f"that changes over time: growing where it is 1, {crossing} where it is \u22121"
     return (
-        f"{where[0].upper()}{where[1:]}. Read it as variance that changes over time, growing where"
-        " the correlation is 1 and least where the lines cross where it is \u22121 (that may be at"
-        " the first visit), and not as a law that those"
+        f"{where[0].upper()}{where[1:]}. Read it as variance {how}, and not as a law that those"
         f" who start higher change otherwise{spread}."
     )
 

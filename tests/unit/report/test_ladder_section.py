@@ -93,6 +93,20 @@ def test_sites_left_out(evidence_of):
     assert "below 5% without: 001" in found.left_out_text
 
 
+def test_of_the_guards_two_rows_the_primary_analysis_is_named_and_confirmatory(evidence_of):
+    e = evidence_of(design="cluster")
+    own = e.primary_fit("SYSBP").primary.result
+    ladder = e.endpoints["SYSBP"].ladder
+    same = replace(ladder.guard.with_term, estimate=own.estimate, p=own.p)
+    guard = replace(ladder.guard, with_term=same)
+    results = replace(e.endpoints["SYSBP"], ladder=replace(ladder, guard=guard))
+    found = ladders(replace(e, endpoints={**e.endpoints, "SYSBP": results}))[0].guard
+    assert [line.kind for line in found.rows] == ["", "strong"]
+    assert found.rows[1].cells[0].text == "with (1 | SITEID:AVISIT) (primary)"
+    assert "Confirmatory: the p-value of the primary contrast" in text_of(found)
+    assert "These p-values are descriptive" in text_of(ladders(e)[0].guard)
+
+
 def test_the_guard_says_who_claims_more_and_what_that_does(evidence_of):
     e = evidence_of(design="cluster")
     said = " ".join(ladders(e)[0].guard_text)

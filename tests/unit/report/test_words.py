@@ -144,7 +144,7 @@ def test_singular_fits_are_told_once_in_words(evidence_of) -> None:
 def test_random_slope_is_read_as_changing_variance(evidence_of) -> None:
     said = words_models.growing_variance(evidence_of(), "SYSBP")
     assert "patients has correlation 1.00" in said
-    assert "variance that changes over time" in said
+    assert "variance that grows over time" in said
     assert "12.0 at Baseline" in said  # the observed SDs stand beside it
 
 
