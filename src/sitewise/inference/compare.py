@@ -239,7 +239,7 @@ def _cautions(pair: Pair, tested: LrtResult) -> Iterator[str]:
         p = "<0.001" if own.p < 0.001 else ">0.999" if own.p > 0.999 else f"{own.p:.3f}"
         yield (
             f"By the parametric bootstrap ({own.drawn}, seed {own.seed}) p is {p},"
-            f" Monte Carlo SE {own.error:.3f}."
+            f" Monte Carlo SE {'<0.001' if own.error < 0.001 else f'{own.error:.3f}'}."
         )
         if own.failed:
             yield f"In {own.failed} of the draws a search did not converge; they count as they are."

@@ -64,10 +64,15 @@ def _perfect(term: RandomTerm, group: str) -> Iterator[str]:
             if (term.terms[j], term.terms[i]) != ("(Intercept)", WEEK):
                 yield f"{head}: the data can't tell the two apart."
                 continue
-            course = "grow" if value > 0 else "shrink to nothing and grow again"
+            # at -1 the week at which all lines meet need not be among those observed
+            course = (
+                "grow with time"
+                if value > 0
+                else "shrink up to the week at which all their lines meet, and grow after it"
+            )
             yield (
                 f"{head}. This does not show that {group} have trends of their own: the model uses"
-                f" the slope only to let the spread between {group} {course} with time. Where a"
+                f" the slope only to let the spread between {group} {course}. Where a"
                 f" straight line in {WEEK} misses the course of the means, a correlation of {sign}"
                 " is changing variance, no more."
             )

@@ -1,5 +1,6 @@
 """Figure: patients and readings from the hospital files to the analysis, by arm."""
 
+import re
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -79,7 +80,9 @@ def _filled(texts: list[str], width: float) -> _Box:
     """A box of bullet lines, wrapped to its width."""
     lines = [_Line("Left out", bold=True)]
     for text in texts:
-        parts = wrap(text, int((width - 2 * _PAD - 8) / _LETTER)) or [""]
+        # a number stays in the line of what it counts
+        held = re.sub(r"(?<=[:;] )(\d+) ", "\\1\N{NO-BREAK SPACE}", text)
+        parts = wrap(held, int((width - 2 * _PAD - 8) / _LETTER)) or [""]
         lines += [_Line(part, indent=bool(i)) for i, part in enumerate(parts)]
     return _Box(tuple(lines))
 

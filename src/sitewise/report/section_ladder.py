@@ -256,6 +256,11 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
         for x in done[:MOST_LEFT_OUT]
         if x.answer is not None
     ]
+    shown = (
+        f"The {len(rows)} that move the estimate most, of {len(found.left_out)}."
+        if len(rows) < len(found.left_out)
+        else "Those that move the estimate most stand first."
+    )
     refused: dict[str, list[str]] = {}
     for x in found.left_out:
         why = x.refused or ("the fit did not converge" if x.state == "not converged" else "")
@@ -276,8 +281,7 @@ def _left_out(e: Evidence, name: str, found: Ladder) -> Table:
         ],
         rows,
         notes=[
-            "Without the site's readings, all variances estimated anew."
-            f" The {len(rows)} that move the estimate most, of {len(found.left_out)}.",
+            f"Without the site's readings, all variances estimated anew. {shown}",
             *(f"Not without {names_cell(sites)}: {why}." for why, sites in refused.items()),
             *p_notes(e, name, tested=False),
         ],

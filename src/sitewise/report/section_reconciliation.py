@@ -155,6 +155,7 @@ def _effects(e: Evidence, name: str, found: Reconciliation) -> Table:
 
 
 def _steps(e: Evidence, name: str, found: Reconciliation) -> Table:
+    singular = [step.label for step in found.steps if step.state == "singular"]
     return table(
         f"tbl-steps-{name}",
         f"Step by step to the primary analysis: {found.contrast}, {name}",
@@ -175,7 +176,7 @@ def _steps(e: Evidence, name: str, found: Reconciliation) -> Table:
             f" rows at {plural(found.sites, 'site')}; dropped: those of it that a step does not"
             " use.",
             *(f"{s.label}: {s.refused}." for s in found.steps if s.refused),
-            *(f"{s.label}: the fit is {s.state}." for s in found.steps if s.state == "singular"),
+            f"The fit is singular in: {'; '.join(singular)}." if singular else "",
             *p_notes(e, name, tested=True),
         ],
         file="reconciliation.csv",

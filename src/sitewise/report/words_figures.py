@@ -55,13 +55,19 @@ def caterpillar_caption(evidence: Evidence, endpoint: str) -> str:
     """Caption of the caterpillar plot."""
     sites = evidence.endpoints[endpoint].sites
     model = sites.model
+    certain = (
+        " All predictions are 0 and have no interval, because the variance between sites is"
+        " estimated as 0: that is not certainty."
+        if sites.predictions and not any(p.blup or p.se for p in sites.predictions)
+        else ""
+    )
     return (
         f"{endpoint}: predicted departure of each site from the average site (filled: BLUP of the"
         f" random intercept, model {model}) with {evidence.coverage} intervals, sorted. Open: the"
         " site's readings as observed, mean departure from the mean of their arm and visit,"
         " adjusted for nothing else; the dotted line is the shrinkage towards 0, the larger a part"
         " of the way the fewer readings a site has. A rank is not a judgement of a site."
-        f"{_between([len(sites.predictions)])} In full: tables/sites.csv."
+        f"{certain}{_between([len(sites.predictions)])} In full: tables/sites.csv."
     )
 
 

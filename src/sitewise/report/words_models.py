@@ -166,17 +166,20 @@ def linear_misfit(evidence: Evidence, endpoint: str) -> str:
     if not linear or not bent:
         return ""
     primary = evidence.plan.primary.model
+    tested = evidence.endpoints[endpoint].ladder.straight if primary in linear else None
+    if tested is not None and not tested.refused and tested.p >= evidence.plan.alpha:
+        return (
+            "Beside the intervals of single means the observed means look bent in week"
+            f" ({'; '.join(bent)}); the test of section 6, of all visits together, does not see it"
+            f" ({evidence.p_phrase(tested.p)}). {_models(linear)} linear in WEEK, the primary model"
+            f" {primary} too: if the bend is real, the answer is the difference between two lines"
+            f" at {evidence.plan.primary.visit}, not between the means there."
+        )
     if primary in linear:
         place = (
             f"the primary model {primary} is such a model, so the answer is the difference between"
             f" two lines at {evidence.plan.primary.visit}, not between the means there."
         )
-        tested = evidence.endpoints[endpoint].ladder.straight
-        if tested is not None and not tested.refused and tested.p >= evidence.plan.alpha:
-            place += (
-                " So it looks beside the intervals of single means; the test of section 6, of all"
-                f" visits together, does not see it ({evidence.p_phrase(tested.p)})."
-            )
     else:
         place = (
             "they stand here to describe patients' courses and for comparison, not for the primary"

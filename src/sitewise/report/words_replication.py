@@ -74,7 +74,8 @@ def warned(r: Replication, *, singular: bool) -> str:
     others = [w for w in r.warnings if w not in broke]
     if broke:
         text += " Another of its optimisers converged."
-    if any("singular" in w.lower() for w in others):
+    edge = singular and any("on the boundary" in w for w in others)
+    if edge or any("singular" in w.lower() for w in others):
         text += (
             f" The fit of {FIRST_ENGINE} is singular, too: section 5 says what that means."
             if singular

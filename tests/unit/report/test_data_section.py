@@ -137,6 +137,7 @@ def test_numbers_allocated_stand_in_table_figure_and_file(evidence_of) -> None:
     assert told["patients with no reading left: patient at two sites"] == 1
     drawn = draw_flow(e.plan, e.account, e.description)
     texts = [text.get_text() for text in drawn.axes[0].texts]
+    assert not any(text.split(" ")[-1].isdigit() for text in texts if ";" in text)
     assert texts[texts.index("No reading left") + 1] == "1"
     assert sum(text.startswith("Allocated") for text in texts) == len(arms)
 

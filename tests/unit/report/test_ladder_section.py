@@ -71,6 +71,13 @@ def test_steps_say_who_is_dropped_and_why_there_is_none(evidence_of):
     assert "6 (16.7%)" in text
     assert "the data can't tell these apart" in text
     assert "no counterpart" in text_of(found.effects)
+    e = evidence_of()
+    own = e.endpoints["SYSBP"]
+    steps = tuple(replace(step, state="singular") for step in own.reconciliation.steps[:2])
+    told = replace(own.reconciliation, steps=steps)
+    e.endpoints["SYSBP"] = replace(own, reconciliation=told)
+    labels = "; ".join(step.label for step in steps)
+    assert f"The fit is singular in: {labels}." in text_of(reconciliations(e)[0].steps)
     assert "refused" in text
 
 
@@ -91,6 +98,11 @@ def test_sites_left_out(evidence_of):
     assert found.left_out.rows[0].cells[0].text == "001"
     assert "Not without 003: the others do not determine" in text_of(found.left_out)
     assert "below 5% without: 001" in found.left_out_text
+    own = evidence_of().endpoints["SYSBP"].ladder
+    assert f"move the estimate most, of {len(own.left_out)}." in text_of(found.left_out)
+    whole = tuple(one for one in own.left_out if one.answer is not None)
+    text = text_of(ladders(with_ladder(evidence_of(), left_out=whole))[0].left_out)
+    assert "Those that move the estimate most stand first." in text
 
 
 def test_of_the_guards_two_rows_the_primary_analysis_is_named_and_confirmatory(evidence_of):

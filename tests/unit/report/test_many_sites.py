@@ -76,6 +76,17 @@ def test_captions_say_what_has_no_row(evidence_of) -> None:
     assert between_ends([60, 60]) == 60 - 2 * ENDS
 
 
+def test_predictions_without_a_variance_are_not_taken_for_sure(evidence_of) -> None:
+    e = evidence_of()
+    own = e.endpoints["SYSBP"]
+    assert "not certainty" not in words_figures.caterpillar_caption(e, "SYSBP")
+    none = {"blup": 0.0, "se": 0.0, "lower": 0.0, "upper": 0.0}
+    flat = tuple(dataclasses.replace(p, **none) for p in own.sites.predictions)
+    sites = dataclasses.replace(own.sites, predictions=flat)
+    e.endpoints["SYSBP"] = dataclasses.replace(own, sites=sites)
+    assert "that is not certainty" in words_figures.caterpillar_caption(e, "SYSBP")
+
+
 def test_bars_of_many_sites_stand_by_size(evidence_of) -> None:
     e = evidence_of(sites=130)
     flow = [

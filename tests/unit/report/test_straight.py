@@ -10,6 +10,7 @@ from sitewise.classical.straight_result import MeansRow, StraightLines
 from sitewise.report.section_ladder import ladders
 from sitewise.report.section_straight import straight_cautions
 from sitewise.report.table_ladder import straight as lines_of
+from sitewise.report.words_models import linear_misfit
 
 NAN = float("nan")
 
@@ -63,6 +64,15 @@ def test_page_1_has_one_point_for_all_endpoints(lined) -> None:
 def test_without_a_test_the_look_of_the_means_speaks(lined) -> None:
     said = straight_cautions(lined(found(NAN, "it did not converge"), found(0.3)))
     assert [text for text in said if text.startswith("SYSBP: the observed means do not lie")]
+
+
+def test_a_bend_that_the_test_does_not_see_is_not_asserted(lined) -> None:
+    seen = linear_misfit(lined(found(0.01), found(0.02)), "SYSBP")
+    assert "do not lie on a straight line" in seen and "misfits these means" in seen
+    said = linear_misfit(lined(found(0.196), found(0.02)), "SYSBP")
+    assert "look bent in week" in said and "does not see it (p = 0.196)" in said
+    assert "if the bend is real, the answer is the difference between two lines" in said
+    assert "do not lie" not in said and "misfit" not in said
 
 
 def test_section_6_says_what_was_found_and_tables_it(lined) -> None:

@@ -480,6 +480,7 @@ def test_a_finding_of_no_hospital_names_the_file(evidence_of) -> None:
     ("warnings", "singular", "told"),
     [(("Random effects covariance is singular",), False, "a step of the search, not of where it"),
      (("Model is singular (boundary fit)",), True, "is singular, too: section 5"),
+     (("The MLE may be on the boundary",), True, "is singular, too: section 5"),
      (("lbfgs broke down: Singular matrix",), False, "Another of its optimisers converged. Its"),
      (("The Hessian is not positive definite",), False, "definite. Its numbers, in the table")],
 )  # fmt: skip
