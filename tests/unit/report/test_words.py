@@ -497,7 +497,7 @@ def test_a_warning_of_the_second_engine_is_explained(evidence_of, warnings, sing
 def test_the_difference_at_baseline_says_whose_it_is(evidence_of) -> None:
     e = evidence_of(design="cluster")
     said = " ".join(section_ladder.ladders(e)[0].baseline_text)
-    assert "Left free, in the model of the table's first row, the arms differ" in said
+    assert "Left free, in the first row of the table below, the arms differ" in said
     fit, base = e.primary_fit("SYSBP"), e.plan.baseline_visit.name
     own = next(c for c in fit.contrasts
                if (c.arm, c.visit, c.kind) == (e.plan.primary.arm, base, "level"))  # fmt: skip
