@@ -23,3 +23,12 @@ def data(tmp_path: Path) -> Path:
 def context(root: Path, data: Path) -> Context:
     plan = load_plan(root / "config" / "three.yaml")
     return load_context(plan, load_sheet(root / "config" / plan.sites.sheet), data, root)
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """A folder of scripts that import something."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    (folder / "one.py").write_text("import wave\n")
+    return folder
