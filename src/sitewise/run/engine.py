@@ -14,9 +14,8 @@ from typing import IO
 
 from sitewise.audit.parent import ENGINE, this_process
 from sitewise.errors import RunError
-from sitewise.run import slurm
+from sitewise.run import forkserver, slurm
 from sitewise.run.environment import variables
-from sitewise.run.forkserver import forkserver
 from sitewise.run.marker import VARIABLE, end_processes
 from sitewise.run.profile import SLURM, Profile
 from sitewise.run.submissions import refusal
@@ -182,7 +181,7 @@ def _forks(call: Call, log: IO[str]) -> contextlib.AbstractContextManager[dict[s
     if not call.profile.is_local:
         return contextlib.nullcontext({})
     scripts = call.project / "workflow" / "scripts"
-    return forkserver(scripts, call.directory, _environment(os.environ, call), log)
+    return forkserver.forkserver(scripts, call.directory, _environment(os.environ, call), log)
 
 
 def _start(call: Call, stdout: int | IO[str], more: Mapping[str, str]) -> "subprocess.Popen[str]":
@@ -210,8 +209,15 @@ def _start(call: Call, stdout: int | IO[str], more: Mapping[str, str]) -> "subpr
 
 
 def _environment(outer: Mapping[str, str], call: Call) -> dict[str, str]:
-    """What the child sees: settings of the engine that a user keeps elsewhere don't count here."""
-    kept = {name: value for name, value in outer.items() if not name.startswith("SNAKEMAKE_")}
+    """What the child sees: settings of the engine that a user keeps elsewhere don't count here.
+
+    Nor does the process that forks for another run, of which this one may be a job.
+    """
+    kept = {
+        name: value
+        for name, value in outer.items()
+        if not name.startswith("SNAKEMAKE_") and name != forkserver.VARIABLE
+    }
     own = {VARIABLE: call.run_id, ENGINE: this_process(), "PYTHONUNBUFFERED": "1"}
     if call.profile.executor != SLURM:
         # The engine's Slurm plugin asks the controller as it is loaded, needed or not, and waits

@@ -157,6 +157,13 @@ def test_what_a_killed_engine_left_in_slurm_is_cancelled(monkeypatch: pytest.Mon
     assert asked == ["r1"] * 3
 
 
+def test_a_run_does_not_ask_the_process_that_forks_for_another() -> None:
+    outer = {forkserver.VARIABLE: "0a1b2", "SNAKEMAKE_PROFILE": "mine", "PATH": "/bin"}
+    seen = _environment(outer, local("run-1"))
+    assert "PATH" in seen
+    assert not {forkserver.VARIABLE, "SNAKEMAKE_PROFILE"} & set(seen)
+
+
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="jobs are forks on Linux alone")
 def test_jobs_of_this_machine_are_forks_and_those_of_a_cluster_are_not(
     root: Path, tmp_path: Path
