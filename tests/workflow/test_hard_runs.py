@@ -19,8 +19,9 @@ import pytest
 import yaml
 
 from tests.hard_inputs import runs
+from tests.processes import going_on, wait_until
 from tests.workflow.conftest import ENDLESS, Trial, jobs
-from tests.workflow.test_integrity import fitting, forget, start, wait_for
+from tests.workflow.test_integrity import fitting, forget, start
 
 pytestmark = pytest.mark.long
 
@@ -157,7 +158,7 @@ def test_ctrl_c_twice_in_the_middle_of_a_fit(trial: Trial) -> None:
     forget(trial)
     door = start(trial)
     process = psutil.Process(door.pid)
-    wait_for(lambda: fitting(process))
+    wait_until(lambda: fitting(process))
     family = process.children(recursive=True)
     door.send_signal(signal.SIGINT)
     time.sleep(0.2)
@@ -168,7 +169,7 @@ def test_ctrl_c_twice_in_the_middle_of_a_fit(trial: Trial) -> None:
     assert last[-1] == runs.CTRL_C.answer
     assert said.count("Stopped") == 1
     assert "Traceback" not in said
-    assert not [one for one in family if one.is_running()], "nothing goes on in secret"
+    assert not going_on(family), "nothing goes on in secret"
     assert jobs(trial.run())
     assert trial.contents() == before
 
@@ -183,7 +184,7 @@ def test_ctrl_c_during_a_check(trial: Trial) -> None:
         text=True,
     )
     loaded = psutil.Process(door.pid)
-    wait_for(lambda: any("pyarrow" in library.path for library in loaded.memory_maps()))
+    wait_until(lambda: any("pyarrow" in library.path for library in loaded.memory_maps()))
     while door.poll() is None:  # a library that is just being loaded may swallow one
         door.send_signal(signal.SIGINT)
         time.sleep(0.3)
@@ -228,7 +229,7 @@ def test_a_hospital_file_that_changes_just_after_a_run_has_begun(trial: Trial) -
     log.unlink()
 
     def grow() -> None:
-        wait_for(log.exists)
+        wait_until(log.exists)
         with file.open("ab") as handle:
             handle.write(row)
 

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,6 +13,7 @@ import pytest
 
 from sitewise.run.context import context_of
 from sitewise.run.jobs import outputs_of
+from tests.processes import going_on, wait_until
 from tests.workflow.conftest import ENDLESS, Trial, jobs
 
 FIT = Path("models", "SYSBP", "nested", "fit.json")
@@ -91,13 +90,6 @@ def test_an_extra_file(trial: Trial) -> None:
     assert "tables/mine.csv: an extra file" in trial.run().stderr
 
 
-def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 def start(trial: Trial) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         trial.command("run", str(trial.plan)),
@@ -137,7 +129,7 @@ def test_kill_in_the_middle_of_a_fit(trial: Trial, victim: str) -> None:
     forget(trial)
     door = start(trial)
     process = psutil.Process(door.pid)
-    wait_for(lambda: fitting(process))
+    wait_until(lambda: fitting(process))
     family = process.children(recursive=True)
     for one in [process, *(family if victim == "everything" else [])]:
         one.kill()
@@ -145,7 +137,7 @@ def test_kill_in_the_middle_of_a_fit(trial: Trial, victim: str) -> None:
 
     done = trial.run()
     assert jobs(done)
-    assert not [one for one in family if one.is_running()], "orphans are ended"
+    assert not going_on(family), "orphans are ended"
     assert trial.contents() == before
     verified = trial.sitewise("verify", "results/three")
     assert verified.returncode == 0
@@ -160,7 +152,7 @@ def test_a_second_run_while_one_is_in_progress_and_ctrl_c(trial: Trial) -> None:
     forget(trial)
     door = start(trial)
     process = psutil.Process(door.pid)
-    wait_for(lambda: fitting(process))
+    wait_until(lambda: fitting(process))
 
     second = trial.run()
     assert second.returncode == 5
@@ -172,7 +164,7 @@ def test_a_second_run_while_one_is_in_progress_and_ctrl_c(trial: Trial) -> None:
     said, _ = door.communicate(timeout=60)
     assert door.returncode == 130
     assert "Stopped." in said
-    assert not [one for one in family if one.is_running()]
+    assert not going_on(family)
     assert not (trial.folder / "records" / "three" / "open-run.json").exists()
     assert jobs(trial.run())
     assert trial.contents() == before

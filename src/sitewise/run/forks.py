@@ -7,7 +7,7 @@ folder SCRIPTS import, then forks for whoever asks, a program `forked` each. A f
 imports the modules LATER meanwhile, and then takes its place.
 
 A job is ended by the kernel when this process ends, and by this process when the engine or the
-job's `forked` has ended.
+job's `forked` has ended. All of them hold the socket by whose end the door knows that all have.
 """
 
 import ast

@@ -39,6 +39,8 @@ LATER = (
 # Arrow's second allocator starts a thread as it is loaded; a process with threads must not fork.
 _NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _BACKLOG = 1024
+# Seconds for forks that are being ended; one that waits for a disk can't be.
+_PATIENCE = 10.0
 
 
 @contextlib.contextmanager
@@ -61,35 +63,45 @@ def forkserver(
     if not _possible():
         yield {}
         return
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind("")  # the kernel finds a name, which is gone with the socket: no file
-        listening.listen(_BACKLOG)
-        child = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",  # a file of that folder named as a module is none
-                "-m",
-                _SERVE,
-                str(listening.fileno()),
-                str(scripts.absolute()),
-                *first,
-                "-",
-                *later,
-            ],
-            cwd=folder,
-            env={**environment, **_NO_THREADS},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=[listening.fileno()],
-            start_new_session=True,
-        )
-        name = listening.getsockname().decode("ascii").removeprefix("\0")
-    try:
-        yield {VARIABLE: name}
-    finally:
-        child.kill()
-        child.wait()
+    held, holding = socket.socketpair()
+    with held:
+        with socket.socket(socket.AF_UNIX) as listening, holding:
+            listening.bind("")  # the kernel finds a name, which is gone with the socket: no file
+            listening.listen(_BACKLOG)
+            child = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",  # a file of that folder named as a module is none
+                    "-m",
+                    _SERVE,
+                    str(listening.fileno()),
+                    str(scripts.absolute()),
+                    *first,
+                    "-",
+                    *later,
+                ],
+                cwd=folder,
+                env={**environment, **_NO_THREADS},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[listening.fileno(), holding.fileno()],
+                start_new_session=True,
+            )
+            name = listening.getsockname().decode("ascii").removeprefix("\0")
+        try:
+            yield {VARIABLE: name}
+        finally:
+            child.kill()
+            child.wait()
+            _wait_for_forks(held)
+
+
+def _wait_for_forks(held: socket.socket) -> None:
+    """Return when nobody holds the other end: the kernel ends the forks after their parent."""
+    with contextlib.suppress(TimeoutError):
+        held.settimeout(_PATIENCE)
+        held.recv(1)
 
 
 def _possible() -> bool:

@@ -4,8 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,11 +79,3 @@ def script(folder: Path, text: str) -> tuple[str, str]:
     path = folder / "job.py"
     path.write_text(text)
     return sys.executable, str(path)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return when it holds; fail where it never does."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from sitewise.run import forks
-from tests.unit.run.forking import DONE, PATIENCE, script, serving, wait_until
+from tests.processes import ended, wait_until
+from tests.unit.run.forking import DONE, PATIENCE, script, serving
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="only Linux has what the process waits with"
@@ -53,10 +54,26 @@ def test_jobs_end_with_the_process_and_say_that_they_were_killed(scripts: Path) 
         (fork,) = server.children()
         server.kill()
         assert job.wait(PATIENCE) == -signal.SIGKILL
-        wait_until(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: ended(fork))
         job.communicate()
         # Who comes now begins alone.
         assert start(*script(scripts.parent, "raise SystemExit(3)")).wait() == 3
+
+
+# Its memory is taken from it, which lasts, before the files that it holds are closed.
+_LARGE = "data = bytearray(b'1') * (1 << 29); print('large', flush=True); input()"
+
+
+def test_the_door_goes_on_when_all_forks_have_ended(scripts: Path) -> None:
+    with serving(scripts) as (server, start):
+        job = start(*script(scripts.parent, _LARGE))
+        assert job.stdout is not None
+        job.stdout.readline()
+        (fork,) = server.children()
+        start.jobs.clear()  # else it would be waited for here
+    assert ended(fork)
+    assert job.wait(PATIENCE) == -signal.SIGKILL
+    job.communicate()
 
 
 _ENGINE = """
@@ -82,7 +99,7 @@ def test_jobs_end_with_an_engine_that_is_killed(scripts: Path) -> None:
         process.kill()
         # The pipe ends when the job and its place have ended: nobody holds it any more.
         assert process.communicate(timeout=PATIENCE)[0] == ""
-        wait_until(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: ended(fork))
 
 
 def test_who_sends_nonsense_is_refused_and_the_others_are_served(scripts: Path) -> None:
