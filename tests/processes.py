@@ -22,7 +22,7 @@ def going_on(family: Iterable[psutil.Process], seconds: float = 10) -> list[psut
     return left
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 120) -> None:
+def wait_until(holds: Callable[[], object], seconds: float = 600) -> None:
     """Return when it holds; fail where it never does."""
     end = time.monotonic() + seconds
     while not holds():
