@@ -26,7 +26,7 @@ export PYTHON REASON
 # A run is thirty short processes: each would compile the package anew, and read what it means.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: report test test-package test-runs test-records test-storage test-long test-kills test-cluster test-cluster-short setup limits lock clean
+.PHONY: report test test-numbers test-package test-runs test-records test-storage test-long test-kills test-cluster test-cluster-short setup limits lock clean
 
 # Trials whose hospital files are simulated where they are not there yet.
 SIMULATED := data/demo data/demo_cluster data/three
@@ -42,15 +42,19 @@ test: setup
 	$(BIN)/snakemake --lint --config $(LINT_CONFIG)
 	$(BIN)/lint-imports
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && SITEWISE_FINISHED=$$folder \
-	    $(MAKE) --no-print-directory -j4 --output-sync=target test-package test-runs test-records \
-	    test-storage
+	    $(MAKE) --no-print-directory -j5 --output-sync=target test-numbers test-package test-runs \
+	    test-records test-storage
 
-# Three parts side by side: what needs no whole run, and whole runs, which leave a core idle at
-# times: what runs when and what goes wrong; what is recorded of it.
+# Parts side by side. What needs no whole run: the numbers; all else. Whole runs, which leave a core
+# idle at times: what runs when and what goes wrong; what is recorded of it.
+NUMBERS = tests/golden $(addprefix tests/unit/,classical inference lmm sites)
 RECORDS = $(addprefix tests/workflow/test_,record.py blinded.py crate.py nightly.py)
 
+test-numbers:
+	$(BIN)/pytest $(NUMBERS)
+
 test-package:
-	$(BIN)/pytest --ignore tests/workflow --ignore tests/cluster
+	$(BIN)/pytest $(addprefix --ignore ,tests/workflow tests/cluster $(NUMBERS))
 
 test-runs:
 	$(BIN)/pytest tests/workflow $(addprefix --ignore ,$(RECORDS))
