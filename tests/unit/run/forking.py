@@ -61,17 +61,24 @@ def serving(
     looked = [str(path), os.environ.get("PYTHONPATH", "")]
     if any(looked):
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, looked))
+    before = set(psutil.Process().children())
     with (
         (place / "log").open("w") as log,
         forkserver(folder, place, environment, log, first=first, later=later) as more,
     ):
         assert list(more) == [VARIABLE]
-        (server,) = psutil.Process().children()
+        (server,) = set(psutil.Process().children()) - before
         asking = [sys.executable, "-I", "-S", str(FORKED), more[VARIABLE]]
         start = Start(asking, {**environment, **more}, place)
-        yield server, start
-        for job in start.jobs:
-            job.communicate(timeout=PATIENCE)
+        try:
+            yield server, start
+        except BaseException:
+            for job in start.jobs:
+                job.kill()
+            raise
+        finally:
+            for job in start.jobs:
+                job.communicate(timeout=PATIENCE)
 
 
 def script(folder: Path, text: str) -> tuple[str, str]:
