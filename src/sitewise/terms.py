@@ -24,6 +24,12 @@ SRCROW = "SRCROW"
 # What a first plan has where only people can write; a report of such a plan says so.
 UNWRITTEN = "not written yet"
 
+
+def unwritten(text: str) -> bool:
+    """Whether a text of the plan is still what a first plan has in its place."""
+    return text.casefold() == UNWRITTEN
+
+
 # What a model formula may name, beside the plan's covariates.
 FORMULA_COLUMNS = (AVAL, BASE, CHG, AVISIT, WEEK, TRT01P, SITEID, USUBJID)
 

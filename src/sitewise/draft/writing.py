@@ -233,6 +233,7 @@ def _analysis(g: Guesses) -> Iterator[str]:
     yield f"  visit: {quoted(g.visits[-1].name)}  {GUESS}: the last one"
     yield f"  arm: {quoted(arm)}  {GUESS}: see the protocol"
     yield f"  contrast: {'level' if g.design == 'individual' else 'change'}"
+    yield f"  why: {UNWRITTEN}  {WRITE}: why this model, visit and contrast are primary"
     yield "icc:"
     yield "  headline: primary"
     yield "df: kenward-roger"

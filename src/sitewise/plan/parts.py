@@ -22,6 +22,8 @@ CODES = ("arms.order.*.name", "arms.order.*.codes", "visits", "columns")
 READINGS = ("endpoints.*.column", "endpoints.*.code", "endpoints.*.unit")
 LIMITS = ("endpoints.*.soft", "endpoints.*.hard")
 ARMS = ("arms.order.*.name", "arms.reference")
+# All but why: a reason in other words reruns the report alone.
+PRIMARY = ("primary.model", "primary.visit", "primary.arm", "primary.contrast")
 MODELLING = (*ARMS, "visits", "covariates.*.type", "covariates.*.codes", "baseline", "alpha", "df")
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -38,19 +40,19 @@ KEYS: dict[str, tuple[str, ...]] = {
                  "covariates.*.codes", "analysis_sets", "primary.visit", "alpha"),
     "moments": (*ARMS, "endpoints.*.unit", "visits", "covariates.*.type", "covariates.*.codes",
                 "baseline", "time", "models.*.formula", "models.*.set"),
-    "icc": (*MODELLING, "blinded", "design", "models", "primary", "icc"),
-    "fit": (*MODELLING, "blinded", "design", "stratification", "models", "primary", "covariance"),
+    "icc": (*MODELLING, "blinded", "design", "models", *PRIMARY, "icc"),
+    "fit": (*MODELLING, "blinded", "design", "stratification", "models", *PRIMARY, "covariance"),
     "score": ("blinded", "arms.reference", "visits", "baseline", "models.*.formula",
               "models.*.set", "primary.model"),
     "replicate": (*MODELLING, "models", "replication"),
     "compare": ("models.*.formula", "comparisons", "bootstrap", "seeds.comparisons"),
-    "crosscheck": (*MODELLING, "blinded", "design", "models", "primary", "covariance"),
-    "sites": (*MODELLING, "blinded", "design", "models", "primary", "treatment_by_site",
+    "crosscheck": (*MODELLING, "blinded", "design", "models", *PRIMARY, "covariance"),
+    "sites": (*MODELLING, "blinded", "design", "models", *PRIMARY, "treatment_by_site",
               "bootstrap", "seeds.comparisons"),
-    "trial_figures": (*ARMS, "visits", "endpoints.*.unit", "models.*.set", "primary",
+    "trial_figures": (*ARMS, "visits", "endpoints.*.unit", "models.*.set", *PRIMARY,
                       "replicates"),
     "figures": ("blinded", *ARMS, "arms.favours", "visits", "endpoints.*.label",
-                "endpoints.*.unit", "endpoints.*.soft", "models.*.formula", "primary", "alpha",
+                "endpoints.*.unit", "endpoints.*.soft", "models.*.formula", *PRIMARY, "alpha",
                 "seeds.figures"),
     "page": tuple(Plan.model_fields),
     "report": tuple(Plan.model_fields),

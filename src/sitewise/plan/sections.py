@@ -294,6 +294,12 @@ class Primary(Section):
         description="`change`: difference between arms in change from baseline;"
         " `level`: difference in level at the visit"
     )
+    why: Text | None = Field(
+        default=None,
+        description="why this model, visit and contrast are the primary ones, in a sentence or two;"
+        " the report tells it on page 2 and where it introduces the models, and says so where there"
+        " is none",
+    )
 
 
 class Seeds(Section):

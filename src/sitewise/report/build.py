@@ -36,7 +36,7 @@ from sitewise.report.section_reconciliation import reconciliations as reconcilia
 from sitewise.report.section_replication import replications as replication_section
 from sitewise.report.section_sites import sites as sites_section
 from sitewise.report.tables import write_tables
-from sitewise.report.words_models import site_by_visit
+from sitewise.report.words_models import site_by_visit, why_primary
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def context(evidence: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "outcomes": outcomes(evidence, figures),
         "sites": sites_section(evidence, figures),
         "formulas": formulas(evidence),
+        "why_primary": why_primary(plan),
         "site_by_visit": site_by_visit(evidence),
         "models": models(evidence, figures),
         "ladders": ladder_section(evidence),

@@ -22,6 +22,7 @@ from sitewise.report.section_outcomes import outcome_table, patterns_table
 from sitewise.report.section_replication import replications
 from sitewise.report.section_sites import icc_by_visit, icc_by_week, icc_table
 from sitewise.report.words_cautions import unsettled
+from sitewise.report.words_models import why_primary
 from sitewise.report.words_patients import analysed_text
 from sitewise.terms import SITEID
 
@@ -75,6 +76,7 @@ def blinded_context(e: Evidence, figures: Mapping[str, str]) -> dict[str, Any]:
         "findings": findings(e),
         "lock": lock(e),
         "formulas": formulas(e),
+        "why_primary": why_primary(plan),
         "endpoints": tuple(_endpoint(e, name, figures) for name in plan.endpoints),
         "replications": replications(e),
         "estimand": methods_section(e).estimand,

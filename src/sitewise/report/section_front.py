@@ -12,6 +12,7 @@ from sitewise.report.pictures import picture
 from sitewise.report.section_order import order_sentence, order_table
 from sitewise.report.standing import joint, joint_verdict, standing
 from sitewise.report.words_cautions import cautions
+from sitewise.report.words_models import why_primary
 from sitewise.report.words_patients import analysed_text
 from sitewise.report.words_states import fit_states, states_in_short
 
@@ -73,6 +74,7 @@ def front(evidence: Evidence, figures: Mapping[str, str]) -> Front:
         explained=(
             analysed_text(evidence),
             words_front.model_sentence(evidence),
+            why_primary(evidence.plan),
             words_front.hospitals_sentence(evidence, first),
         ),
         table=_contrasts(evidence),

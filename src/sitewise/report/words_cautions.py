@@ -17,7 +17,7 @@ from sitewise.report.words_patients import missing_sentence
 from sitewise.report.words_replication import apart
 from sitewise.report.words_spread import uneven_sentence
 from sitewise.report.words_states import singular_primary, singular_states, stopped_states
-from sitewise.terms import UNWRITTEN, Severity
+from sitewise.terms import UNWRITTEN, Severity, unwritten
 from sitewise.trial.account import FindingCount
 
 MOST_MESSAGES = 3  # messages of one rule on the first page
@@ -57,12 +57,13 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
 def _unfinished_plan(evidence: Evidence) -> str:
     """That the plan is a first draft, in which nobody has written what was asked."""
     plan = evidence.plan
-    estimand = [key.replace("_", " ") for key, text in plan.estimand if _unwritten(text)]
+    estimand = [key.replace("_", " ") for key, text in plan.estimand if unwritten(text)]
     whole = len(estimand) == len(type(plan.estimand).model_fields)
     missing = [
-        *(["the question"] if _unwritten(plan.question) else []),
+        *(["the question"] if unwritten(plan.question) else []),
         *(["the estimand"] if whole else [f"the estimand's {key}" for key in estimand]),
-        *(f"the unit of {name}" for name, one in plan.endpoints.items() if _unwritten(one.unit)),
+        *(f"the unit of {name}" for name, one in plan.endpoints.items() if unwritten(one.unit)),
+        *(["why its primary model is primary"] if unwritten(plan.primary.why or "") else []),
     ]
     if not missing:
         return ""
@@ -70,10 +71,6 @@ def _unfinished_plan(evidence: Evidence) -> str:
         f"The plan is not finished: {listed(missing)} {'is' if len(missing) == 1 else 'are'}"
         f" {UNWRITTEN}. What its other lines guess may not be settled either"
     )
-
-
-def _unwritten(text: str) -> bool:
-    return text.casefold() == UNWRITTEN
 
 
 def _other_visits(evidence: Evidence) -> str:

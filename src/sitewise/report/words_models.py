@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from sitewise.inference.comparison import ModelComparison
 from sitewise.inference.planned_fit import PlannedFit
+from sitewise.plan.model import Plan
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, listed, number
+from sitewise.report.formatting import degrees, listed, number, typeset
 from sitewise.report.words import no_answer
-from sitewise.terms import SITEID, USUBJID, WEEK
+from sitewise.terms import SITEID, UNWRITTEN, USUBJID, WEEK, unwritten
 from sitewise.trial.description import OutcomeRow
 
 _PERFECT = 0.999  # printed as 1.00
@@ -205,6 +206,17 @@ def is_linear(formula: str) -> bool:
 
 def _models(names: list[str]) -> str:
     return f"The model {names[0]} is" if len(names) == 1 else f"The models {listed(names)} are"
+
+
+def why_primary(plan: Plan) -> str:
+    """Why the plan's primary model, visit and contrast are primary, in its words, if it has any."""
+    kind = "change from baseline" if plan.primary.contrast == "change" else "level"
+    what = f"the model {plan.primary.model} and the {kind} at {plan.primary.visit} are primary"
+    reason = (plan.primary.why or UNWRITTEN).strip()
+    if unwritten(reason):
+        return f"The plan does not say why {what}."
+    end = "" if reason[-1:] in {".", "!", "?"} else "."
+    return typeset(f"Why {what}, in the plan's words: {reason}{end}")
 
 
 def site_by_visit(evidence: Evidence) -> str:

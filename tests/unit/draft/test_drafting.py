@@ -92,7 +92,7 @@ def test_every_guess_is_marked(tmp_path: Path) -> None:
             "alpha", "data_cut", "stratification", "missing_values"} <= marked  # fmt: skip
     written = [line.split(":")[0].strip() for line in lines if "# WRITE" in line]
     assert written == ["title", "question", "population", "treatment", "variable",
-                       "intercurrent_events", "summary"]  # fmt: skip
+                       "intercurrent_events", "summary", "why"]  # fmt: skip
     assert len(unsettled(draft.plan)) == sum("# GUESS:" in x or "# WRITE:" in x for x in lines)
     assert unsettled(tmp_path / "absent.yaml") == []
 

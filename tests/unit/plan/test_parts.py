@@ -66,5 +66,12 @@ def test_the_title_is_for_few(plan: Plan, rule: str) -> None:
             _ = part.title
 
 
+@pytest.mark.parametrize("rule", sorted(KEYS))
+def test_a_reason_in_other_words_reruns_the_pages_alone(plan: Plan, rule: str) -> None:
+    primary = plan.primary.model_copy(update={"why": "For another reason."})
+    other = plan.model_copy(update={"primary": primary})
+    assert (part_data(plan, rule) != part_data(other, rule)) == (rule in {"page", "report"})
+
+
 def test_keys_exist(plan: Plan) -> None:
     assert all(at(plan, grant.split(".")) for keys in KEYS.values() for grant in keys)

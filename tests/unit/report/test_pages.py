@@ -114,6 +114,16 @@ def test_one_rule_says_which_p_is_confirmatory(html) -> None:
     assert front.count(note) == 1  # below the table; the sentence says it in words
 
 
+def test_why_the_primary_model_is_primary_stands_behind_the_answer_and_over_the_models(
+    html,
+) -> None:
+    said = text_of(html)
+    told = [m.start() for m in re.finditer("words: It lets what patients", said)]
+    sections = [said.rindex(title) for title in ("Behind the answer", "Models of the plan")]
+    assert len(told) == 2
+    assert sections[0] < told[0] < sections[1] < told[1]
+
+
 def test_minus_signs(built, html) -> None:
     prose = text_of(re.sub(r"<(pre|style|script).*?</\1>", "", html, flags=re.S))
     assert not re.search(r"(?<![\w.\u2013-])-\d", prose), "a hyphen stands for a minus"

@@ -196,6 +196,33 @@ def test_a_plan_that_is_not_finished_is_told_before_all_else(evidence_of) -> Non
         )
 
 
+def test_an_unwritten_reason_is_unfinished_and_none_is_not(evidence_of) -> None:
+    e = evidence_of()
+    for why, counts in (("not written yet", True), (None, False), ("As the protocol says.", False)):
+        primary = e.plan.primary.model_copy(update={"why": why})
+        draft = dataclasses.replace(e, plan=e.plan.model_copy(update={"primary": primary}))
+        said = "The plan is not finished: why its primary model is primary is not written yet."
+        assert words_cautions.cautions(draft)[0].startswith(said) == counts
+
+
+@pytest.mark.parametrize("kind", ["change", "level"])
+def test_why_the_primary_model_is_primary_is_told_in_the_plans_words(evidence_of, kind) -> None:
+    plan = evidence_of().plan
+    kinds = {"change": "change from baseline", "level": "level"}
+    what = f"the model site_by_visit and the {kinds[kind]} at {plan.primary.visit} are"
+
+    def said(why: str | None) -> str:
+        update = {"why": why, "contrast": kind}
+        primary = plan.primary.model_copy(update=update)
+        return words_models.why_primary(plan.model_copy(update={"primary": primary}))
+
+    told = f"Why {what} primary, in the plan's words: "
+    assert said("a margin of -5 is asked") == f"{told}a margin of \u22125 is asked."
+    assert said("It was asked.") == f"{told}It was asked."
+    for none in (None, "Not written yet"):
+        assert said(none) == f"The plan does not say why {what} primary."
+
+
 def test_a_disagreement_is_on_the_first_page_with_the_higher_likelihood(evidence_of) -> None:
     found = next(c for c in words_cautions.cautions(evidence_of()) if "tolerance" in c)
     assert found == (
