@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sitewise.classical.answer import Answer
 from sitewise.classical.baseline_result import BaselineHandling
+from sitewise.classical.not_at_random_result import NotAtRandom
 from sitewise.classical.straight_result import StraightLines
 
 
@@ -170,6 +171,7 @@ class Ladder:
     baseline: the handlings of the baseline side by side; None where the plan does not ask.
     left_out: the primary analysis without each site in turn.
     straight: whether its means lie on the lines that it lays; None where it lays none.
+    not_at_random: the contrast if those without a reading differ from what the model predicts.
     """
 
     endpoint: str
@@ -188,3 +190,4 @@ class Ladder:
     baseline: BaselineHandling | None = None
     left_out: tuple[LeftOut, ...] = ()
     straight: StraightLines | None = None
+    not_at_random: NotAtRandom | None = None

@@ -34,6 +34,10 @@ class Contrast(Protocol):
     """A linear combination of the fixed effects; `inference.planned_contrasts.Asked` is one."""
 
     @property
+    def arm(self) -> str:
+        """Compared with the reference."""
+
+    @property
     def row(self) -> np.ndarray:
         """Weights, shape (p,)."""
 

@@ -11,6 +11,7 @@ from sitewise.classical.guard import guard_of
 from sitewise.classical.ladder import climb
 from sitewise.classical.ladder_result import CovarianceChoice, Ladder
 from sitewise.classical.leave_out import leave_sites_out
+from sitewise.classical.not_at_random import not_at_random
 from sitewise.classical.question import Ask, pose
 from sitewise.classical.reconciliation import reconcile
 from sitewise.classical.reconciliation_result import Reconciliation
@@ -43,6 +44,7 @@ def relatives(
         left_out=leave_sites_out(question, planned),
         straight=straight_lines(question, ladder.rungs, ladder.covariance, ask),
     )
+    ladder = replace(ladder, not_at_random=not_at_random(question, endpoint, ladder, primary, ask))
     if plan.baseline.side_by_side or plan.baseline.handling == "constrained":
         ladder = replace(ladder, baseline=handle_baseline(question, endpoint))
     ladder = replace(ladder, guard=guard_of(question, ladder, primary))

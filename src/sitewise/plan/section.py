@@ -10,6 +10,7 @@ Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
 Cells = Annotated[tuple[str, ...], Field(strict=False)]
 Limits = Annotated[tuple[float, float], Field(strict=False)]
+Numbers = Annotated[tuple[float, ...], Field(strict=False)]
 
 
 def refused(what: str, allowed: str, fix: str) -> ValueError:

@@ -57,6 +57,10 @@ REFERENCES = {
     "Maurer 1995": "Maurer W, Hothorn LA, Lehmacher W. Multiple comparisons in drug clinical trials"
     " and preclinical assays: a-priori ordered hypotheses. In: Vollmar J, ed. Biometrie in der"
     " chemisch-pharmazeutischen Industrie 6. Fischer 1995: 3\u201318.",
+    "Mehrotra 2017": "Mehrotra DV, Liu F, Permutt T. Missing data in clinical trials: control-based"
+    " mean imputation and sensitivity analysis. Pharmaceutical Statistics 2017; 16: 378\u2013392.",
+    "O'Kelly 2014": "O'Kelly M, Ratitch B. Clinical trials with missing data: a guide for"
+    " practitioners. Wiley 2014.",
     "Patterson 1971": "Patterson HD, Thompson R. Recovery of inter-block information when block"
     " sizes are unequal. Biometrika 1971; 58: 545\u2013554.",
     "Pinheiro 2000": "Pinheiro JC, Bates DM. Mixed-effects models in S and S-PLUS. Springer 2000.",
@@ -85,4 +89,7 @@ REFERENCES = {
     " power? BMC Medical Research Methodology 2009; 9: 39.",
     "Wald 1947": "Wald A. A note on regression analysis. Annals of Mathematical Statistics 1947;"
     " 18: 586\u2013589.",
+    "White 2018": "White IR, Carpenter J, Horton NJ. A mean score method for sensitivity analysis"
+    " to departures from the missing at random assumption in randomised trials. Statistica Sinica"
+    " 2018; 28: 1985\u20132003.",
 }

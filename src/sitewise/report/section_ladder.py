@@ -10,6 +10,7 @@ from sitewise.report.formatting import NONE, degrees, natural, number, plural, t
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
 from sitewise.report.section_covariances import covariances_table
+from sitewise.report.section_not_at_random import not_at_random_table, not_at_random_words
 from sitewise.report.section_straight import straight_table, straight_words
 from sitewise.report.words_departures import covariance_note
 from sitewise.report.words_guard import guard_words
@@ -43,6 +44,8 @@ class LadderOf:
     baseline_text: tuple[str, ...]
     straight: Table | None
     straight_text: str
+    not_at_random: Table | None
+    not_at_random_text: tuple[str, ...]
 
 
 def ladders(e: Evidence) -> tuple[LadderOf, ...]:
@@ -52,7 +55,7 @@ def ladders(e: Evidence) -> tuple[LadderOf, ...]:
 
 def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
     d = e.decimals(name) + 1
-    guard = found.guard
+    guard, unseen = found.guard, found.not_at_random
     return LadderOf(
         name=name,
         title=e.endpoint(name).label,
@@ -71,6 +74,8 @@ def _ladder(e: Evidence, name: str, found: Ladder) -> LadderOf:
         baseline_text=() if found.baseline is None else baseline_words(e, name, found.baseline),
         straight=None if found.straight is None else straight_table(e, name, found.straight),
         straight_text="" if found.straight is None else straight_words(e, name, found.straight),
+        not_at_random=None if unseen is None else not_at_random_table(e, name, unseen),
+        not_at_random_text=() if unseen is None else not_at_random_words(e, name, unseen),
     )
 
 

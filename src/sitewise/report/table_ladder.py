@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sitewise.classical.answer import Answer
+from sitewise.classical.not_at_random_result import Unseen
 
 if TYPE_CHECKING:
     from sitewise.report.evidence import Evidence
@@ -26,6 +27,10 @@ LEFT_OUT = ("endpoint", "site", "patients", *NUMBERS, "change", "se_ratio", "sta
             "refused")  # fmt: skip
 BASELINE = ("endpoint", "key", "label", "formula", "rows", "patients", "sites", *NUMBERS, "effect",
             "state", "refused")  # fmt: skip
+UNSEEN = ("endpoint", "arm", "reference", "visit", "model", "formula", "unit", "patients",
+          "missing", "variance", "covariance", "patients_reference", "missing_reference",
+          "variance_reference", "covariance_reference", "where", "delta", "what", *NUMBERS,
+          "refused")  # fmt: skip
 EFFECTS = ("endpoint", "effect", "f", "df1", "df2", "p", "epsilon", "p_gg", "sequential", "type3",
            "apart", "agrees", "said")  # fmt: skip
 STEPS = ("endpoint", "key", "label", "formula", "rows", "patients", "sites", *NUMBERS, "state",
@@ -58,6 +63,42 @@ def straight(e: "Evidence") -> Lines:
         for r in s.rows:
             line = {key: value for key, value in asdict(r).items() if key != "answer"}
             yield {"endpoint": name, **line, **_numbers(r.answer), **test}
+
+
+def not_at_random(e: "Evidence") -> Lines:
+    """One line a delta and arms shifted; what: `at random`, `delta`, or which tipping point.
+
+    variance, covariance: of the share of patients without a reading, and with the contrast.
+    """
+    for name, own in e.endpoints.items():
+        found = own.ladder.not_at_random
+        if found is None:
+            continue
+        head = {"endpoint": name, "reference": e.plan.arms.reference,
+                "visit": e.plan.primary.visit, "model": found.model, "formula": found.formula,
+                "unit": found.unit, "refused": found.refused}  # fmt: skip
+        if found.refused:
+            yield head
+        for one in found.arms:
+            line = {
+                **head,
+                "arm": one.arm,
+                **_unseen(one.own),
+                **_unseen(one.reference, "_reference"),
+            }
+            yield {**line, "what": "at random", "delta": 0.0, **_numbers(one.start)}
+            for x in one.shifted:
+                yield {**line, "what": "delta", "where": x.where, "delta": x.delta,
+                       **_numbers(x.answer)}  # fmt: skip
+            for tip in one.tipping:
+                own_line = {**line, "where": tip.where}
+                yield {**own_line, "what": "interval reaches 0", "delta": tip.interval}
+                yield {**own_line, "what": "estimate is 0", "delta": tip.estimate}
+
+
+def _unseen(one: Unseen, suffix: str = "") -> dict[str, float]:
+    names = ("patients", "missing", "variance", "covariance")
+    return {name + suffix: getattr(one, name) for name in names}
 
 
 def shares(e: "Evidence") -> Lines:

@@ -115,6 +115,7 @@ WRITERS: dict[str, Writer] = {
          "p", "epsilon", "p_gg", "place"), lines.crosscheck),
     "ladder.csv": (table_ladder.LADDER, table_ladder.ladder),
     "straight_lines.csv": (table_ladder.STRAIGHT, table_ladder.straight),
+    "not_at_random.csv": (table_ladder.UNSEEN, table_ladder.not_at_random),
     "ladder_shares.csv": (table_ladder.SHARES, table_ladder.shares),
     "guard.csv": (table_ladder.GUARD, table_ladder.guard),
     "guard_checked.csv": (table_ladder.GUARDED, table_ladder.guarded),

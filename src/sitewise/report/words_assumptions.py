@@ -35,7 +35,8 @@ def _people(e: Evidence) -> list[tuple[str, str, str]]:
         (
             "Readings are missing at random, given the fixed part and the readings observed",
             "the answer is biased, in a direction that the data can't tell",
-            "Section 3, patterns of missing visits with the last value seen",
+            "Section 3, patterns of missing visits with the last value seen; section 6, what the"
+            " answer is if they are not",
         ),
     ]
 

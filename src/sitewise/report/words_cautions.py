@@ -9,6 +9,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural, typeset
 from sitewise.report.pictured import raw_reading
 from sitewise.report.section_by_site import differs
+from sitewise.report.section_not_at_random import tipping_sentence
 from sitewise.report.section_straight import straight_cautions
 from sitewise.report.words_departures import model_departures
 from sitewise.report.words_fragile import by_handling, fragile
@@ -43,7 +44,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *stopped_states(evidence),
         *_lines(evidence),
         *(differs(evidence, name) for name in evidence.endpoints),
-        missing_sentence(evidence),
+        _missing(evidence),
         other_verdict(evidence),
         *fragile(evidence),
         *by_handling(evidence),
@@ -84,6 +85,12 @@ def _other_visits(evidence: Evidence) -> str:
         f" {listed(found.visits)}, and the primary contrast, which is the answer above, is at"
         f" {evidence.plan.primary.visit}. One of the two is not what the protocol asks"
     )
+
+
+def _missing(evidence: Evidence) -> str:
+    """Who lacks a reading, and what of them would undo a claim."""
+    said = missing_sentence(evidence)
+    return f"{said}{tipping_sentence(evidence)}" if said else ""
 
 
 def unsettled(evidence: Evidence) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural
 from sitewise.report.literature import Method
+from sitewise.report.section_not_at_random import has_missing
 from sitewise.report.words_replication import package
 
 _SOFTWARE = {"statsmodels": "Seabold 2010", "lme4": "Bates 2015"}
@@ -12,7 +13,15 @@ _SOFTWARE = {"statsmodels": "Seabold 2010", "lme4": "Bates 2015"}
 
 def beside(e: Evidence) -> Iterator[Method]:
     """Comparisons, criteria, ladder, covariances, sites left out, cross-check, replication."""
-    for part in (_comparisons, _ladder, _handlings, _left_out, _checks, _replication):
+    for part in (
+        _comparisons,
+        _ladder,
+        _handlings,
+        _left_out,
+        _not_at_random,
+        _checks,
+        _replication,
+    ):
         yield from part(e)
 
 
@@ -143,6 +152,32 @@ def _left_out(e: Evidence) -> Iterator[Method]:
             " variances are estimated anew. The range of the estimates says how much hangs on one"
             " site; it is no interval.",
         )
+
+
+def _not_at_random(e: Evidence) -> Iterator[Method]:
+    found = [own.ladder.not_at_random for own in e.endpoints.values()]
+    if not any(has_missing(one) for one in found):
+        return
+    shares = (
+        "Shares vary between sites: S/(S \u2212 1) times the sum of squares of what each site adds"
+        if e.plan.design == "cluster"
+        else "var p = p (1 \u2212 p) / n"
+    )
+    unit = "site" if e.plan.design == "cluster" else "patient"
+    yield Method(
+        "Readings missing not at random",
+        f"Of n patients of the analysis set in an arm, a share p has no reading at"
+        f" {e.plan.primary.visit}. If these differ there by \u03b4 on average from what the model"
+        " predicts for them, the arm's mean shifts by p \u03b4: a pattern mixture whose deltas are"
+        " given and not estimated. The variance adds those of the shares and their covariance with"
+        f" the contrast, by what each {unit} adds to both. {shares}. Degrees of freedom stay those"
+        " of the contrast. A tipping point solves for the \u03b4 nearest to 0 at which an end of"
+        " the interval, or the estimate, is 0. Patients without any reading in the analysis set are"
+        " not in n.",
+        "D(\u03b4) = D + p\u2090 \u03b4\u2090 \u2212 p\u1d63 \u03b4\u1d63,  var D(\u03b4) = var D"
+        " + \u03a3 (\u03b4\u00b2 var p \u00b1 2 \u03b4 cov(D, p))",
+        ("Mehrotra 2017", "White 2018", "O'Kelly 2014", "ICH E9(R1)"),
+    )
 
 
 def _checks(e: Evidence) -> Iterator[Method]:
