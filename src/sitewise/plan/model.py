@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from sitewise.plan.by_site import TreatmentBySite
 from sitewise.plan.drawing import Bootstrap
+from sitewise.plan.endpoint import Endpoint
 from sitewise.plan.keeping import Nightly, Records
 from sitewise.plan.modelling import Comparison, Model
 from sitewise.plan.order import Hypothesis
@@ -18,7 +19,6 @@ from sitewise.plan.sections import (
     Baseline,
     Columns,
     Covariate,
-    Endpoint,
     Estimand,
     Icc,
     Pair,

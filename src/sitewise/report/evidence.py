@@ -14,9 +14,9 @@ from sitewise.inference.by_site_result import BySite
 from sitewise.inference.comparison import Comparisons
 from sitewise.inference.icc_result import Iccs
 from sitewise.inference.planned_fit import PlannedFit, PlannedScore, ScoredFit, with_score
+from sitewise.plan.endpoint import Endpoint
 from sitewise.plan.limits import Limits
 from sitewise.plan.model import Plan
-from sitewise.plan.sections import Endpoint
 from sitewise.report import formatting
 from sitewise.sites.result import SiteResults
 from sitewise.store.results import from_plain, read_result

@@ -10,8 +10,8 @@ from sitewise.trial.rows import ANOTHER, PARAMCD, POOLED, SITECELL
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sitewise.plan.endpoint import Endpoint
     from sitewise.plan.model import Plan
-    from sitewise.plan.sections import Endpoint
 
 HARD, SOFT = "hard limits", "soft limits"
 

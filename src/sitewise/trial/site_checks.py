@@ -12,8 +12,8 @@ from sitewise.trial.value_checks import value_column
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sitewise.plan.endpoint import Endpoint
     from sitewise.plan.model import Plan
-    from sitewise.plan.sections import Endpoint
 
 # Nobody lives at a median systolic pressure of 40 mmHg, and 40 kPa is 300 mmHg.
 KPA_MEDIAN = 40.0

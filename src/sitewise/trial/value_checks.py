@@ -24,8 +24,8 @@ from sitewise.trial.unread import MISSING_NUMBERS, date_style, why_no_number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sitewise.plan.endpoint import Endpoint
     from sitewise.plan.model import Plan
-    from sitewise.plan.sections import Endpoint
 
 
 # 54 years. Spreadsheets count dates from 1900: theirs are larger since 1954, and so is 20240305.
