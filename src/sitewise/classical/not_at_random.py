@@ -104,7 +104,7 @@ def _arm(
     influence = row_influence(start.fit, start.design.X, start.rows, row)
     added = patients.added(start.rows, influence, at_random.se)
     a, r = (patients.of_arm(one, added) for one in (asked.arm, plan.arms.reference))
-    shifts = {where: _shift(at_random, a, r, where) for where in WHERE}
+    shifts = {where: shift_of(at_random, a, r, where) for where in WHERE}
     return ArmShifted(
         arm=asked.arm,
         contrast=asked.name(plan.arms.reference),
@@ -120,7 +120,7 @@ def _arm(
     )
 
 
-def _shift(start: Answer, a: Unseen, r: Unseen, where: str) -> Shift:
+def shift_of(start: Answer, a: Unseen, r: Unseen, where: str) -> Shift:
     """What one delta in these arms does to estimate and variance."""
     parts = [(1.0, a)] * (where != "reference") + [(-1.0, r)] * (where != "arm")
     return Shift(

@@ -155,6 +155,21 @@ def test_limits_must_be_ordered(data: dict[str, Any]) -> None:
     assert problem.allowed.startswith("hard low <= soft low")
 
 
+def test_deltas_are_few_and_differ_from_0_and_each_other(data: dict[str, Any]) -> None:
+    own = data["endpoints"]["SYSBP"]
+    own["deltas"] = [-5, 5.5]
+    assert validate_plan(data, "x.yaml").endpoints["SYSBP"].deltas == (-5.0, 5.5)
+    for wrong, what in (
+        ([0, 5], "the deltas 0, 5 hold 0, or one twice"),
+        ([5, 5], "the deltas 5, 5 hold 0, or one twice"),
+        (list(range(1, 14)), "13 deltas are listed"),
+    ):
+        own["deltas"] = wrong
+        problem = problems(data)["endpoints.SYSBP"]
+        assert problem.what == what
+        assert problem.allowed.startswith("up to 12")
+
+
 @pytest.mark.parametrize(
     ("section", "change", "words"),
     [
