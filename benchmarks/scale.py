@@ -27,6 +27,7 @@ import yaml
 from sitewise.simulate.draw import draw_trial
 from sitewise.simulate.generator import GENERATORS
 from sitewise.simulate.hospitals import HEADER, VISITS
+from sitewise.simulate.leaving import draw_reasons
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "config" / "demo.yaml"
@@ -36,6 +37,7 @@ def write_scale(folder: Path, sites: int, patients: int, batches: int, seed: int
     """Write `sites` clean files of `patients` patients each, the site sheet and the plan."""
     generator = GENERATORS["individual"]
     drawn = draw_trial(generator, [patients] * sites, seed)
+    reasons = draw_reasons(drawn, np.random.default_rng([seed, 2]))
     data, config = folder / "data" / "scale", folder / "config"
     data.mkdir(parents=True, exist_ok=True)
     config.mkdir(exist_ok=True)
@@ -52,11 +54,13 @@ def write_scale(folder: Path, sites: int, patients: int, batches: int, seed: int
             for own, patient in enumerate(order[starts[place] : starts[place + 1]]):
                 fixed = (f"{siteid}-{own + 1:04d}", generator.arms[drawn.arm[patient]])
                 sex = "F" if drawn.female[patient] else "M"
-                for visit in np.flatnonzero(drawn.seen[patient]):
+                visits = np.flatnonzero(drawn.seen[patient])
+                for visit in visits:
                     pair = (drawn.sbp[patient, visit], drawn.dbp[patient, visit])
                     cells = ["" if np.isnan(value) else f"{value:.0f}" for value in pair]
                     day = drawn.day[patient, visit]
-                    row = (siteid, *fixed, VISITS[visit], day, *cells, drawn.age[patient], sex)
+                    why = reasons[patient] if visit == visits[-1] else ""
+                    row = (siteid, *fixed, VISITS[visit], day, *cells, drawn.age[patient], sex, why)
                     writer.writerow(row)
     with (config / "scale_sites.csv").open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows(sheet)

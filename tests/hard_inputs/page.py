@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from tests.hard_inputs import cells, files, plans, sheets, strange, trials
+from tests.hard_inputs import cells, files, leaving, plans, sheets, strange, trials
 from tests.hard_inputs.case import ROOT, Answer, Case, answer_of
 from tests.hard_inputs.runs import RUNS
 
@@ -18,6 +18,7 @@ GROUPS: Mapping[str, tuple[Case, ...]] = {
     "How a file is written": files.CASES,
     "What is hardly a file or a table": strange.CASES,
     "What stands in the cells": cells.CASES,
+    "Why patients left early": leaving.CASES,
     "What the whole trial shows": trials.CASES,
     "Site sheet and formulas": sheets.CASES,
     "The text of plan and sheet": plans.CASES,

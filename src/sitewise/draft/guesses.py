@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from sitewise.draft.leaving import LeavingGuess, guess_leaving
 from sitewise.draft.reading import FILE, Folder, numbers
 from sitewise.draft.roles import MOST_LEVELS, PRESSURES, Roles, is_constant, plain
 from sitewise.plan.sheet import Site
@@ -69,6 +70,7 @@ class Guesses:
     visits: tuple[VisitGuess, ...]
     other_visits: tuple[str, ...]
     covariates: tuple[CovariateGuess, ...]
+    leaving: LeavingGuess | None
     ranges: dict[str, tuple[float, float]]
     design: str
     design_why: str
@@ -106,6 +108,7 @@ def guess(folder: Folder, roles: Roles) -> Guesses:
         visits=visits,
         other_visits=tuple(others),
         covariates=tuple(_covariates(folder, roles)),
+        leaving=guess_leaving(folder, roles),
         ranges={
             code: _range(_values(folder, roles, name)) for code, name in roles.outcomes.items()
         },

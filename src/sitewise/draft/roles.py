@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Names without case, accents and marks, in the order of preference. ADaM and SDTM names come first,
 # then English ones, then those of other languages.
+LEAVING = "leaving"
 NAMES: dict[str, tuple[str, ...]] = {
     "patient": ("usubjid", "subjid", "subjectid", "subject", "patientid", "patient", "patid",
                 "pid", "participant", "participantid", "id", "patientennummer", "patientennr",
@@ -30,6 +31,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     "parameter": ("paramcd", "vstestcd", "testcd", "parameter", "test"),
     "value": ("aval", "vsstresn", "result", "value", "vsorres", "wert", "valeur", "valor"),
     "unit": ("avalu", "vsstresu", "units", "unit", "vsorresu", "einheit", "unite", "unidad"),
+    # no key of `columns`: it has a section of its own
+    LEAVING: ("dcsreas", "dcreascd", "dcreas", "eosreas", "reasonleft", "reasonforleaving",
+              "reasonleaving", "leavingreason", "leftreason", "discontinuationreason",
+              "reasonfordiscontinuation", "reasondiscontinued", "withdrawalreason",
+              "reasonforwithdrawal", "reasonwithdrawn", "dropoutreason", "reasonfordropout",
+              "abbruchgrund", "ausscheidegrund", "motifarret", "motifdarret", "motifsortie",
+              "motivoabandono", "motivoretirada", "motivoritiro"),
 }  # fmt: skip
 PRESSURES = {
     "SYSBP": ("sysbp", "sbp", "systolic", "systolicbp", "bpsys", "sys", "systolicbloodpressure",
@@ -43,7 +51,7 @@ MOST_LEVELS = 8
 
 @dataclass(frozen=True)
 class Roles:
-    """Column by role (the keys of `NAMES`; the last three in layout `readings` only), and why.
+    """Column by role (the keys of `NAMES`; some in layout `readings` only), and why.
 
     outcomes: column, or code in layout `readings`, by PARAMCD.
     """

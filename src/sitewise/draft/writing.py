@@ -157,7 +157,22 @@ def _outcomes(g: Guesses) -> Iterator[str]:
             yield f"{start}category, codes: {{{codes}}}}}  {GUESS}: constant within patients"
         else:
             yield f"{start}number}}  {GUESS}: constant within patients; add its unit"
+    yield from _leaving(g)
     yield f"stratification: []  {GUESS}: which factors was randomisation stratified by?"
+
+
+def _leaving(g: Guesses) -> Iterator[str]:
+    """The reasons for leaving early, as the files write them."""
+    found = g.leaving
+    if found is None:
+        return
+    yield "leaving:"
+    yield f"  column: {quoted(found.column)}  {GUESS}: {found.why}"
+    if found.codes:
+        yield f"  codes:  {GUESS}: as they stand; write what each of them means"
+        yield from (f"    {quoted(code)}: {quoted(code)}" for code in found.codes)
+    if found.stayed:
+        yield f"  stayed: {listed(found.stayed)}  {GUESS}: cells of patients who did not leave"
 
 
 def _handling(g: Guesses) -> Iterator[str]:

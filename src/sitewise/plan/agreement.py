@@ -13,6 +13,9 @@ from sitewise.terms import SITEID
 if TYPE_CHECKING:
     from sitewise.plan.model import Plan
 
+# Keys of `columns` that name none.
+_NO_COLUMNS = ("layout", "patient_ids")
+
 
 def disagreements(plan: "Plan") -> list[Disagreement]:
     """All of them, in the order of the plan's keys.
@@ -157,6 +160,20 @@ def _blinded(plan: "Plan") -> Iterator[Disagreement]:
             )
 
 
+def _leaving(plan: "Plan") -> Iterator[Disagreement]:
+    """A column that holds something else tells no reason; that of the arm would lift a blind."""
+    column = plan.leaving.column
+    taken = {own: f"columns.{key}" for key, own in plan.columns if key not in _NO_COLUMNS and own}
+    taken |= {own.column: f"endpoints.{n}" for n, own in plan.endpoints.items() if own.column}
+    if column in taken:
+        yield (
+            "leaving.column",
+            f"{column!r} is the column of {taken[column]}",
+            "a column of its own, with the reason for which the patient left early",
+            "correct the name, or take the section out",
+        )
+
+
 # The keys of the plan that a check needs, and the check.
 CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]], ...] = (
     (("design", "randomised_unit"), _design),
@@ -178,4 +195,5 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[["Plan"], Iterator[Disagreement]]]
     (("baseline", "primary"), _primary_contrast),
     (("columns", "time"), _time),
     (("blinded", "columns", "covariates"), _blinded),
+    (("columns", "endpoints", "leaving"), _leaving),
 )

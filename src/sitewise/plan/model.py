@@ -9,6 +9,7 @@ from sitewise.plan.by_site import TreatmentBySite
 from sitewise.plan.drawing import Bootstrap
 from sitewise.plan.endpoint import Endpoint
 from sitewise.plan.keeping import Nightly, Records
+from sitewise.plan.leaving import Leaving
 from sitewise.plan.modelling import Comparison, Model
 from sitewise.plan.order import Hypothesis
 from sitewise.plan.second_engine import Replication
@@ -87,6 +88,9 @@ class Plan(Section):
         description="endpoints of which one must exceed the other at a visit (SBP > DBP)"
     )
     covariates: dict[Name, Covariate] = Field(description="patient-level columns")
+    leaving: Leaving = Field(
+        default=Leaving(), description="why patients left the trial early; none if absent"
+    )
     stratification: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
         description="covariates, or SITEID, that randomisation was stratified by; each model"
         " without one is a finding, and carries a caution"

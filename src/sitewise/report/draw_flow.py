@@ -1,6 +1,7 @@
 """Figure: patients and readings from the hospital files to the analysis, by arm."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -11,6 +12,7 @@ from matplotlib.patches import Rectangle
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import GREY, MOST_HEIGHT, WIDTH, arm_style, segments, style
 from sitewise.report.formatting import count_percent, plural
+from sitewise.report.leaving import absent
 from sitewise.report.pictured import Allocated, allocated, came_in, left_out_lines
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description, FlowRow
@@ -106,6 +108,7 @@ def _arm_box(
         for visit, n in zip(description.visits, whole.by_visit, strict=True)
     ]
     lines.append(_Line("every visit", count_percent(whole.all_visits, whole.patients), indent=True))
+    lines += _absent(plan, description, whole, letters)
     lines.append(_Line("In the primary analysis:"))
     lines += _analysed(plan, description, whole, letters)
     return _Box(tuple(lines))
@@ -115,6 +118,18 @@ def _counted(what: str, patients: int, sites: int, letters: int) -> _Line:
     """Patients of an arm, and of how many hospitals they are where the box is wide enough."""
     told = f"{what}, {plural(sites, 'hospital')}"
     return _Line(told if len(told) <= letters - 8 else what, str(patients))
+
+
+def _absent(plan: Plan, description: Description, whole: FlowRow, letters: int) -> Iterator[_Line]:
+    """Who was not seen at the primary visit, and why; nothing where the files have no reasons."""
+    first = next(iter(plan.endpoints))
+    for own in absent(description, first, plan.primary.visit):
+        at = own.arms.index(whole.arm)
+        missed = count_percent(own.by_arm[at], whole.patients)
+        yield _Line(_short(f"Not seen at {own.visit}:", letters - 11), missed)
+        for reason, numbers in own.reasons:
+            told = count_percent(numbers[at], whole.patients)
+            yield _Line(_short(reason, letters - 13), told, indent=True)
 
 
 def _analysed(plan: Plan, description: Description, whole: FlowRow, letters: int) -> list[_Line]:

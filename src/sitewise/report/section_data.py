@@ -10,6 +10,7 @@ from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictured import raw_reading
 from sitewise.report.pictures import picture
 from sitewise.report.section_flow import arm_names, flow, flow_by_site
+from sitewise.report.words_leaving import why_absent
 from sitewise.terms import Fate
 from sitewise.trial.account import FileRow
 from sitewise.trial.description import BaselineRow
@@ -17,9 +18,10 @@ from sitewise.trial.description import BaselineRow
 
 @dataclass(frozen=True)
 class Data:
-    """Section 1. account_text: sites used and set aside."""
+    """Section 1. account_text: sites used and set aside. flow_text: who was not seen, and why."""
 
     account_text: str
+    flow_text: str
     flow_figure: Figure
     enrolment: Figure
     account: Table
@@ -53,6 +55,7 @@ def data(e: Evidence, figures: Mapping[str, str]) -> Data:
         )
     return Data(
         account_text=text,
+        flow_text=why_absent(e, next(iter(e.plan.endpoints))),
         flow_figure=picture(e, figures, "flow"),
         enrolment=picture(e, figures, "enrolment"),
         account=_account(e),

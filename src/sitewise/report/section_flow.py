@@ -1,17 +1,18 @@
 """Section 1.2: patients by arm and by site, from their allocation to every visit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from sitewise.report.cells import capped, of_sites
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, count_percent, listed
 from sitewise.report.layout import Row, Table, row, table
+from sitewise.report.leaving import absent
 from sitewise.report.pictured import Allocated, allocated
 from sitewise.report.words_front import arms_text
+from sitewise.report.words_leaving import reasons_note
 from sitewise.trial.description import FlowRow
 
-NO_REASONS = "The plan reads no column of reasons: who was not seen is counted, not why they left."
 _MOST_REASONS = 6  # more would fill the table: they are in its file
 
 
@@ -42,8 +43,9 @@ def flow(e: Evidence) -> Table:
     for label, numbers in steps[1:]:
         cells = [count_percent(n, total) for n, total in zip(numbers, totals, strict=True)]
         rows.append(row(label, *cells))
-    titles = [("", "text"), *((a or "All", "mixed") for a in columns)]
     first = next(iter(e.plan.endpoints))
+    rows += _absent(e, first, columns, totals)
+    titles = [("", "text"), *((a or "All", "mixed") for a in columns)]
     label = e.endpoint(first).label
     notes = [
         "Allocated: with a row of the arm in the files, whatever became of their readings; a"
@@ -52,7 +54,7 @@ def flow(e: Evidence) -> Table:
         else "",
         "With a reading: with any analysed reading. Baseline, after baseline, seen: with a reading"
         f" of {first} ({label}); other endpoints are in the tables of patterns.",
-        NO_REASONS,
+        reasons_note(e),
         arms_text(e),
     ]
     return table("tbl-flow", "Patients by arm", titles, rows, notes=notes, file="flow.csv")
@@ -82,6 +84,16 @@ def _allocated(e: Evidence, columns: list[str]) -> list[Row]:
         for reason in shown:
             rows.append(line(f"no reading left: {reason}", partial(_for_reason, reason)))
     return rows
+
+
+def _absent(e: Evidence, endpoint: str, columns: list[str], totals: list[int]) -> Iterator[Row]:
+    """Who was not seen at the visits that matter, and why."""
+    for own in absent(e.description, endpoint):
+        place = [own.arms.index(arm) for arm in columns]
+        for reason, numbers in [("", own.by_arm), *own.reasons]:
+            told = f": {reason}" if reason else ""
+            cells = [count_percent(numbers[i], n) for i, n in zip(place, totals, strict=True)]
+            yield row(f"not seen at {own.visit}{told}", *cells)
 
 
 def _for_reason(reason: str, arm: Allocated) -> int:

@@ -8,6 +8,7 @@ from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import NONE, count_percent, interval, listed, number
 from sitewise.report.layout import Figure, Table, row, table
 from sitewise.report.pictures import picture
+from sitewise.report.words_leaving import why_absent_by_arm
 from sitewise.report.words_models import linear_misfit
 from sitewise.trial.description import PatternRow
 
@@ -17,11 +18,15 @@ _SIGNS = str.maketrans("x.", "\u25cf\u25cb")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One endpoint. figure: None for the first endpoint, whose profiles are on the first page."""
+    """One endpoint. figure: None for the first endpoint, whose profiles are on the first page.
+
+    absent: who has no reading at the visits that matter, by arm and reason.
+    """
 
     name: str
     title: str
     shape: str
+    absent: str
     table: Table
     patterns: Table
     figure: Figure | None
@@ -37,6 +42,7 @@ def outcomes(e: Evidence, figures: Mapping[str, str]) -> tuple[Outcome, ...]:
             name=name,
             title=section.label,
             shape=linear_misfit(e, name),
+            absent=why_absent_by_arm(e, name),
             table=outcome_table(e, name),
             patterns=patterns_table(e, name),
             figure=None if name == first else picture(e, figures, "profiles", name),

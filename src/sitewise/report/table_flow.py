@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sitewise.report.leaving import absent
 from sitewise.report.pictured import allocated
 
 if TYPE_CHECKING:
@@ -32,3 +33,10 @@ def flow(e: "Evidence") -> Iterator[dict[str, Any]]:
                 "arm": row.arm, "site": row.site, "visit": visit, "patients": patients,
                 "measure": "patients seen at the visit",
             }  # fmt: skip
+    for one in absent(e.description, next(iter(e.plan.endpoints))):
+        for reason, numbers in one.reasons:
+            for name, patients in zip(one.arms, numbers, strict=True):
+                yield {
+                    "arm": name, "site": "", "visit": one.visit, "patients": patients,
+                    "measure": f"patients not seen at the visit: {reason}",
+                }  # fmt: skip

@@ -16,7 +16,14 @@ from sitewise.inference.icc_result import DesignEffect, IccAtWeek, OlsBeside, Vi
 from sitewise.report import table_by_site, table_flow, table_ladder
 from sitewise.report import table_lines as lines
 from sitewise.trial.account import FateCount, FileRow
-from sitewise.trial.description import BaselineRow, OutcomeRow, PatternRow, SetRow, SiteArmRow
+from sitewise.trial.description import (
+    BaselineRow,
+    LeavingRow,
+    OutcomeRow,
+    PatternRow,
+    SetRow,
+    SiteArmRow,
+)
 
 if TYPE_CHECKING:
     from sitewise.report.evidence import Evidence
@@ -71,6 +78,7 @@ WRITERS: dict[str, Writer] = {
     "account.csv": (_fields(FateCount), lines.account("counts")),
     "files.csv": (_fields(FileRow), lines.account("files")),
     "flow.csv": (table_flow.FLOW, table_flow.flow),
+    "leaving.csv": (_fields(LeavingRow), lines.description("leaving")),
     "sets.csv": (_fields(SetRow), lines.description("sets")),
     "baseline.csv": (_fields(BaselineRow), lines.description("baseline")),
     "outcomes.csv": (_fields(OutcomeRow), lines.description("outcomes")),

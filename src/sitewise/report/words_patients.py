@@ -2,6 +2,7 @@
 
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import listed, plural
+from sitewise.report.words_leaving import reasons_given
 from sitewise.terms import Use
 
 
@@ -94,7 +95,8 @@ def missing_sentence(evidence: Evidence) -> str:
     )
     if any(_left(evidence, name) for name in evidence.endpoints):
         tail += " Patients left out add nothing to it."
-    return f"{'; '.join(told)}.{tail}"
+    why = reasons_given(evidence, next(iter(evidence.plan.endpoints)))
+    return f"{'; '.join(told)}.{f' {why}' if why else ''}{tail}"
 
 
 def _left(evidence: Evidence, endpoint: str) -> int:

@@ -13,6 +13,7 @@ from sitewise.report.formatting import (
     plural,
     share,
 )
+from sitewise.report.leaving import absent
 from sitewise.report.pictured import (
     MOST_BARS,
     MOST_COURSES,
@@ -40,7 +41,7 @@ def flow_caption(e: Evidence) -> str:
         " Allocated are the patients with a row of the arm in the files; one whose identifier"
         " stands at two hospitals is one patient. Percentages are of those with an analysed"
         f" reading; seen are those with a reading of {first}; the primary analysis is that of the"
-        f" set {wanted}.{_in_several_arms(e)}"
+        f" set {wanted}.{_in_several_arms(e)}{_reasons(e)}"
     )
 
 
@@ -51,6 +52,13 @@ def _in_several_arms(e: Evidence) -> str:
     if e.plan.design != "cluster" or counted <= len(e.account.files):
         return ""
     return " A hospital whose file has rows of several arms is counted in each."
+
+
+def _reasons(e: Evidence) -> str:
+    """Whose words the reasons are, where there are any."""
+    if e.plan.leaving.column is None:
+        return ""
+    return " Why patients were not seen: the reason for leaving early in the hospital files."
 
 
 def flow_alt(e: Evidence) -> str:
@@ -65,12 +73,23 @@ def flow_alt(e: Evidence) -> str:
         told = "" if own is None else f"{own.patients} allocated, "
         arms.append(
             f"{arm.name}: {told}{plural(whole.patients, 'patient')} with a reading, seen at"
-            f" {listed(visits)}"
+            f" {listed(visits)}{_not_seen(e, arm.name)}"
         )
     return (
         f"Flow chart. Came in: {', '.join(came_in(e.plan, e.account)[1:])}. Left out:"
         f" {'; '.join(left_out_lines(e.plan, e.account))}. {'. '.join(arms)}."
     )
+
+
+def _not_seen(e: Evidence, arm: str) -> str:
+    """Why patients of an arm were not seen at the primary visit."""
+    first = next(iter(e.plan.endpoints))
+    told = ""
+    for own in absent(e.description, first, e.plan.primary.visit):
+        at = own.arms.index(arm)
+        reasons = [f"{reason} {numbers[at]}" for reason, numbers in own.reasons]
+        told += f", not seen at {own.visit} {own.by_arm[at]} ({listed(reasons)})"
+    return told
 
 
 def enrolment_caption(e: Evidence) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sitewise.errors import Problem, RunError
 from sitewise.simulate.generator import GENERATORS, UNITS, Design, Generator
 from sitewise.simulate.hospitals import HOSPITALS, SIZES, VISITS
+from sitewise.simulate.leaving import draw_reasons, told
 from sitewise.simulate.rows import Row, file_bytes, hospital_rows
 from sitewise.simulate.warts import KINDS, Wart, spoil
 
@@ -32,12 +33,17 @@ def write_demo(folder: Path, design: Design = "individual", seed: int = SEED) ->
 
     generator = GENERATORS[design]
     drawn = draw_trial(generator, SIZES, seed)
-    files = {h.siteid: hospital_rows(drawn, j, h, generator.arms) for j, h in enumerate(HOSPITALS)}
-    # a stream of its own: warts do not change what the patients were
-    rng = np.random.Generator(np.random.PCG64([seed, 1]))
-    warts = spoil(files, {h.siteid: h for h in HOSPITALS}, rng)
+    # streams of their own: neither reasons nor warts change what the patients were
+    warts_rng, reasons_rng = (np.random.Generator(np.random.PCG64([seed, k])) for k in (1, 2))
+    reasons = draw_reasons(drawn, reasons_rng)
+    files = {
+        h.siteid: hospital_rows(drawn, reasons, j, h, generator.arms)
+        for j, h in enumerate(HOSPITALS)
+    }
+    warts = spoil(files, {h.siteid: h for h in HOSPITALS}, warts_rng)
     contents = {h.file: file_bytes(files[h.siteid], h) for h in HOSPITALS}
     truth = _truth(seed, generator, drawn, files, warts)
+    truth["leaving"] = told(drawn, reasons, generator.arms)
     text = json.dumps(truth, indent=1, ensure_ascii=False) + "\n"
     return _write(folder, {**contents, TRUTH: text.encode()})
 

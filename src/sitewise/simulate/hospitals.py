@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 MMHG_PER_KPA = 7.500616827
-HEADER = ("hospital", "subject", "treatment", "visit", "studyday", "sbp", "dbp", "age", "sex")
+HEADER = (
+    "hospital", "subject", "treatment", "visit", "studyday", "sbp", "dbp", "age", "sex",
+    "reason_left",
+)  # fmt: skip
 VISITS = ("Baseline", "Week 4", "Week 8", "Week 12", "Week 18", "Week 24")
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from sitewise.simulate.hospitals import HEADER, MMHG_PER_KPA, VISITS, Hospital
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sitewise.simulate.draw import Drawn
 
 
@@ -26,6 +28,7 @@ class Row:
     dbp: str
     age: str
     sex: str
+    reason_left: str = ""
 
     @property
     def measured(self) -> bool:
@@ -34,9 +37,16 @@ class Row:
 
 
 def hospital_rows(
-    drawn: "Drawn", place: int, hospital: Hospital, arms: tuple[str, str]
+    drawn: "Drawn",
+    reasons: "np.ndarray",
+    place: int,
+    hospital: Hospital,
+    arms: tuple[str, str],
 ) -> list[Row]:
-    """The visits that took place in the hospital drawn at `place`, patient by patient."""
+    """The visits that took place in the hospital drawn at `place`, patient by patient.
+
+    reasons: why each patient left early, or empty; it stands in the patient's last row.
+    """
     import numpy as np
 
     rows = []
@@ -57,6 +67,7 @@ def hospital_rows(
                     sex="F" if drawn.female[patient] else "M",
                 )
             )
+        rows[-1].reason_left = str(reasons[patient])  # everybody was there at baseline
     return rows
 
 

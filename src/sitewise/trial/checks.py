@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sitewise.trial.covariate_checks import settle_covariates
 from sitewise.trial.findings import Found, apply_found, findings_frame
+from sitewise.trial.leaving_checks import settle_leaving
 from sitewise.trial.record_checks import (
     check_duplicates,
     check_pairs,
@@ -48,6 +49,7 @@ def check_batch(plan: "Plan", rows: "pd.DataFrame") -> Checked:
     _run(check_totals(plan, rows), rows, every)
     settle_unasked(plan, rows)
     every += settle_covariates(plan, rows)
+    every += settle_leaving(plan, rows)
     known = check_rows_known(plan, rows)
     apply_found(rows, known)
     every += known

@@ -30,7 +30,7 @@ def settle_covariates(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
         if covariate.type == "number":
             coded = values.isin(MISSING_NUMBERS)
             found.append(_coded(covariate, rows[coded], rows.loc[coded, name]))
-        first, varying = _one_a_patient(rows, values)
+        first, varying = one_a_patient(rows, values)
         found.append(_varying(covariate, rows[varying], rows.loc[varying, name], first[varying]))
         rows[name] = first
     return [item for item in found if len(item.rows)]
@@ -97,10 +97,13 @@ def _coded(covariate: "Covariate", rows: "pd.DataFrame", cells: "pd.Series[str]"
     )
 
 
-def _one_a_patient(
+def one_a_patient(
     rows: "pd.DataFrame", values: "pd.Series[float] | pd.Series[str]"
 ) -> "tuple[pd.Series[float] | pd.Series[str], pd.Series[bool]]":
-    """The patient's first value for every row, and the rows whose own value differs from it."""
+    """The patient's first value for every row, and the rows whose own value differs from it.
+
+    values: one a row, null where there is none. First is the earliest planned visit that has one.
+    """
     keys = [SITEID, USUBJID]
     own = rows[[*keys, AVISITN, SRCFILE, SRCROW]].assign(_value=values)
     own = own[own[USUBJID].notna() & own["_value"].notna() & (rows[REASON] != SITE_DISAGREES)]

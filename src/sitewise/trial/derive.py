@@ -21,7 +21,7 @@ from sitewise.terms import (
     WEEK,
     Fate,
 )
-from sitewise.trial.rows import FATE, PARAMCD
+from sitewise.trial.rows import FATE, PARAMCD, leaving_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,8 @@ def derive_rows(plan: "Plan", readings: "pd.DataFrame") -> "pd.DataFrame":
     sets = derive_set_flags(plan, adbp, profile)
     columns = [
         STUDYID, SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, AVISITN, WEEK, ADY, AVAL, BASE, CHG,
-        ABLFL, ANL01FL, DTYPE, NREAD, *sets, *plan.covariates, SRCFILE, SRCROW,
+        ABLFL, ANL01FL, DTYPE, NREAD, *sets, *plan.covariates, *leaving_columns(plan), SRCFILE,
+        SRCROW,
     ]  # fmt: skip
     return adbp.assign(**sets).loc[:, columns]
 

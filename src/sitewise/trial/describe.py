@@ -13,12 +13,14 @@ from sitewise.trial.baseline_table import baseline_rows
 from sitewise.trial.description import (
     Description,
     FlowRow,
+    LeavingRow,
     OutcomeRow,
     PatternRow,
     SetRow,
     SiteArmRow,
 )
-from sitewise.trial.rows import PARAMCD
+from sitewise.trial.leaving import leaving_rows
+from sitewise.trial.rows import PARAMCD, leaving_columns
 from sitewise.trial.statistics import sample
 
 if TYPE_CHECKING:
@@ -68,7 +70,10 @@ class _Rows:
 def columns_of(plan: "Plan") -> list[str]:
     """The columns of the analysis rows that `describe` reads."""
     sets = [f"{name}FL" for name in plan.analysis_sets]
-    return [*PATIENT, TRT01P, PARAMCD, AVISIT, AVISITN, AVAL, CHG, *sets, *plan.covariates]
+    return [
+        *(*PATIENT, TRT01P, PARAMCD, AVISIT, AVISITN, AVAL, CHG),
+        *(*sets, *plan.covariates, *leaving_columns(plan)),
+    ]
 
 
 def describe(plan: "Plan", adbp: "pd.DataFrame") -> Description:
@@ -89,6 +94,7 @@ def describe(plan: "Plan", adbp: "pd.DataFrame") -> Description:
         outcomes=tuple(_outcomes(plan, adbp)),
         patterns=tuple(_patterns(plan, rows)),
         site_arms=() if plan.blinded else tuple(_site_arms(plan, rows)),
+        leaving=tuple(_leaving(plan, rows)),
     )
 
 
@@ -206,6 +212,14 @@ def _patterns(plan: "Plan", rows: _Rows) -> Iterator[PatternRow]:
                     last_mean=values.mean,
                     last_sd=values.sd,
                 )
+
+
+def _leaving(plan: "Plan", rows: _Rows) -> Iterator[LeavingRow]:
+    """By endpoint; nothing where the plan names no column of reasons."""
+    if plan.leaving.column is not None:
+        for name in plan.endpoints:
+            seen = rows.of(name).seen(len(plan.visits))
+            yield from leaving_rows(plan, rows.patients, name, seen)
 
 
 def _site_arms(plan: "Plan", rows: _Rows) -> Iterator[SiteArmRow]:

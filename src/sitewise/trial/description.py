@@ -83,6 +83,23 @@ class PatternRow:
 
 
 @dataclass(frozen=True)
+class LeavingRow:
+    """Patients of one arm by the reason for leaving early that the files give ("" = none given).
+
+    absent, present: those without and those with a reading of the endpoint at the visit. Absent
+        over all reasons are the patients without a reading there; a reason of patients who are
+        present contradicts their readings.
+    """
+
+    endpoint: str
+    visit: str
+    arm: str
+    reason: str
+    absent: int
+    present: int
+
+
+@dataclass(frozen=True)
 class SiteArmRow:
     """Patients and observed means of one site and arm at the primary visit, for the site plots."""
 
@@ -116,7 +133,10 @@ class SetRow:
 
 @dataclass(frozen=True)
 class Description:
-    """Everything that the describe stage found."""
+    """Everything that the describe stage found.
+
+    leaving: empty where the plan names no column of reasons.
+    """
 
     visits: tuple[str, ...]
     arms: tuple[str, ...]
@@ -126,3 +146,4 @@ class Description:
     outcomes: tuple[OutcomeRow, ...]
     patterns: tuple[PatternRow, ...]
     site_arms: tuple[SiteArmRow, ...]
+    leaving: tuple[LeavingRow, ...] = ()

@@ -91,6 +91,37 @@ def header_doubts(table: RawTable, columns: Sequence[str]) -> Iterator[Fault]:
         )
 
 
+def absent_doubts(
+    table: RawTable, columns: Sequence[str], wanted: Sequence[str]
+) -> Iterator[Fault]:
+    """Columns that a file may lack, which are not there once: nothing of them is read.
+
+    columns: those that it must have; where it has none, that is what is said. wanted: those that it
+    may lack.
+    """
+    if columns and not any(name in table.header for name in columns):
+        return
+    for name in wanted:
+        number = table.header.count(name)
+        if number == 1:
+            continue
+        near = near_miss(name, [found for found in table.header if found not in columns])
+        what = f"stands {number} times" if number else f"is missing{near}"
+        yield Fault(
+            "column of reasons missing",
+            f"the column {name!r}, with why patients left early, {what}; the header has:"
+            f" {_shown(table.header)}",
+            "rename the column in the file, or correct its name in the plan (leaving.column)"
+            if near
+            else "ask the hospital for the column once, or correct its name in the plan"
+            " (leaving.column)",
+            allowed=f"the column {name!r} once, as in the other hospitals' files",
+            row=table.line,
+            column=name,
+            action="readings kept; no reason is known of this hospital's patients",
+        )
+
+
 def _cells(header: Sequence[str], mark: str, site: Site) -> list[str]:
     return [cell.strip().strip('"') for cell in site.delimiter.join(header).split(mark)]
 

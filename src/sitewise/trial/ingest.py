@@ -11,7 +11,7 @@ from sitewise.terms import SITEID, Severity
 from sitewise.trial.account import FileRow
 from sitewise.trial.findings import file_finding, records_frame
 from sitewise.trial.header import DELIMITER, NO_HEADER
-from sitewise.trial.mapping import RawRows, canonical_rows, needed_columns
+from sitewise.trial.mapping import RawRows, canonical_rows, needed_columns, wanted_columns
 from sitewise.trial.ragged import ragged_records
 from sitewise.trial.raw import Fault
 from sitewise.trial.rows import SITE_SET_ASIDE
@@ -54,12 +54,12 @@ def ingest_batch(
             "The hospital files can't be read.",
             [Problem("no such folder", where=str(folder), fix="name it with --data FOLDER")],
         )
-    columns = needed_columns(plan)
-    raw = RawRows(columns)
+    columns, wanted = needed_columns(plan), wanted_columns(plan)
+    raw = RawRows((*columns, *wanted))
     records: list[dict[str, object]] = []
     read: dict[str, Source] = {}
     for site in sorted(sites, key=lambda site: site.siteid):
-        source = read_source(folder, site, columns, listed)
+        source = read_source(folder, site, columns, listed, wanted)
         faults = (*source.faults, *_unit_fault(plan, site))
         source = read[site.siteid] = replace(source, faults=faults)
         reason = f"{SITE_SET_ASIDE}: {faults[0].rule}" if faults else ""
@@ -134,7 +134,8 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
     records += [
         file_finding(
             site.siteid, site.file, doubt.rule, doubt.message, severity=Severity.WARNING,
-            row=doubt.row, allowed=doubt.allowed, action="kept as it was read", advice=doubt.advice,
+            row=doubt.row, column=doubt.column, allowed=doubt.allowed,
+            action=doubt.action or "kept as it was read", advice=doubt.advice,
         )
         for doubt in source.doubts
     ]  # fmt: skip

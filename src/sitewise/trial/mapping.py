@@ -35,6 +35,7 @@ from sitewise.trial.rows import (
     UNIT,
     VISIT,
     arrange,
+    leaving_columns,
 )
 from sitewise.trial.units import sheet_units, unit_factor
 
@@ -84,6 +85,12 @@ def needed_columns(plan: "Plan") -> tuple[str, ...]:
         *(covariate.column for covariate in plan.covariates.values()),
     ]  # fmt: skip
     return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
+def wanted_columns(plan: "Plan") -> tuple[str, ...]:
+    """Columns that are read where a file has them, and that cost no hospital its place."""
+    needed, reasons = needed_columns(plan), plan.leaving.column
+    return () if reasons is None or reasons in needed else (reasons,)
 
 
 def canonical_rows(plan: "Plan", raw: RawRows) -> "pd.DataFrame":
@@ -140,6 +147,7 @@ def _shared_columns(plan: "Plan", cells: "pd.DataFrame", facts: "pd.DataFrame") 
             VISIT: cells[columns.visit],
             ARM: cells[columns.arm],
             **{name: cells[c.column] for name, c in plan.covariates.items()},
+            **{name: column(plan.leaving.column) for name in leaving_columns(plan)},
             SRCFILE: facts[SRCFILE].astype("str"),
             SRCROW: facts[SRCROW],
             FATE: pd.Series(Fate.SET_ASIDE.value, index=cells.index).where(reason != ""),

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a hospital file. row: line in the file, if it lies in one."""
+    """What is wrong with a hospital file. row: line in the file, if it lies in one.
+
+    action: what happened because of it, where that is not what happens with its like.
+    """
 
     rule: str
     message: str
@@ -14,6 +17,7 @@ class Fault:
     row: int | None = None
     column: str = ""
     value: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from sitewise.terms import (
     AVAL,
     AVISIT,
     AVISITN,
+    DCSREAS,
     SITEID,
     SRCFILE,
     SRCROW,
@@ -57,8 +58,13 @@ def reading_columns(plan: "Plan") -> tuple[str, ...]:
     """Columns of the readings, in the order of the file."""
     return (
         STUDYID, SITEID, USUBJID, TRT01P, PARAMCD, AVISIT, AVISITN, ATPT, ADY, AVAL, AVALC, UNIT,
-        VISIT, ARM, *plan.covariates, SRCFILE, SRCROW, FATE, REASON,
+        VISIT, ARM, *plan.covariates, *leaving_columns(plan), SRCFILE, SRCROW, FATE, REASON,
     )  # fmt: skip
+
+
+def leaving_columns(plan: "Plan") -> tuple[str, ...]:
+    """DCSREAS where the plan names the column of the reasons for leaving, otherwise nothing."""
+    return () if plan.leaving.column is None else (DCSREAS,)
 
 
 def arrange(plan: "Plan", frame: "pd.DataFrame", extra: tuple[str, ...] = ()) -> "pd.DataFrame":

@@ -22,8 +22,16 @@ from sitewise.trial.accounting import Counts, count_readings
 from sitewise.trial.blinding import pool_arms
 from sitewise.trial.cells import count_cells, count_patients
 from sitewise.trial.findings import SITE_ASIDE, Found, apply_found, findings_frame
+from sitewise.trial.leaving_checks import seen_after_leaving
 from sitewise.trial.patient_checks import check_patients, witnesses
-from sitewise.trial.rows import FATE, PARAMCD, REASON, SITE_SET_ASIDE, set_fate
+from sitewise.trial.rows import (
+    FATE,
+    PARAMCD,
+    REASON,
+    SITE_SET_ASIDE,
+    leaving_columns,
+    set_fate,
+)
 from sitewise.trial.schema import assert_analysable
 from sitewise.trial.trial_notes import missing_baselines
 
@@ -74,7 +82,8 @@ def settle(
     _give_fates(plan, readings)
     pool_arms(plan, readings)
     analysed = readings.loc[
-        readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value]), ANALYSED
+        readings[FATE].isin([Fate.ANALYSED.value, Fate.AVERAGED.value]),
+        [*ANALYSED, *leaving_columns(plan)],
     ]
     assert_analysable(plan, analysed)
     # counted many times over: by code, not by text
@@ -83,7 +92,14 @@ def settle(
     )
     return Settled(
         readings,
-        findings_frame([*patients, *sites, *missing_baselines(plan, analysed)]),
+        findings_frame(
+            [
+                *patients,
+                *sites,
+                *missing_baselines(plan, analysed),
+                *seen_after_leaving(plan, analysed),
+            ]
+        ),
         tuple(files),
         count_readings(plan, readings, movers),
         count_cells(analysed),

@@ -14,7 +14,7 @@ from pathlib import Path
 from sitewise.errors import DataError, Problem
 from sitewise.plan.sheet import Site, leaves_folder
 from sitewise.trial.decoding import decode, describe_text, doubts, without_mark
-from sitewise.trial.header import NO_HEADER, header_doubts, header_faults
+from sitewise.trial.header import NO_HEADER, absent_doubts, header_doubts, header_faults
 from sitewise.trial.likeness import plain
 from sitewise.trial.parquet_source import read_parquet
 from sitewise.trial.raw import Fault, RawTable
@@ -46,11 +46,16 @@ class Source:
 
 
 def read_source(
-    folder: Path, site: Site, columns: Sequence[str], listed: Sequence[str] | None = None
+    folder: Path,
+    site: Site,
+    columns: Sequence[str],
+    listed: Sequence[str] | None = None,
+    wanted: Sequence[str] = (),
 ) -> Source:
     """Read the file of one site; `columns` must be in it. Never raises for a bad file.
 
-    listed: the files of all sites; where one is missing, none of the others' is suggested.
+    listed: the files of all sites; where one is missing, none of the others' is suggested. wanted:
+    columns that may be absent, which is said.
     Raises DataError where the file is being written to: what is in it is not known yet.
     """
     path = folder / site.file
@@ -76,7 +81,8 @@ def read_source(
     if isinstance(read, Fault):
         return Source(digest, None, (*faults, read), doubted, written)
     faults += header_faults(read, site, columns)
-    doubted += tuple(header_doubts(read, columns))
+    doubted += tuple(header_doubts(read, (*columns, *wanted)))
+    doubted += tuple(absent_doubts(read, columns, wanted))
     if not read.lines and not read.ragged and NO_HEADER not in (fault.rule for fault in faults):
         faults.append(
             Fault(

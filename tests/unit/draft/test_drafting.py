@@ -49,6 +49,10 @@ def test_the_demo_is_understood(root: Path, tmp_path: Path, design: Design) -> N
     assert {a.name for a in plan.arms.order} == {a.name for a in known.arms.order}
     assert {k: e.column for k, e in plan.endpoints.items()} == {"SYSBP": "sbp", "DIABP": "dbp"}
     assert set(plan.covariates) == set(known.covariates)
+    assert (plan.leaving.column, set(plan.leaving.codes)) == (
+        "reason_left",
+        set(known.leaving.codes),
+    )
     written = [(s.siteid, s.file, s.delimiter, s.decimal) for s in sheet.sites]
     assert written == [(s.siteid, s.file, s.delimiter, s.decimal) for s in known_sheet.sites]
     assert all(site.unit == "" for site in sheet.sites)  # a unit is never declared by a guess
@@ -271,8 +275,8 @@ def test_files_that_can_not_be_read_are_told_and_the_others_used(tmp_path: Path)
         " a device, not a file",
         "hospital_002.csv is left out of the site sheet: 'hospital_002.csv' is a link to a file"
         " that is not there",
-        "hospital_003.csv is left out of the site sheet: its rows have 10 cell(s), its header has"
-        " 9",
+        "hospital_003.csv is left out of the site sheet: its rows have 11 cell(s), its header has"
+        " 10",
     ]
 
 
@@ -300,3 +304,26 @@ def test_text_is_read_back_as_it_was(text: str) -> None:
     import yaml
 
     assert yaml.safe_load(f"key: {quoted(text)}") == {"key": text}
+
+
+def test_reasons_for_leaving_are_understood(tmp_path: Path) -> None:
+    """What says that a patient stayed is none; so many cells that they are no codes are text."""
+    row = "{p},{arm},{visit},{sbp},{why}"
+
+    def text(reasons: dict[int, str]) -> str:
+        rows = [
+            row.format(p=f"P{p}", arm="AB"[p % 2], visit=visit, sbp=150 - 3 * week + p,
+                       why=reasons.get(p, "Completed"))
+            for p in range(30) for visit, week in (("Baseline", 0), ("Week 4", 4))
+        ]  # fmt: skip
+        return "\n".join(["subject,arm,visit,sbp,DCSREAS", *rows]) + "\n"
+
+    few = write(tmp_path / "few", a=text({3: "Adverse Event", 5: "Lost", 7: "NA"}))
+    plan, _, found = drafted(few, tmp_path / "config", "few")
+    assert plan.leaving.column == "DCSREAS"
+    assert dict(plan.leaving.codes) == {"Adverse Event": "Adverse Event", "Lost": "Lost"}
+    assert plan.leaving.stayed == ("Completed",)
+    assert not any("DCSREAS" in covariate.column for covariate in found.covariates)
+    many = write(tmp_path / "many", a=text({p: f"left, note {p}" for p in range(28)}))
+    plan, _, _ = drafted(many, tmp_path / "config", "many")
+    assert (plan.leaving.column, dict(plan.leaving.codes)) == ("DCSREAS", {})

@@ -166,6 +166,7 @@ class Trial:
                 "engine": "auto", "max_rows": 1_000_000, "statsmodels_rows": 5000,
                 "tolerance": 0.001, "tolerance_numbers": 0.01,
             },
+            "leaving": {"column": None, "codes": {}, "stayed": []},
             "bootstrap": {"draws": 199},
             "seeds": {"figures": 1},
         }  # fmt: skip

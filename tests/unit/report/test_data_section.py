@@ -130,7 +130,7 @@ def test_numbers_allocated_stand_in_table_figure_and_file(evidence_of) -> None:
     assert rows["no reading left"] == ["1"] * len(arms)
     assert rows["Sites allocated"] == [str(len(e.account.files))] * len(arms)
     assert f"{arms[0]}: 41 allocated" in flow_alt(e)
-    assert any("no column of reasons" in note for note in flow(e).notes)
+    assert any("no column of reasons for leaving" in note for note in flow(e).notes)
     lines = [line for line in table_flow.flow(e) if line["arm"] == arms[0] and not line["site"]]
     told = {line["measure"]: line["patients"] for line in lines if not line["visit"]}
     assert told["patients allocated"] == 41

@@ -1,6 +1,7 @@
 """The demo trials: the same seed, the same bytes; what was spoilt is what is found."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from sitewise.run.readiness import read_plan
 from sitewise.simulate.demo import TRIALS, TRUTH, write_demo
 from sitewise.simulate.draw import draw_trial
 from sitewise.simulate.generator import CLUSTER, INDIVIDUAL, Design
-from sitewise.simulate.hospitals import HOSPITALS, SIZES
+from sitewise.simulate.hospitals import HEADER, HOSPITALS, SIZES
+from sitewise.simulate.leaving import CONSTANTS, REASONS, draw_reasons
 from sitewise.terms import Fate
 from sitewise.trial.pipeline import CheckedTrial, check_data
 
@@ -30,6 +32,7 @@ RULES = {
     "trouble": "bad site",
     "kPa": "converted from kPa",
 }
+BEFORE_REASONS = {"individual": "da090600e8fffe2a", "cluster": "4868cf0f9ab12919"}
 DESIGNS: tuple[Design, ...] = ("individual", "cluster")
 
 
@@ -184,3 +187,62 @@ def test_arms_are_balanced_within_hospitals_or_constant(large: Any) -> None:
     counts = pd.crosstab(cluster.site, cluster.arm)
     assert (counts.to_numpy() > 0).sum(axis=0).tolist() == [10, 10]
     assert ((counts > 0).sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_files_without_the_reasons_are_those_of_before(tmp_path: Path, design: Design) -> None:
+    """Reasons have a stream of their own: sha256 of all other cells before there were any."""
+    assert HEADER[-1] == "reason_left"
+    cells = hashlib.sha256()
+    for path in write_demo(tmp_path, design):
+        if path.suffix == ".csv":
+            lines = path.read_text(encoding="utf-8").replace(";", ",").splitlines()
+            cells.update("".join(line.rpartition(",")[0] + "\n" for line in lines).encode())
+    assert cells.hexdigest()[:16] == BEFORE_REASONS[design]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_reasons_stand_in_the_last_row_of_those_who_left(tmp_path: Path, design: Design) -> None:
+    write_demo(tmp_path, design)
+    counts: dict[str, dict[str, int]] = {}
+    for hospital in HOSPITALS:
+        rows = pd.read_csv(
+            tmp_path / hospital.file, sep=hospital.delimiter, dtype=str, keep_default_na=False
+        )
+        last = rows.groupby("subject", sort=False).tail(1)
+        assert (rows["reason_left"] != "").sum() == (last["reason_left"] != "").sum()
+        assert not (last.loc[last["visit"] == "Week 24", "reason_left"] != "").any()
+        for arm, reason in last[["treatment", "reason_left"]].itertuples(index=False):
+            own = counts.setdefault(arm, {})
+            own[reason] = own.get(reason, 0) + 1
+    for arm, told in truth_of(tmp_path)["leaving"]["patients who left"].items():
+        assert {code: counts[arm][code] for code in REASONS} == {c: told[c] for c in REASONS}
+
+
+def test_reasons_depend_on_arm_and_last_value(large: Any) -> None:
+    """Shares of the reasons at a last reading of 150 to 160 mmHg, 50 000 patients.
+
+    The wanted shares are the mean of those at each patient's own last reading; four standard
+    errors of a share.
+    """
+    reasons = draw_reasons(large, np.random.default_rng(3))
+    visits = large.sbp.shape[1]
+    assert (reasons[large.dropped == visits] == "").all()
+    filled = pd.DataFrame(large.sbp).ffill(axis=1).iloc[:, -1].to_numpy()
+    for arm in (0, 1):
+        for low in (120, 150):
+            own = (large.dropped < visits) & (large.arm == arm)
+            own &= (filled >= low) & (filled < low + 10)
+            weights = np.array(
+                [
+                    np.exp(
+                        CONSTANTS.weight[c][arm]
+                        + CONSTANTS.weight_last[c] * (filled[own] - 150) / 10
+                    )
+                    for c in REASONS
+                ]
+            )
+            wanted = (1 - CONSTANTS.unwritten) * (weights / weights.sum(axis=0)).mean(axis=1)
+            for code, share in zip(REASONS, wanted, strict=True):
+                found = (reasons[own] == code).mean()
+                assert abs(found - share) < 4 * np.sqrt(share * (1 - share) / own.sum()), code
