@@ -105,7 +105,7 @@ def not_at_random_table(e: Evidence, name: str, found: NotAtRandom) -> Table | N
     ]
     rows: list[Row] = []
     for one in found.arms:
-        rows += [group(one.contrast, len(columns)), *_rows(e, name, one)]
+        rows += [group(one.contrast, len(columns)), *_rows(e, name, one, alone=single is not None)]
     return table(
         f"tbl-not-at-random-{name}",
         f"If readings are missing not at random: against {reference} at {e.plan.primary.visit},"
@@ -118,7 +118,7 @@ def not_at_random_table(e: Evidence, name: str, found: NotAtRandom) -> Table | N
     )
 
 
-def _rows(e: Evidence, name: str, one: ArmShifted) -> list[Row]:
+def _rows(e: Evidence, name: str, one: ArmShifted, *, alone: bool) -> list[Row]:
     by: dict[float, dict[str, Answer]] = {0.0: dict.fromkeys(WHERE, one.start)}
     for shifted in one.shifted:
         by.setdefault(shifted.delta, {})[shifted.where] = shifted.answer
@@ -131,9 +131,10 @@ def _rows(e: Evidence, name: str, one: ArmShifted) -> list[Row]:
         for delta, answers in sorted(by.items())
     ]
     tips = {tipping.where: tipping for tipping in one.tipping}
+    last = "total" if alone else "strong"  # the last rows of a table stay there when it is sorted
     for title, key in (("Interval reaches 0 at", "interval"), ("Estimate is 0 at", "estimate")):
         cells = [(_tipped(e, name, tips[where], key), NONE) for where in WHERE]
-        rows.append(row(title, *(text for pair in cells for text in pair), kind="total"))
+        rows.append(row(title, *(text for pair in cells for text in pair), kind=last))
     return rows
 
 

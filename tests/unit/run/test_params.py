@@ -109,6 +109,7 @@ def rules_of(found: dict[str, set[str]]) -> set[str]:
         ("arms", {"favours": "higher"}, {"figures", "page", "report"}),
         ("endpoints", {"SYSBP": {"label": "Pressure"}}, {"describe", "figures", "page", "report"}),
         ("endpoints", {"DIABP": {"role": "exploratory"}}, {"page", "report"}),
+        ("endpoints", {"SYSBP": {"deltas": [5.0]}}, {"crosscheck", "page", "report"}),
         ("covariates", {"SEX": {"label": "Gender"}}, {"check_batch", "describe", "page", "report"}),
         ("analysis_sets", {"FAS": {"label": "All"}}, {"describe", "page", "report"}),
         ("rules", {"bad_site": "stop"}, {"check_trial", "page", "report"}),
