@@ -44,9 +44,14 @@ class Problem:
         return "\n".join(lines)
 
 
+def plural(n: int, one: str, many: str = "") -> str:
+    """`1 site`, `2 sites`; many: where that is not `one` with an s."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def in_number(problems: Sequence[Problem]) -> str:
     """`1 problem`, `2 problems`: for a title."""
-    return f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}"
+    return plural(len(problems), "problem")
 
 
 class SitewiseError(Exception):

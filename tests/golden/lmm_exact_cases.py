@@ -39,8 +39,8 @@ AGAINST_LME4 = (
 # What must be refused, and what the message says.
 REFUSED = {
     "constant_outcome": "does not vary",
-    "one_visit_per_patient": "(1 | patient): 7 levels x 1 effect(s)",
-    "two_visits": "(time | patient): 9 levels x 2 effect(s)",
+    "one_visit_per_patient": "(1 | patient): 7 levels x 1 effect",
+    "two_visits": "(time | patient): 9 levels x 2 effects",
     "zero_within_variance": "residual variance is 0",
 }
 

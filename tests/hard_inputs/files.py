@@ -252,7 +252,7 @@ CASES = (
         "A row with too many cells",
         "line 6 of `A.csv` has an unquoted comma in a cell",
         content("A.csv", lambda data: data.replace(b"A,A1,HIC,month 6", b"A,A1,x,HIC,month 6")),
-        ("A.csv line 6, found '11 cell(s)'", "a delimiter within a cell needs quotes"),
+        ("A.csv line 6, found '11 cells'", "a delimiter within a cell needs quotes"),
         {"set aside": 2, "analysed": 70},
     ),
     Case(
@@ -260,7 +260,7 @@ CASES = (
         "each row of `A.csv` ends with a comma",
         content("A.csv", lambda data: data.replace(b"rural\n", b"rural,\n")),
         (
-            "A.csv line 2, found '11 cell(s)': 9 of 9 rows have 11 cell(s), the header has 10:"
+            "A.csv line 2, found '11 cells': 9 of 9 rows have 11 cells, the header has 10:"
             " their cells can't be told apart; they end with a delimiter, the header does not",
             "ask the hospital for the file with the delimiter at the end of every line or of none",
             "hospital A is set aside: 18 of 18 measured readings (100%) were set aside",
@@ -271,7 +271,7 @@ CASES = (
         "A column without a name",
         "each row of `A.csv` begins with its number, and the header does not name that column",
         content("A.csv", _numbered),
-        ("9 of 9 rows have 11 cell(s)", "a column without a name may stand in them"),
+        ("9 of 9 rows have 11 cells", "a column without a name may stand in them"),
         SITE_LOST,
     ),
     Case(
@@ -361,7 +361,7 @@ CASES = (
         "Blanks around cells",
         "every patient of `A.csv` has a blank before and behind",
         lambda trial: [row.update(patient=f" {row['patient']} ") for row in trial.files["A.csv"]],
-        ("blanks around 9 cell(s) not counted",),
+        ("blanks around 9 cells not counted",),
         ALL,
     ),
 )

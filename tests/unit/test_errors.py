@@ -2,7 +2,7 @@
 
 import pickle
 
-from sitewise.errors import DataError, PlanError, Problem, SitewiseError
+from sitewise.errors import DataError, PlanError, Problem, SitewiseError, in_number, plural
 
 
 def test_all_problems_numbered_with_place_and_remedy() -> None:
@@ -31,3 +31,9 @@ def test_errors_survive_pickling() -> None:
 def test_exit_codes_differ_by_kind() -> None:
     kinds = SitewiseError.__subclasses__()
     assert all(kind.exit_code > 1 for kind in kinds)
+
+
+def test_counts_in_words() -> None:
+    assert [plural(n, "site") for n in (0, 1, 2)] == ["0 sites", "1 site", "2 sites"]
+    assert [plural(n, "analysis", "analyses") for n in (1, 2)] == ["1 analysis", "2 analyses"]
+    assert in_number([Problem("what")]) == "1 problem"

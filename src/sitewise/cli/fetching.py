@@ -25,7 +25,7 @@ def fetch(
     nightly` fetches by itself.
     """
     from sitewise.cli.failing import fail
-    from sitewise.errors import SitewiseError
+    from sitewise.errors import SitewiseError, plural
     from sitewise.run.fetching import fetch_files
     from sitewise.run.readiness import read_plan
 
@@ -35,7 +35,8 @@ def fetch(
         fetched = fetch_files(sheet, folder)
         asked = [site for site in sheet.sites if site.source]
         told = f"{len(asked)} of {len(sheet.sites)} hospitals have a source: "
-        told += f"{len(fetched.changed)} file(s) new or changed, {len(fetched.same)} as before"
+        told += f"{plural(len(fetched.changed), 'file')} new or changed, "
+        told += f"{len(fetched.same)} as before"
         typer.echo(f"{told}, {len(fetched.failed)} not fetched. They are in {folder}.")
         fetched.require_all()
     except SitewiseError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sitewise.errors import Problem, RunError
+from sitewise.errors import Problem, RunError, plural
 from sitewise.terms import Fate
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def show_findings(
     hidden = len(rows) - len(shown)
     if hidden:
         console.print(
-            f"{_plural(hidden, 'more finding')} of the kinds shown:"
+            f"{plural(hidden, 'more finding')} of the kinds shown:"
             f" --all shows {'it' if hidden == 1 else 'them'}, --csv FILE writes all."
         )
     if csv is not None:
@@ -83,10 +83,6 @@ def _no_listing(csv: Path, what: str) -> RunError:
     )
 
 
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def account_lines(account: "Account") -> Iterator[str]:
     """Say where every reading went, in as many lines as there are fates."""
     aside = [file for file in account.files if file.status != "used"]
@@ -108,7 +104,7 @@ def account_lines(account: "Account") -> Iterator[str]:
         yield f"  site {file.site} is {file.status}: {file.reason}{unread}"
     errors = sum(found.findings for found in account.findings if found.severity == "error")
     warnings = sum(found.findings for found in account.findings if found.severity == "warning")
-    yield f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}; nothing that stops a run."
+    yield f"{plural(errors, 'error')}, {plural(warnings, 'warning')}; nothing that stops a run."
 
 
 def _written(account: "Account") -> Iterator[str]:

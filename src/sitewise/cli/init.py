@@ -53,11 +53,12 @@ def init(
 def note_marks(plan: Path) -> None:
     """Say where a plan still carries marks of `sitewise init`: nobody has settled those lines."""
     from sitewise.draft.marks import unsettled
+    from sitewise.errors import plural
 
     lines = unsettled(plan)
     if lines:
         first = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
         typer.echo(
-            f"Note on the plan: {len(lines)} line(s) are still marked GUESS or WRITE"
-            f" ({plan.name}, lines {first}). Settle them before anybody reads the report."
+            f"Note on the plan: {plural(len(lines), 'line is', 'lines are')} still marked GUESS or"
+            f" WRITE ({plan.name}, lines {first}). Settle them before anybody reads the report."
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sitewise.draft.leaving import LeavingGuess, guess_leaving
 from sitewise.draft.reading import FILE, Folder, numbers
 from sitewise.draft.roles import MOST_LEVELS, PRESSURES, Roles, is_constant, plain
+from sitewise.errors import plural
 from sitewise.plan.sheet import Site
 
 if TYPE_CHECKING:
@@ -242,7 +243,9 @@ def _odd_cells(
         for value, n in odd.head(10).items():
             near = get_close_matches(str(value), known, n=1)
             hint = f"; {near[0]!r} misspelt?" if near else ""
-            remarks.append(f"{role} {value!r} stands in {n} row(s) and is not in the plan{hint}")
+            remarks.append(
+                f"{role} {value!r} stands in {plural(n, 'row')} and is not in the plan{hint}"
+            )
     return remarks
 
 
@@ -278,7 +281,7 @@ def _day_zero(folder: Folder, day: str | None) -> list[str]:
     if not zeros:
         return []
     return [
-        f"{day!r} is 0 in {zeros} row(s): study days count from 1, so that it is missing"
+        f"{day!r} is 0 in {plural(zeros, 'row')}: study days count from 1, so that it is missing"
         " there; where all are counted from 0, take `day` out of `columns`"
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sitewise.errors import DataError, Problem
+from sitewise.errors import DataError, Problem, plural
 from sitewise.plan.sheet import DELIMITERS, SUFFIXES, Site
 from sitewise.trial.decoding import likely_utf_16
 from sitewise.trial.raw import RawTable
@@ -93,7 +93,7 @@ def _why_unread(source: Source) -> str:
     told = "; ".join(fault.message for fault in source.faults)
     if source.table is not None and source.table.ragged:
         cells = source.table.ragged[0][1]
-        told = f"its rows have {cells} cell(s), its header has {len(source.table.header)}"
+        told = f"its rows have {plural(cells, 'cell')}, its header has {len(source.table.header)}"
     return told or "no rows"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sitewise.errors import ModelError
+from sitewise.errors import ModelError, plural
 from sitewise.inference.by_site_random import state_of
 from sitewise.inference.by_site_result import FixedForm
 from sitewise.inference.by_site_terms import Terms
@@ -98,7 +98,9 @@ def _by_rule(
 def _refused(terms: Terms, rows: "pd.DataFrame", counts: Mapping[str, tuple[int, int]]) -> str:
     most = terms.plan.treatment_by_site.most_sites
     if len(counts) < 2:
-        return f"{len(counts)} site(s) have both arms: an interaction needs two"
+        return (
+            f"{plural(len(counts), 'site has', 'sites have')} both arms: an interaction needs two"
+        )
     if len(counts) > most:
         return (
             f"{len(counts)} sites have both arms, and the plan allows {most} as fixed"

@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from sitewise.errors import ComparisonError, ModelError, Problem
+from sitewise.errors import ComparisonError, ModelError, Problem, plural
 from sitewise.inference.mixture import likelihood_ratio, mixture_p, mixture_words, naive_p
 from sitewise.inference.placed import Pair, place
 from sitewise.inference.smaller import NotEmbeddedError
@@ -98,7 +98,7 @@ class LrtResult:
             f"Likelihood-ratio test ({self.method})",
             f"  null  {self.null}: log-likelihood {self.loglik_null:.6f}",
             f"  full  {self.full}: log-likelihood {self.loglik_full:.6f}",
-            f"  statistic {self.statistic:.6g}, {self.df} parameter(s) more",
+            f"  statistic {self.statistic:.6g}, {plural(self.df, 'parameter')} more",
             f"  p = {self.p:.4g}" + (f" (Monte Carlo SE {self.error:.1g})" if self.error else "")
             + f": {self.rule}",
         ]  # fmt: skip

@@ -130,7 +130,7 @@ def check_moments(
     if not _is_frame(data) and not isinstance(data, str | Path | Sequence):
         problems.append(
             Problem(f"the data are a {type(data).__name__}", where="data",
-                    allowed="a pandas frame, or path(s) of Parquet files")
+                    allowed="a pandas frame, or the paths of Parquet files")
         )  # fmt: skip
     elif not _is_frame(data):
         problems += _source_problems([data] if isinstance(data, str | Path) else list(data))  # type: ignore[call-overload]
@@ -181,7 +181,7 @@ def _source_problems(paths: Sequence[object]) -> list[Problem]:
     problems = []
     if not paths:
         problems.append(
-            Problem("no data were given", where="data", allowed="a frame, or Parquet file(s)")
+            Problem("no data were given", where="data", allowed="a frame, or Parquet files")
         )
     for path in paths:
         if not isinstance(path, str | Path):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sitewise.errors import ModelError, Problem
+from sitewise.errors import ModelError, Problem, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def number(name: str, values: "pd.Series", problems: list[Problem]) -> np.ndarra
     if len(infinite):
         rows = ", ".join(str(i + 1) for i in infinite[:5])
         problems.append(
-            Problem(f"{name} is infinite in {len(infinite)} row(s): {rows}", where=name,
+            Problem(f"{name} is infinite in {plural(len(infinite), 'row')}: {rows}", where=name,
                     allowed="finite numbers; missing where unknown")
         )  # fmt: skip
         return typed

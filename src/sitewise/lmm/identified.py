@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from sitewise.errors import ModelError, Problem
+from sitewise.errors import ModelError, Problem, plural
 from sitewise.lmm.basis import Basis
 from sitewise.lmm.columns import Column
 from sitewise.lmm.encode import natural_order
@@ -55,7 +55,7 @@ def check_variances(
         elif levels * q >= rows.size:
             problems.append(
                 Problem(
-                    f"{levels} levels x {q} effect(s) = {levels * q} random effects for"
+                    f"{levels} levels x {plural(q, 'effect')} = {levels * q} random effects for"
                     f" {rows.size} rows: they can't be told from the residual",
                     where=where, allowed="fewer random effects than rows",
                     fix="use fewer terms left of the bar, or drop this term",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sitewise.errors import ModelError, Problem
+from sitewise.errors import ModelError, Problem, plural
 from sitewise.lmm.factored import Factored, Term
 from sitewise.lmm.nesting import is_alone, settled, written
 from sitewise.lmm.recode import recoded, recoding
@@ -79,7 +79,7 @@ def _patients(parts: Sequence[Wide]) -> Patients:
         shown = [known.get(int(h), f"hash {int(h):016x}") for h in np.unique(hashes[twice])[:5]]
         raise ModelError(
             "Batches must hold whole patients.",
-            [Problem(f"{len(np.unique(hashes[twice]))} patient(s) in two batches:"
+            [Problem(f"{plural(len(np.unique(hashes[twice])), 'patient')} in two batches:"
                      f" {', '.join(sorted(shown))}", where=parts[0].formula.text,
                      allowed="all rows of a patient in one batch",
                      fix="sort the file by patient, or make moments of these batches together;"

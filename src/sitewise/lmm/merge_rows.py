@@ -62,7 +62,7 @@ def _check(a: LabelledMoments, b: LabelledMoments) -> None:
     if a.based.names != b.based.names:
         odd = sorted(set(a.based.names) ^ set(b.based.names))
         problems.append(
-            Problem(f"only one batch has the column(s) {', '.join(odd[:5])}",
+            Problem(f"only one batch has: {', '.join(odd[:5])}",
                     allowed="the same columns in every batch",
                     fix="declare the levels of every factor: moments(..., levels=...)")
         )  # fmt: skip

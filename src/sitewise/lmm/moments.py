@@ -145,7 +145,7 @@ def moments(
 ) -> Moments:
     """Read `data` once and keep what the formulas need.
 
-    data: a frame, or Parquet file(s), read by row groups of together about `batch_rows` rows, so
+    data: a frame, or Parquet files, read by row groups of together about `batch_rows` rows, so
     that memory is bounded; the rows of a patient must stand together there, in one file.
     levels: of factors, in order, the first the reference; declare them where a batch may lack some.
     roles: "slot" (a function of the visit), "varying" or "patient", of variables of which a batch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sitewise.errors import ModelError, Problem
+from sitewise.errors import ModelError, Problem, plural
 from sitewise.lmm.covariances import Structure, Unstructured, sds_and_correlations, triangle
 
 
@@ -240,7 +240,7 @@ def residual_structure(name: str, size: int, unit: float = 1.0) -> Structure:
     if size < 2:
         raise ModelError(
             "The residual covariance has nothing to describe.",
-            [Problem(f"{name}(...) over {size} slot(s)", allowed="two slots or more",
+            [Problem(f"{name}(...) over {plural(size, 'slot')}", allowed="two slots or more",
                      fix="see whether the slot's column holds what it should")],
         )  # fmt: skip
     known: dict[str, Structure] = {

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from sitewise.errors import plural
 from sitewise.plan.model import Plan
 from sitewise.report.drawing import GREY, MOST_HEIGHT, WIDTH, arm_style, segments, style
-from sitewise.report.formatting import count_percent, plural
+from sitewise.report.formatting import count_percent
 from sitewise.report.leaving import absent
 from sitewise.report.pictured import Allocated, allocated, came_in, left_out_lines
 from sitewise.trial.account import Account

@@ -153,11 +153,6 @@ def listed(items: "list[str] | tuple[str, ...]", conjunction: str = "and") -> st
     return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
 
 
-def plural(n: int, one: str, many: str = "") -> str:
-    """`1 site`, `2 sites`."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
-
-
 def align(texts: list[str]) -> list[str]:
     """Pad numbers of one right-aligned column so that their decimal points stand in line."""
     tails = [_tail(text) for text in texts]

@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.inference.comparison import ModelComparison
 from sitewise.inference.icc_result import Iccs, VarianceShare
 from sitewise.plan.model import Plan
-from sitewise.report.formatting import natural, number, p_phrase, plural
+from sitewise.report.formatting import natural, number, p_phrase
 from sitewise.terms import SITEID, USUBJID, Fate
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sitewise.errors import plural
 from sitewise.report import words_sites
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import interval, listed, number, plural, share
+from sitewise.report.formatting import interval, listed, number, share
 from sitewise.report.layout import Figure, Row, Table, row
 from sitewise.report.section_comparisons import tests_table, uses_table
 from sitewise.report.section_data import Data, data

@@ -4,19 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.inference.by_site_result import BySite, EffectAtSite, FixedForm, RandomForm
 from sitewise.report.cells import capped, of_sites
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import (
-    NONE,
-    degrees,
-    interval,
-    listed,
-    natural,
-    number,
-    plural,
-    typeset,
-)
+from sitewise.report.formatting import NONE, degrees, interval, listed, natural, number, typeset
 from sitewise.report.layout import Cell, CellLike, Row, Table, row, table
 from sitewise.report.section_comparisons import draws_made
 

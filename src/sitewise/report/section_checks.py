@@ -3,17 +3,10 @@
 from dataclasses import dataclass
 
 from sitewise.classical.result import CrossCheck
+from sitewise.errors import plural
 from sitewise.report.cells import p_cell, p_notes
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import (
-    NONE,
-    degrees,
-    listed,
-    number,
-    percent,
-    plural,
-    typeset,
-)
+from sitewise.report.formatting import NONE, degrees, listed, number, percent, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.words_models import group_name
 

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from sitewise.errors import plural
 from sitewise.inference.comparison import CriterionGroup, ModelComparison
 from sitewise.inference.planned_fit import ScoredFit
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, number, plural
+from sitewise.report.formatting import NONE, degrees, number
 from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.terms import Use
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.report.cells import MOST_LISTED, capped, of_sites
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, count_percent, number, plural
+from sitewise.report.formatting import NONE, count_percent, number
 from sitewise.report.layout import Figure, Row, Table, group, row, table
 from sitewise.report.pictured import raw_reading
 from sitewise.report.pictures import picture

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import plural
 from sitewise.report.layout import Table, row, table
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.report.cells import MOST_LISTED, capped, names_cell
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import plural, typeset
+from sitewise.report.formatting import typeset
 from sitewise.report.layout import Table, row, table
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount

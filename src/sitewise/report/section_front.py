@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.report import words, words_front
 from sitewise.report.cells import estimate_cells, estimate_columns, p_rule, place_note
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import plural
 from sitewise.report.layout import Figure, Table, row, table
 from sitewise.report.pictures import picture
 from sitewise.report.section_order import order_sentence, order_table

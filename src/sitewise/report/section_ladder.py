@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from sitewise.classical.ladder_result import Guard, Ladder, Rung
+from sitewise.errors import plural
 from sitewise.lmm.linear.method import method_of
 from sitewise.report.cells import is_answer, names_cell, p_cell, p_notes
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, natural, number, plural, typeset
+from sitewise.report.formatting import NONE, degrees, natural, number, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.section_baseline import baseline_table, baseline_words
 from sitewise.report.section_covariances import covariances_table

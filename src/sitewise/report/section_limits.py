@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sitewise.errors import plural
 from sitewise.inference.icc_result import IccLevel
 from sitewise.inference.limits import Distance, distances
 from sitewise.plan.limits import CONTRAST, SHARE, Limits
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, level, number, plural
+from sitewise.report.formatting import NONE, level, number
 from sitewise.report.layout import Row, Table, group, row, table
 from sitewise.report.words_sites import limits as icc_limits
 from sitewise.terms import SITEID

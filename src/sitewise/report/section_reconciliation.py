@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from sitewise.classical.reconciliation_result import Reconciliation, Step
+from sitewise.errors import plural
 from sitewise.report.cells import p_cell, p_notes
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, degrees, number, percent, plural, typeset
+from sitewise.report.formatting import NONE, degrees, number, percent, typeset
 from sitewise.report.layout import Cell, Row, Table, row, table
 from sitewise.report.words_models import group_name, is_linear
 

@@ -5,15 +5,10 @@ Every sentence is a function of results. "Not significant" never becomes a claim
 
 import math
 
+from sitewise.errors import plural
 from sitewise.inference.planned_fit import ArmContrast
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import (
-    degrees,
-    interval,
-    level,
-    number,
-    plural,
-)
+from sitewise.report.formatting import degrees, interval, level, number
 from sitewise.report.standing import favourable, primary_of, significant, standing
 
 

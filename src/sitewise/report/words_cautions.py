@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from sitewise.errors import plural
 from sitewise.inference.planned_fit import PlannedFit
 from sitewise.inference.singular_terms import singular_terms
 from sitewise.plan.named_visits import other_visits_named
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import listed, plural, typeset
+from sitewise.report.formatting import listed, typeset
 from sitewise.report.pictured import raw_reading
 from sitewise.report.section_by_site import differs
 from sitewise.report.section_not_at_random import tipping_sentence

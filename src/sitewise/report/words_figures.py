@@ -1,7 +1,8 @@
 """Captions and alternative texts of the figures, from the results that they show."""
 
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import interval, listed, number, plural
+from sitewise.report.formatting import interval, listed, number
 from sitewise.report.pictured import ENDS, MOST_POINTS, between_ends
 from sitewise.report.words import contrast_name, lowered
 from sitewise.report.words_methods import residual_models

@@ -1,8 +1,9 @@
 """Sentences of the first page beside the answer: arms, model, hospitals."""
 
+from sitewise.errors import plural
 from sitewise.inference.comparison import ModelComparison
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import number, plural, share
+from sitewise.report.formatting import number, share
 from sitewise.report.words_sites import headline_model, headline_source, limits
 from sitewise.terms import SITEID
 

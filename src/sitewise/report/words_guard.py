@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from sitewise.classical.ladder_result import Guard, Guarded
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import degrees, level, listed, number, plural
+from sitewise.report.formatting import degrees, level, listed, number
 
 # What an analysis does that claims more than the sites give, by its verdict.
 _CLAIMS = {

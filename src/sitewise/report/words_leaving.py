@@ -1,7 +1,8 @@
 """Words on why patients have no reading at the visits that matter."""
 
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import listed, plural
+from sitewise.report.formatting import listed
 from sitewise.report.leaving import NONE_GIVEN, Absent, absent
 
 NO_COLUMN = "The plan names no column of reasons for leaving: who was not seen is counted, not why."

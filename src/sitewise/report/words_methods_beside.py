@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import listed, plural
+from sitewise.report.formatting import listed
 from sitewise.report.literature import Method
 from sitewise.report.section_not_at_random import has_missing
 from sitewise.report.words_replication import package

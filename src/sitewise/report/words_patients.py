@@ -1,7 +1,8 @@
 """Words on patients: who is analysed, who is left out and why, who lacks a visit."""
 
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import listed, plural
+from sitewise.report.formatting import listed
 from sitewise.report.words_leaving import reasons_given
 from sitewise.terms import Use
 

@@ -2,6 +2,7 @@
 
 import math
 
+from sitewise.errors import plural
 from sitewise.report.evidence import Evidence
 from sitewise.report.formatting import (
     NONE,
@@ -10,7 +11,6 @@ from sitewise.report.formatting import (
     listed,
     number,
     percent,
-    plural,
     share,
 )
 from sitewise.report.leaving import absent

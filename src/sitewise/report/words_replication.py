@@ -1,7 +1,8 @@
 """Sentences on the second engine: who it was, what it found apart, why it was not asked."""
 
 from sitewise.classical.result import ReplicatedNumber, Replication
-from sitewise.report.formatting import difference, listed, plural
+from sitewise.errors import plural
+from sitewise.report.formatting import difference, listed
 
 FIRST_ENGINE = "sitewise.lmm"
 KINDS = {"loglik": "log-likelihood", "fixef": "estimate", "se": "SE", "variance": "variance"}

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
+from sitewise.errors import plural
 from sitewise.inference.icc_result import DesignEffect, IccLevel, IccModel, OlsBeside
 from sitewise.report.cells import MOST_NAMES, names_cell
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import listed, number, plural, share
+from sitewise.report.formatting import listed, number, share
 from sitewise.report.words_models import group_name
 from sitewise.sites.result import SiteResults
 from sitewise.terms import SITEID, USUBJID

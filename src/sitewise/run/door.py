@@ -16,7 +16,7 @@ from sitewise.audit.hashing import file_sha256, params_digests
 from sitewise.audit.receipts import DRAFTS, FOLDER, receipt_path
 from sitewise.audit.state import Expected, State, Verdict, examine
 from sitewise.draft.marks import unsettled
-from sitewise.errors import IntegrityError, Problem, RunError
+from sitewise.errors import IntegrityError, Problem, RunError, plural
 from sitewise.inference.plan_models import model_notes
 from sitewise.plan.limits import limits_of
 from sitewise.run.accounting import account_lines
@@ -261,7 +261,8 @@ def _stop_if_altered(states: list[State], results: Path, rebuild: bool) -> None:
         f" records/{results.name}/set-aside and makes them anew"
     )
     raise IntegrityError(
-        f"{len(altered)} file(s) in {results} were altered; nothing was computed or changed.",
+        f"{plural(len(altered), 'file was', 'files were')} altered in {results};"
+        " nothing was computed or changed.",
         [
             Problem(what, where=where, fix=fix if number == len(told) else "")
             for number, (where, what) in enumerate(told, start=1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from sitewise.audit.parent import ENGINE, this_process
-from sitewise.errors import RunError
+from sitewise.errors import RunError, plural
 from sitewise.run import forkserver, slurm
 from sitewise.run.environment import variables
 from sitewise.run.marker import VARIABLE, end_processes
@@ -95,7 +95,7 @@ def _clear_queue(call: Call, tell: Callable[[str], None]) -> None:
         tell(f"{error} Jobs of this run may be left there; they will write nothing.")
         return
     if left:
-        tell(f"Cancelled {len(left)} job(s) that the workflow engine left in Slurm.")
+        tell(f"Cancelled {plural(len(left), 'job')} that the workflow engine left in Slurm.")
 
 
 def _run_once(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sitewise.errors import Problem, RunError, SitewiseError
+from sitewise.errors import Problem, RunError, SitewiseError, plural
 from sitewise.run.submissions import FAILED, Trouble, lost_problems, refusal
 from sitewise.store.trouble import FULL, full_disk
 
@@ -39,7 +39,7 @@ def engine_failure(
     if lost:
         blocks.append(str(lost))
     blocks.append(
-        f"The run stopped: {len(records)} job(s) failed. What was finished is kept;"
+        f"The run stopped: {plural(len(records), 'job')} failed. What was finished is kept;"
         " when the cause is mended, run again to go on."
     )
     error = RunError("\n\n".join(blocks))
@@ -78,7 +78,8 @@ def _lost_on_cluster(
     if not lost or all(found[-1].status == FAILED for found in lost):
         return None
     return RunError(
-        f"{len(lost)} piece(s) of work came to nothing on the cluster; what was finished is kept.",
+        f"{plural(len(lost), 'piece')} of work came to nothing on the cluster;"
+        " what was finished is kept.",
         lost_problems(lost, str(logs.parent / "slurm")),
     )
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from sitewise.audit.hashing import file_sha256
 from sitewise.audit.parent import ENGINE, this_process
-from sitewise.errors import Problem, RunError
+from sitewise.errors import Problem, RunError, plural
 from sitewise.plan.sheet import Site, SiteSheet, leaves_folder
 from sitewise.plan.source import PLUGINS
 from sitewise.run.alone import alone
@@ -67,7 +67,7 @@ class Fetched:
             return
         fix = "fetch again when the server answers: nothing was read half, and what came is kept"
         raise RunError(
-            f"{len(self.failed)} hospital file(s) could not be fetched.",
+            f"{plural(len(self.failed), 'hospital file')} could not be fetched.",
             [Problem(f"hospital {f.site}: {f.reason}", f.source, fix=fix) for f in self.failed],
         )
 

@@ -8,7 +8,7 @@ from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.ledger import LOCKED, Entry, Ledger, append, read_ledger, require_whole
 from sitewise.audit.locks import Standing, standing
 from sitewise.audit.objects import keep_text
-from sitewise.errors import Problem, RunError
+from sitewise.errors import Problem, RunError, plural
 from sitewise.run.context import Context, find_project, load_context
 from sitewise.run.delivery import all_used, bad_files, copies_of, copy_of, keeps, last_good
 from sitewise.run.marker import only_run
@@ -98,9 +98,8 @@ def _require_analysed(context: Context, ledger: Ledger) -> None:
             " decides on its hospital",
         )
     )
-    raise RunError(
-        f"{len(kept)} hospital file(s) are not what is analysed; nothing was locked.", problems
-    )
+    told = plural(len(kept), "hospital file is", "hospital files are")
+    raise RunError(f"{told} not what is analysed; nothing was locked.", problems)
 
 
 def require_reason(stand: Standing, reason: str) -> None:

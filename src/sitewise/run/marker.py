@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sitewise.audit import fence
-from sitewise.errors import Problem, RunError
+from sitewise.errors import Problem, RunError, plural
 from sitewise.run import slurm
 from sitewise.run.alone import alone
 
@@ -169,8 +169,10 @@ def _clear_dead(marker: Path, tell: Callable[[str], None]) -> None:
         raise _in_progress(marker)
     cancelled = slurm.cancel(other.run_id) if other.executor == "slurm" else []
     ended = end_processes(other.run_id)
-    orphans = f"; cancelled {len(cancelled)} job(s) that it left in Slurm" if cancelled else ""
-    orphans += f"; ended {len(ended)} process(es) that it left" if ended else ""
+    orphans = (
+        f"; cancelled {plural(len(cancelled), 'job')} that it left in Slurm" if cancelled else ""
+    )
+    orphans += f"; ended {plural(len(ended), 'process', 'processes')} that it left" if ended else ""
     tell(f"An earlier run was killed before its end{orphans}. It is completed now.")
     marker.unlink(missing_ok=True)
 

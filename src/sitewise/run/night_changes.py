@@ -7,7 +7,7 @@ from typing import Any
 
 from sitewise.audit.ledger import Entry
 from sitewise.audit.objects import object_path, read_json
-from sitewise.errors import SitewiseError
+from sitewise.errors import SitewiseError, plural
 from sitewise.run.night_summary import Night, Summary
 
 _FINDINGS = "findings/findings.csv"
@@ -25,7 +25,9 @@ def tell_findings(summary: Summary, results: Path, records: Path, previous: Entr
     if errors:
         number = sum(line["number"] for line in errors)
         where = ", ".join(dict.fromkeys(str(line["hospital"]) for line in errors))
-        summary.tell(Night.DATA_PROBLEMS, f"{number} new finding(s) of severity error ({where})")
+        summary.tell(
+            Night.DATA_PROBLEMS, f"{plural(number, 'new finding')} of severity error ({where})"
+        )
 
 
 def tell_estimates(summary: Summary, records: Path, threshold: float) -> None:

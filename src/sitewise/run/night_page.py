@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sitewise.errors import plural
 from sitewise.run.night_summary import IN_PROGRESS, Summary
 
 _SHOWN = 12
@@ -71,7 +72,7 @@ def _lines(s: Summary) -> Iterator[str]:
 
 def _head(s: Summary) -> Iterator[str]:
     yield f"{s.trial}: {s.state} (exit code {s.exit_code})"
-    jobs = f", {s.jobs} job(s)" if s.results in ("new", "as before") else ""
+    jobs = f", {plural(s.jobs, 'job')}" if s.results in ("new", "as before") else ""
     yield f"from {_when(s.began)} to {_when(s.ended)} UTC{jobs}"
     yield f"results: {_RESULTS[s.results].format(trial=s.trial)}"
     if s.previous:
@@ -109,7 +110,7 @@ def _new_results(s: Summary) -> Iterator[str]:
     told = [f"{f['hospital']}: {f['number']} {f['severity']}, {f['rule']}" for f in s.findings]
     yield from _capped(told) if told else ("  none",)
     if s.findings_gone:
-        yield f"  {s.findings_gone} earlier finding(s) are gone"
+        yield f"  {plural(s.findings_gone, 'earlier finding is', 'earlier findings are')} gone"
     if s.previous:
         yield from ("", "What changed", f"  {s.estimates}")
         for one in s.primary:

@@ -13,7 +13,7 @@ from sitewise.audit.fence import OPEN_RUN
 from sitewise.audit.hashing import file_sha256
 from sitewise.audit.ledger import Entry, Ledger, read_ledger
 from sitewise.audit.manifest import MANIFEST
-from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError
+from sitewise.errors import DataError, PlanError, Problem, RunError, SitewiseError, plural
 from sitewise.plan.sheet import SiteSheet
 from sitewise.run.alone import alone
 from sitewise.run.blind import make_blind
@@ -203,7 +203,7 @@ class _Night:
             fetched.require_all()
         if fetched.failed:
             number = len(fetched.failed)
-            self.summary.tell(Night.DATA_PROBLEMS, f"{number} hospital file(s) not fetched")
+            self.summary.tell(Night.DATA_PROBLEMS, f"{plural(number, 'hospital file')} not fetched")
         return {one.file: (one.site, "it could not be fetched") for one in fetched.failed}
 
     def _keep(
@@ -222,7 +222,7 @@ class _Night:
         kept: list[Kept] = last_good(copies, before, bad, now(), refused)
         self.summary.kept = [{**asdict(one), "told": str(one)} for one in kept]
         if kept:
-            told = f"{len(kept)} hospital(s) with the last good file in place of tonight's"
+            told = f"{plural(len(kept), 'hospital')} with the last good file in place of tonight's"
             self.summary.tell(Night.DATA_PROBLEMS, told)
         return with_kept(data, copies, kept, place, without=unfetched), tuple(map(str, kept))
 
@@ -239,7 +239,9 @@ class _Night:
             if f["status"] != "used"
         ]
         if summary.set_aside:
-            summary.tell(Night.DATA_PROBLEMS, f"{len(summary.set_aside)} hospital(s) set aside")
+            summary.tell(
+                Night.DATA_PROBLEMS, f"{plural(len(summary.set_aside), 'hospital')} set aside"
+            )
         if same:
             return
         since = f"other than those of {summary.previous}" if previous else "the trial's first"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sitewise.errors import Problem
+from sitewise.errors import Problem, plural
 from sitewise.terms import AVISIT, SITEID, TRT01P, Severity
 from sitewise.trial.account import FateCount, FileRow
 from sitewise.trial.cells import PATIENTS
@@ -125,7 +125,7 @@ def check_present(
     if cells.empty:
         yield Problem(
             "no reading is left to analyse" + _reasons(fates) + aside,
-            where=f"{len(files)} hospital file(s)",
+            where=plural(len(files), "hospital file"),
             allowed="readings of two arms at two sites or more",
             fix="see the findings: every reading has its reason there",
         )
@@ -143,7 +143,7 @@ def check_present(
     if absent:
         only = f" (only one arm is left: {', '.join(sorted(here))})" if len(here) == 1 else ""
         yield Problem(
-            f"no reading in the arm(s) {_few(absent)}{only}",
+            f"no reading in {_arms(absent)}{only}",
             where="arms",
             allowed="readings in each arm of the plan: " + _few(plan.arms.levels),
             fix="check the arms' codes in the plan; take an arm that was never given out of it",
@@ -190,11 +190,15 @@ def _lonely_endpoints(plan: "Plan", cells: "pd.DataFrame") -> Iterator[Problem]:
         absent = [arm for arm in plan.arms.levels if arm not in here and not part.empty]
         if absent and cells[TRT01P].nunique(dropna=False) > len(here):
             yield Problem(
-                f"{name} has no reading in the arm(s) {_few(absent)}, other endpoints have",
+                f"{name} has no reading in {_arms(absent)}, other endpoints have",
                 where=f"endpoints.{name}",
                 allowed="readings in each arm: " + _few(plan.arms.levels),
                 fix=f"see why {column!r} is missing there, or take the endpoint out of the plan",
             )
+
+
+def _arms(absent: Sequence[str]) -> str:
+    return f"the {'arm' if len(absent) == 1 else 'arms'} {_few(absent)}"
 
 
 def _absent_visits(plan: "Plan", cells: "pd.DataFrame") -> Iterator[Problem]:

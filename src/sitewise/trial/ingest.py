@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sitewise.errors import DataError, Problem
+from sitewise.errors import DataError, Problem, plural
 from sitewise.plan.sheet import Site
 from sitewise.terms import SITEID, Severity
 from sitewise.trial.account import FileRow
@@ -147,7 +147,7 @@ def _file_records(site: Site, source: Source) -> list[dict[str, object]]:
         records.append(
             file_finding(
                 site.siteid, site.file, "blank lines",
-                f"{table.blank} line(s) without any content were skipped",
+                f"{plural(table.blank, 'line was', 'lines were')} skipped, without any content",
                 severity=Severity.NOTE, action="skipped: no reading in them",
                 advice="nothing to do, unless a row is missing there",
             )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from sitewise.errors import plural
 from sitewise.plan.sheet import Site
 from sitewise.trial.findings import file_finding
 from sitewise.trial.raw import RawTable
@@ -26,8 +27,8 @@ def ragged_records(site: Site, table: RawTable) -> list[dict[str, object]]:
             site,
             width,
             row,
-            message=f"the row has {row[1]} cell(s), the header has {width}: its cells can't be told"
-            " apart",
+            message=f"the row has {plural(row[1], 'cell')}, the header has {width}: its cells"
+            " can't be told apart",
             action="row set aside",
             advice="correct the row (a delimiter within a cell needs quotes around the cell)",
         )
@@ -36,7 +37,8 @@ def ragged_records(site: Site, table: RawTable) -> list[dict[str, object]]:
     ]
     for number in shared:
         looks, advice = _whole_file(table, number, lengths[number])
-        told = f"{lengths[number]} of {rows} rows have {number} cell(s), the header has {width}"
+        cells = plural(number, "cell")
+        told = f"{lengths[number]} of {rows} rows have {cells}, the header has {width}"
         records.append(
             _record(
                 site,
@@ -55,8 +57,8 @@ def _record(
 ) -> dict[str, object]:
     """One finding at `row`, a line of the file and its number of cells."""
     return file_finding(
-        site.siteid, site.file, RAGGED, message, row=row[0], value=f"{row[1]} cell(s)",
-        allowed=f"{width} cell(s), as the header", action=action, advice=advice,
+        site.siteid, site.file, RAGGED, message, row=row[0], value=plural(row[1], "cell"),
+        allowed=f"{plural(width, 'cell')}, as the header", action=action, advice=advice,
     )  # fmt: skip
 
 

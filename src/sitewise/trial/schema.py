@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sitewise.errors import DataError, Problem
+from sitewise.errors import DataError, Problem, plural
 from sitewise.terms import ADY, AVAL, AVISIT, SITEID, SRCFILE, SRCROW, TRT01P, USUBJID
 from sitewise.trial.rows import ANOTHER, PARAMCD, POOLED, SITECELL
 
@@ -66,7 +66,9 @@ def assert_analysable(plan: "Plan", readings: "pd.DataFrame") -> None:
         raise DataError(
             "Readings passed the checks that should not have: please report this fault.",
             [
-                Problem(f"{name}: {len(index)} reading(s)", where=_first(readings.loc[index]))
+                Problem(
+                    f"{name}: {plural(len(index), 'reading')}", where=_first(readings.loc[index])
+                )
                 for name, index in sorted(wrong.items())
             ],
         )

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
-from sitewise.errors import DataError, Problem
+from sitewise.errors import DataError, Problem, plural
 from sitewise.plan.sheet import Site, leaves_folder
 from sitewise.trial.decoding import decode, describe_text, doubts, without_mark
 from sitewise.trial.header import NO_HEADER, absent_doubts, header_doubts, header_faults
@@ -150,7 +150,7 @@ def _padding(table: RawTable) -> str:
     # files repeat their values: each distinct cell is looked at once
     odd = {cell for cell in set(chain.from_iterable(table.cells)) if cell != cell.strip()}
     padded = sum(cell in odd for record in table.cells for cell in record) if odd else 0
-    return f", blanks around {padded} cell(s) not counted" if padded else ""
+    return f", blanks around {plural(padded, 'cell')} not counted" if padded else ""
 
 
 def _unreadable(path: Path, folder: Path, error: OSError, listed: Sequence[str] | None) -> Fault:

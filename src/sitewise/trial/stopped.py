@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sitewise.errors import DataError, Problem
+from sitewise.errors import DataError, Problem, plural
 from sitewise.terms import SITEID, SRCFILE, SRCROW
 from sitewise.trial.findings import SITE_ASIDE
 from sitewise.trial.patient_checks import TWO_ARMS, TWO_SITES
@@ -94,7 +94,7 @@ def _many(rule: str, lines: list[dict[Any, Any]], key: str) -> Problem:
     told = "; ".join(f"{_place(line)}, {line['MESSAGE']}" for line in lines[:FIRST])
     more = f" (and {len(lines) - FIRST} more)" if len(lines) > FIRST else ""
     return Problem(
-        f"{rule}, {len(lines)} time(s): {told}{more}",
+        f"{rule}, {plural(len(lines), 'time')}: {told}{more}",
         allowed=str(lines[0]["ALLOWED"]),
         fix=f"{lines[0]['ADVICE']} (the plan's rules.{key} is `stop`; `set aside` would go on"
         " without)",

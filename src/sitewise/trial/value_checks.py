@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sitewise.errors import plural
 from sitewise.terms import ADY, AVAL, SITEID, Fate, Severity
 from sitewise.trial.findings import Found, lost_readings, quoted
 from sitewise.trial.numbers import parse_number
@@ -110,7 +111,7 @@ def convert_units(plan: "Plan", rows: "pd.DataFrame") -> list[Found]:
                     Severity.NOTE,
                     site.iloc[:1],
                     value_column(plan, name),
-                    f"{len(site)} {name} reading(s) in kPa, as the site sheet declares, were"
+                    f"{plural(len(site), f'{name} reading')} in kPa, as the site sheet declares,"
                     f" multiplied by {MMHG_PER_KPA}",
                     action="converted to mmHg and kept",
                     scope="site",

@@ -211,7 +211,7 @@ def test_simulate_then_init_then_check(tmp_path: Path) -> None:
     plan = config / "mine.yaml"
     checked = runner.invoke(app, ["check", str(plan), "--data", str(data)])
     assert checked.exit_code == 0, checked.output
-    assert "line(s) are still marked GUESS or WRITE (mine.yaml, lines " in checked.output
+    assert "lines are still marked GUESS or WRITE (mine.yaml, lines " in checked.output
     refused = runner.invoke(app, ["init", str(data), "--config", str(config)])
     assert refused.exit_code == 5
     assert "is there already" in refused.output

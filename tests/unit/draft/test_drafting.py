@@ -58,7 +58,7 @@ def test_the_demo_is_understood(root: Path, tmp_path: Path, design: Design) -> N
     assert all(site.unit == "" for site in sheet.sites)  # a unit is never declared by a guess
     told = " | ".join(found.remarks)
     assert "hospital_004.csv: the median systolic pressure is" in told
-    assert "visit 'Wek 8' stands in 1 row(s) and is not in the plan; 'Week 8' misspelt?" in told
+    assert "visit 'Wek 8' stands in 1 row and is not in the plan; 'Week 8' misspelt?" in told
 
 
 def test_the_draft_can_be_checked_as_it_is(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_study_days_that_begin_with_zero_are_told(tmp_path: Path) -> None:
     }  # fmt: skip
     plan, _, found = drafted(write(tmp_path / "data", **files), tmp_path / "config")
     assert plan.columns.day == "day"
-    assert [text for text in found.remarks if "'day' is 0 in 24 row(s)" in text] == list(
+    assert [text for text in found.remarks if "'day' is 0 in 24 rows" in text] == list(
         found.remarks
     )
 
@@ -275,8 +275,7 @@ def test_files_that_can_not_be_read_are_told_and_the_others_used(tmp_path: Path)
         " a device, not a file",
         "hospital_002.csv is left out of the site sheet: 'hospital_002.csv' is a link to a file"
         " that is not there",
-        "hospital_003.csv is left out of the site sheet: its rows have 11 cell(s), its header has"
-        " 10",
+        "hospital_003.csv is left out of the site sheet: its rows have 11 cells, its header has 10",
     ]
 
 

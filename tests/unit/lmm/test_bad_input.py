@@ -60,7 +60,7 @@ def test_one_site(frame: pd.DataFrame, patient: str) -> None:
 
 def test_more_effects_than_readings(frame: pd.DataFrame) -> None:
     said = refused("AVAL ~ WEEK + (1 + AVISIT | USUBJID)", frame)
-    assert "(1 + AVISIT | USUBJID): 40 levels x 4 effect(s) = 160 random effects for 131" in said
+    assert "(1 + AVISIT | USUBJID): 40 levels x 4 effects = 160 random effects for 131" in said
 
 
 NOT_IDENTIFIED = {
@@ -91,8 +91,8 @@ def test_infinite_values_in_all_columns_with_their_rows(frame: pd.DataFrame) -> 
     bad = frame.copy()
     bad.loc[3, "AVAL"], bad.loc[5, "BASE"] = np.inf, -np.inf
     said = refused("AVAL ~ BASE + (1 | USUBJID)", bad)
-    assert "AVAL is infinite in 1 row(s): 4" in said
-    assert "BASE is infinite in 1 row(s): 6" in said
+    assert "AVAL is infinite in 1 row: 4" in said
+    assert "BASE is infinite in 1 row: 6" in said
 
 
 def test_constant_outcome(frame: pd.DataFrame) -> None:
@@ -117,7 +117,7 @@ def test_a_patient_in_two_batches(frame: pd.DataFrame) -> None:
     second = sitewise.moments([NESTED], frame[~early | (frame["USUBJID"] == "P003")], LEVELS)
     with pytest.raises(ModelError) as error:
         first + second
-    assert "1 patient(s) in two batches: P003" in str(error.value)
+    assert "1 patient in two batches: P003" in str(error.value)
     with pytest.raises(ModelError) as error:
         sitewise.lmm("AVAL ~ BASE + (1 | USUBJID)", first)
     assert "no moments of BASE" in str(error.value)

@@ -139,7 +139,7 @@ def test_slot_of_a_residual_covariance_is_a_factor() -> None:
         ("y ~ week + us(week | id)", {}, "and name another column among the terms"),
         ("y ~ day + (1 | id)", {"day": pd.to_datetime(["2020-01-01"] * 4)}, "day is a date"),
         ("y ~ f + (1 | id)", {"f": list("uvuv")}, "name 'u' twice"),
-        ("y ~ week + (1 | id)", {"week": [0, -np.inf, 1, np.inf]}, "in 2 row(s): 2, 4"),
+        ("y ~ week + (1 | id)", {"week": [0, -np.inf, 1, np.inf]}, "in 2 rows: 2, 4"),
     ],
 )
 def test_refused(formula: str, change: dict[str, object], says: str) -> None:

@@ -66,7 +66,6 @@ def test_percent_df_share_and_counts() -> None:
     assert f.difference(2.5e-3) == "2.5\u00d710\u207b\u00b3"
     assert f.typeset("by -5.3, 2018-05-01, x-1 (-2)") == "by \u22125.3, 2018-05-01, x-1 (\u22122)"
     assert f.listed(["a", "b", "c"]) == "a, b and c"
-    assert f.plural(1, "site") == "1 site"
     assert f.coverage(0.05) == "95%"
     assert f.coverage(0.025) == "97.5%"
 

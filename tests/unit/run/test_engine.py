@@ -119,7 +119,7 @@ def test_failed_jobs_are_told_in_their_own_words(tmp_path: Path) -> None:
     assert error.exit_code == DataError.exit_code
     assert "ingest 01: Bad files." in str(error)
     assert "a.csv:3: SBP 1500" in str(error)
-    assert "2 job(s) failed" in str(error)
+    assert "2 jobs failed" in str(error)
     clear_failures(tmp_path)
     assert list((tmp_path / "errors").iterdir()) == []
 
@@ -153,7 +153,7 @@ def test_what_a_killed_engine_left_in_slurm_is_cancelled(monkeypatch: pytest.Mon
     for executor in ("slurm", "local"):
         call: Any = SimpleNamespace(run_id="r1", profile=SimpleNamespace(executor=executor))
         assert engine.run_engine(call, print, told.append) == -9
-    assert told == ["Cancelled 1 job(s) that the workflow engine left in Slurm."]
+    assert told == ["Cancelled 1 job that the workflow engine left in Slurm."]
     assert asked == ["r1"] * 3
 
 

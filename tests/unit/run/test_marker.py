@@ -65,7 +65,7 @@ def test_a_dead_run_and_its_orphans_are_cleared_away(
     said: list[str] = []
     with only_run(marker, said.append):
         assert not psutil.pid_exists(sleeper.pid)
-    assert "ended 1 process(es)" in said[0]
+    assert "ended 1 process" in said[0]
 
 
 def test_a_process_id_that_came_again_is_another_process(marker: Path) -> None:

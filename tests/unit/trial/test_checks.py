@@ -328,7 +328,7 @@ def test_most_rows_of_one_length_are_one_finding_and_others_keep_theirs(trial) -
     found = finding(checked, "ragged row")
     assert found["SRCROW"].tolist() == [2, 9]
     assert found["ACTION"].tolist() == ["7 rows set aside", "row set aside"]
-    assert "7 of 9 rows have 11 cell(s)" in found["MESSAGE"].iloc[0]
+    assert "7 of 9 rows have 11 cells" in found["MESSAGE"].iloc[0]
     assert len([reading for reading in lost(checked) if reading[3] == "ragged row"]) == 16
 
 
@@ -338,7 +338,7 @@ def test_most_rows_of_one_length_are_one_finding_and_others_keep_theirs(trial) -
         (lambda lines: [f"{lines[0]},", *lines[1:]], "the header ends with a delimiter"),
         (lambda lines: [lines[0], *(f"{line},x" for line in lines[1:])], "without a name"),
         (lambda lines: [lines[0], *(f"{line},x,y" for line in lines[1:])],
-         "9 of 9 rows have 12 cell(s)"),
+         "9 of 9 rows have 12 cells"),
     ],
 )  # fmt: skip
 def test_rows_that_all_differ_from_the_header_say_how(trial, change, said) -> None:

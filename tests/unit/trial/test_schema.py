@@ -31,7 +31,7 @@ def test_each_want_stops_at_the_gate(trial, column, value, told) -> None:
     with pytest.raises(DataError) as caught:
         assert_analysable(trial.plan, readings)
     assert told in str(caught.value)
-    assert "1 reading(s)" in str(caught.value)
+    assert "1 reading" in str(caught.value)
 
 
 def test_limits_belong_to_what_they_bound(trial) -> None:
