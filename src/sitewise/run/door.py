@@ -253,8 +253,7 @@ def _stop_if_altered(states: list[State], results: Path, rebuild: bool) -> None:
     if not altered or rebuild:
         return
     told = [(f"results/{results.name}/{state.file}", state.detail) for state in altered[:_SHOWN]]
-    more = len(altered) - _SHOWN
-    if more > 0:
+    if (more := len(altered) - _SHOWN) > 0:
         told.append(("", f"and {more} more"))
     fix = (
         "put back what was changed; or run again with --rebuild, which moves these files to"
