@@ -45,7 +45,7 @@ def cautions(evidence: Evidence) -> tuple[str, ...]:
         *stopped_states(evidence),
         *_lines(evidence),
         *(differs(evidence, name) for name in evidence.endpoints),
-        _missing(evidence),
+        *_missing(evidence),
         other_verdict(evidence),
         *fragile(evidence),
         *by_handling(evidence),
@@ -88,10 +88,14 @@ def _other_visits(evidence: Evidence) -> str:
     )
 
 
-def _missing(evidence: Evidence) -> str:
-    """Who lacks a reading, and what of them would undo a claim."""
+def _missing(evidence: Evidence) -> list[str]:
+    """Who lacks a reading; that the answer rests on why, and what of them would undo a claim."""
     said = missing_sentence(evidence)
-    return f"{said}{tipping_sentence(evidence)}" if said else ""
+    rests = (
+        "The answer rests on readings being missing at random, given the model and the readings"
+        f" that there are.{tipping_sentence(evidence)}"
+    )
+    return [said, rests] if said else []
 
 
 def unsettled(evidence: Evidence) -> str:

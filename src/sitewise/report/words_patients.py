@@ -75,7 +75,7 @@ def analysed_text(evidence: Evidence) -> str:
 
 
 def missing_sentence(evidence: Evidence) -> str:
-    """Who is left out of the primary models or lacks their visit: the answer rests on why.
+    """Who is left out of the primary models or lacks their visit.
 
     Endpoints that lack the same patients are told together.
     """
@@ -90,14 +90,10 @@ def missing_sentence(evidence: Evidence) -> str:
     for body, names in bodies.items():
         told.append(f"{listed(names)}: {of}{body}")
         of = ""
-    tail = (
-        " The answer rests on what is missing being missing at random, given the model and the"
-        " readings that there are."
-    )
-    if any(_left(evidence, name) for name in evidence.endpoints):
-        tail += " Patients left out add nothing to it."
+    left = any(_left(evidence, name) for name in evidence.endpoints)
     why = reasons_given(evidence, next(iter(evidence.plan.endpoints)))
-    return f"{'; '.join(told)}.{f' {why}' if why else ''}{tail}"
+    more = [*([why] if why else []), *(["Patients left out add nothing to the answer."] * left)]
+    return " ".join([f"{'; '.join(told)}.", *more])
 
 
 def _left(evidence: Evidence, endpoint: str) -> int:

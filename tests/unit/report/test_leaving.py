@@ -10,6 +10,7 @@ from sitewise.report import table_flow
 from sitewise.report.draw_flow import draw_flow
 from sitewise.report.leaving import MOST_REASONS, NONE_GIVEN, absent
 from sitewise.report.section_flow import flow
+from sitewise.report.words_cautions import cautions
 from sitewise.report.words_leaving import (
     NO_COLUMN,
     reasons_given,
@@ -126,6 +127,8 @@ def test_the_caution_on_missing_readings_says_why(told: Any, evidence_of: Any) -
     said = missing_sentence(told)
     assert (
         " Reasons in the hospital files: 4 adverse event and 2 lost to follow-up; for 2 they give"
-        " none. The answer rests on"
+        " none."
     ) in said
+    told_of, rests = (i for i, text in enumerate(cautions(told)) if text == said or "rests" in text)
+    assert rests == told_of + 1
     assert said.replace(" " + reasons_given(told, "SYSBP"), "") == missing_sentence(evidence_of())
