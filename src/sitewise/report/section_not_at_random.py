@@ -80,7 +80,8 @@ def _delta(e: Evidence, name: str, delta: float) -> str:
     """A delta with its sign."""
     if math.isnan(delta):
         return NONE
-    return f"{'+' if delta > 0 else ''}{number(delta, e.decimals(name))}"
+    text = number(delta, e.decimals(name))
+    return f"+{text}" if delta > 0 and float(text) else text
 
 
 def _interval(e: Evidence, name: str, a: Answer) -> str:

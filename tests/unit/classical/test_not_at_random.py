@@ -359,22 +359,23 @@ def test_the_ladder_has_it_and_survives_its_file(climb, tmp_path) -> None:
 
 
 def test_known_truth(shifted) -> None:
-    """100 trials whose unseen readings are higher by delta: no bias, and the SE is the spread.
+    """50 trials whose unseen readings are higher by delta: no bias, and the SE is the spread.
 
     More drop out of one arm, after high values. The mean error is within 3.3 of its Monte-Carlo
-    errors, and the SD of the estimates, known to 7%, within 3.3 of these of the mean SE.
+    errors, and the SD of the estimates, known to 10%, within 3.3 of these of the mean SE; more draws
+    are in benchmarks/coverage_not_at_random.py.
     """
     delta = 12.0
     most = drawn(1, 20_000, drop=(0.02, 0.12))
     seen = most[most["AVISIT"] == "Month 12"].groupby("TRT01P")["AVAL"].size() / 20_000
     truth = -6 + delta * float(seen[ARMS[0]] - seen[ARMS[1]])
     found = []
-    for seed in range(100):
+    for seed in range(50):
         frame = drawn(1000 + seed, 60, drop=(0.02, 0.12))
         (one,) = shifted(frame, deltas=(delta,), df="satterthwaite").arms
         found.append(next(s.answer for s in one.shifted if s.where == "both"))
     estimates = np.array([a.estimate for a in found])
     ses = np.array([a.se for a in found])
-    assert abs(estimates.mean() - truth) < 3.3 * estimates.std(ddof=1) / 10
-    assert estimates.std(ddof=1) == pytest.approx(ses.mean(), rel=3.3 * 0.07)
-    assert sum(a.lower <= truth <= a.upper for a in found) >= 88  # 95 expected, SD 2.2
+    assert abs(estimates.mean() - truth) < 3.3 * estimates.std(ddof=1) / np.sqrt(50)
+    assert estimates.std(ddof=1) == pytest.approx(ses.mean(), rel=3.3 * 0.1)
+    assert sum(a.lower <= truth <= a.upper for a in found) >= 43  # 47.5 expected, SD 1.5

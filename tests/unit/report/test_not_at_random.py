@@ -71,6 +71,8 @@ def test_the_table_has_a_row_a_delta_and_the_tipping_points(with_found) -> None:
     assert [cells[4][i] for i in (1, 3, 5)] == ["+4.0", "\u2013", "\u2013"]
     assert [cells[5][i] for i in (1, 3, 5)] == ["+10.0", "\u221216.0", "\u2013"]
     assert "1/4, 1/2 and 1 SD" in " ".join(made.notes)
+    near = not_at_random_table(e, "SYSBP", found(tip=0.01))
+    assert near.rows[4].cells[1].text.strip() == "0.0"
     planned = not_at_random_table(e, "SYSBP", found(planned=True))
     assert "The deltas are the plan's." in " ".join(planned.notes)
 
