@@ -362,8 +362,8 @@ def test_known_truth(shifted) -> None:
     """50 trials whose unseen readings are higher by delta: no bias, and the SE is the spread.
 
     More drop out of one arm, after high values. The mean error is within 3.3 of its Monte-Carlo
-    errors, and the SD of the estimates, known to 10%, within 3.3 of these of the mean SE; more draws
-    are in benchmarks/coverage_not_at_random.py.
+    errors, and the SD of the estimates, known to 10%, within 3.3 of these of the mean SE; more
+    draws are in benchmarks/coverage_not_at_random.py.
     """
     delta = 12.0
     most = drawn(1, 20_000, drop=(0.02, 0.12))
