@@ -17,6 +17,7 @@ from sitewise.terms import SITEID, USUBJID
 # parts of patients, others, the residual.
 _SHADES = ("#08306b", "#2f79b5", "#8bbcdc", "#b5d3e8", "#d3e3ef", "#efefef")
 _DARK = 2  # of them take white letters
+_ABOUT = "\u2248"
 _LABELLED = 0.07  # share that has room for its number
 
 
@@ -43,14 +44,14 @@ def draw_shares(plan: Plan, iccs: Iccs) -> Figure:
                               va="center", color="white" if dark else "black")  # fmt: skip
             segments(axes, lows, places, highs, places, color=_SHADES[_shade(group)], linewidth=12,
                      solid_capstyle="butt", label=group_name(group))  # fmt: skip
-        said = [_icc(own) for own in found.values()]
+        said = [site_parts(own) for own in found.values()]
         for i, text in enumerate(said):
             axes.text(1.015, i, text, va="center")
         axes.text(1.015, -0.75, "ICC of sites", va="center")
         names = [f"{m} (primary)" if m == plan.primary.model else m for m in found]
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(found) - 0.4, -0.6)
-        axes.set_xlim(0, 1.28 if any("=" in text for text in said) else 1.12)
+        axes.set_xlim(0, 1.28 if any("+" in text for text in said) else 1.12)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
@@ -61,8 +62,10 @@ def draw_shares(plan: Plan, iccs: Iccs) -> Figure:
     return figure
 
 
-def _icc(own: Sequence[VarianceShare]) -> str:
-    """`0.0451 = 2.6% + 1.9%`: of sites in all, and its parts, whose segments may be too narrow."""
+def site_parts(own: Sequence[VarianceShare]) -> str:
+    """`0.0451 = 0.0260 + 0.0191`: of sites in all, and its parts, whose segments may be too narrow;
+    with \u2248 where the parts as rounded miss the whole.
+    """
     icc = site_share(own)
     if not math.isfinite(icc):
         return NONE
@@ -70,7 +73,9 @@ def _icc(own: Sequence[VarianceShare]) -> str:
     if len(parts) < 2:
         return share(icc)
     parts.sort(key=lambda r: _depth(r.group))
-    return f"{share(icc)} = {' + '.join(f'{100 * r.share:.1f}%' for r in parts)}"
+    told = [share(r.share) for r in parts]
+    missed = round(10**4 * (sum(map(float, told)) - float(share(icc))))
+    return f"{share(icc)} {_ABOUT if missed else '='} {' + '.join(told)}"
 
 
 def _shade(group: str) -> int:

@@ -6,6 +6,10 @@ U+2212; what is not a number is an en dash.
 
 import math
 import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MINUS = "\u2212"
 NONE = "\u2013"
@@ -151,6 +155,14 @@ def listed(items: "list[str] | tuple[str, ...]", conjunction: str = "and") -> st
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
+
+
+_SPARED = 2  # lines at most that a listing is not cut for: saying so would take as much room
+
+
+def first_of(items: Sequence[T], most: int) -> Sequence[T]:
+    """The first `most` of a listing; all of it where only one or two would be left out."""
+    return items if len(items) <= most + _SPARED else items[:most]
 
 
 def align(texts: list[str]) -> list[str]:

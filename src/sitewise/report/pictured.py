@@ -11,7 +11,7 @@ from sitewise.errors import plural
 from sitewise.inference.comparison import ModelComparison
 from sitewise.inference.icc_result import Iccs, VarianceShare
 from sitewise.plan.model import Plan
-from sitewise.report.formatting import natural, number, p_phrase
+from sitewise.report.formatting import first_of, natural, number, p_phrase
 from sitewise.terms import SITEID, USUBJID, Fate
 from sitewise.trial.account import Account
 from sitewise.trial.description import Description
@@ -131,7 +131,8 @@ def patterns(plan: Plan, description: Description, endpoint: str) -> Patterns:
         if row.endpoint == endpoint and row.arm in arms:
             found.setdefault(row.pattern, {})[row.arm] = row.patients
     ordered = sorted(found, key=lambda pattern: (-sum(found[pattern].values()), pattern))
-    shown, rest = tuple(ordered[:_MOST_PATTERNS]), ordered[_MOST_PATTERNS:]
+    shown = tuple(first_of(ordered, _MOST_PATTERNS))
+    rest = ordered[len(shown) :]
     counts = {}
     for arm in arms:
         own = [found[pattern].get(arm, 0) for pattern in shown]

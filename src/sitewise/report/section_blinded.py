@@ -205,5 +205,5 @@ def _pooled(made: Table) -> Table:
 
 def _cut(line: Row, kept: list[int]) -> Row:
     if line.kind == "group":
-        return line
+        return replace(line, cells=(replace(line.cells[0], span=len(kept)),))
     return row(*(line.cells[i] for i in kept), kind=line.kind)

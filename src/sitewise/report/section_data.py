@@ -142,20 +142,21 @@ def _capital(text: str) -> str:
 
 
 def _sets(e: Evidence) -> Table:
-    rows = []
-    for s in e.description.sets:
-        reason = s.reason if s.excluded else ""
-        cells = (s.arm or "All", str(s.patients), str(s.excluded), reason or NONE)
-        rows.append(row(s.name, s.label, s.endpoint, *cells))
     columns = [
-        ("Set", "text"),
-        ("Definition", "text"),
         ("Endpoint", "text"),
         ("Arm", "text"),
         ("In", "number"),
         ("Out", "number"),
         ("Why out", "text"),
     ]
+    rows = []
+    for name, label in dict.fromkeys((s.name, s.label) for s in e.description.sets):
+        rows.append(group(f"{name}: {label}", len(columns)))
+        for s in e.description.sets:
+            if s.name == name:
+                reason = s.reason if s.excluded else ""
+                cells = (str(s.patients), str(s.excluded), reason or NONE)
+                rows.append(row(s.endpoint, s.arm or "All", *cells))
     used = [f"{name}: {model.set}" for name, model in e.plan.models.items()]
     note = f"Set of each model: {', '.join(used)}."
     return table("tbl-sets", "Analysis sets", columns, rows, notes=[note], file="sets.csv")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sitewise.errors import plural
 from sitewise.report.cells import MOST_LISTED, capped, names_cell
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import typeset
+from sitewise.report.formatting import first_of, typeset
 from sitewise.report.layout import Table, row, table
 from sitewise.terms import Severity
 from sitewise.trial.account import FindingCount
@@ -79,7 +79,7 @@ def _listing(e: Evidence) -> Table | None:
             f"{f['SRCFILE']}:{f['SRCROW']}" if f["SRCROW"] else f["SRCFILE"],
             f["ACTION"],
         )
-        for f in errors[:MOST_LISTED]
+        for f in first_of(errors, MOST_LISTED)
     ]
     titles = ("Rule", "Site", "Patient", "Visit", "Endpoint", "Value", "File and row", "Action")
     return table(

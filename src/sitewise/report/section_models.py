@@ -177,6 +177,7 @@ def components(e: Evidence, fit: PlannedFit) -> Table:
             notes=[withheld_note(fit, "tables/variance_components.csv")],
             file="variance_components.csv",
         )
+    correlated = any(len(term.terms) > 1 for term in fit.fit.random)
     for term in fit.fit.random:
         for i, name in enumerate(term.terms):
             correlations = [number(term.correlations[i][j], 2) for j in range(i)]
@@ -187,13 +188,11 @@ def components(e: Evidence, fit: PlannedFit) -> Table:
                     str(term.levels),
                     number(term.variances[i], decimals),
                     number(term.sds[i], decimals),
-                    ", ".join(correlations) or NONE,
+                    *([", ".join(correlations) or NONE] if correlated else []),
                 )
             )
-    residual = number(fit.fit.sigma**2, d)
-    rows.append(
-        row(level_name("Residual"), str(fit.fit.nobs), residual, number(fit.fit.sigma, d), NONE)
-    )
+    residual = [str(fit.fit.nobs), number(fit.fit.sigma**2, d), number(fit.fit.sigma, d)]
+    rows.append(row(level_name("Residual"), *residual, *([NONE] if correlated else [])))
     kind = "REML" if fit.fit.reml else "ML"
     return table(
         f"tbl-components-{fit.endpoint}",
@@ -203,7 +202,7 @@ def components(e: Evidence, fit: PlannedFit) -> Table:
             ("Levels", "number"),
             ("Variance", "number"),
             ("SD", "number"),
-            ("Correlation", "number"),
+            *([("Correlation", "number")] if correlated else []),
         ],
         rows,
         notes=[

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sitewise.report.cells import capped
 from sitewise.report.evidence import Evidence
-from sitewise.report.formatting import NONE, count_percent, interval, listed, number
+from sitewise.report.formatting import NONE, count_percent, first_of, interval, listed, number
 from sitewise.report.layout import Figure, Table, row, table
 from sitewise.report.pictures import picture
 from sitewise.report.words_leaving import why_absent_by_arm
@@ -110,7 +110,7 @@ def patterns_table(e: Evidence, name: str) -> Table:
     def frequency(pattern: str) -> tuple[int, str]:
         return -sum(by_pattern[pattern][a].patients for a in by_pattern[pattern] if a), pattern
 
-    shown = sorted(by_pattern, key=frequency)[:_MOST_PATTERNS]
+    shown = first_of(sorted(by_pattern, key=frequency), _MOST_PATTERNS)
     rows = []
     for pattern in shown:
         cells = []

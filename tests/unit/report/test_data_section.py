@@ -4,11 +4,14 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 
+from sitewise.inference.icc_result import VarianceShare
 from sitewise.report import table_by_site, table_flow
 from sitewise.report.draw_flow import draw_flow
+from sitewise.report.draw_shares import site_parts
 from sitewise.report.section_by_site import by_site
 from sitewise.report.section_data import data
 from sitewise.report.section_flow import flow
+from sitewise.report.section_models import components
 from sitewise.report.words_cautions import cautions
 from sitewise.report.words_pictures import flow_alt
 from sitewise.trial.account import ArmCount, FateCount
@@ -147,3 +150,35 @@ def test_files_that_name_no_patient_say_nothing_of_allocation(evidence_of) -> No
     e = replace(e, account=replace(e.account, arms=()))
     assert not any("llocated" in line[0] for line in cells(flow(e)))
     assert "allocated" not in flow_alt(e)
+
+
+def test_an_analysis_set_is_defined_once_over_its_rows(evidence_of) -> None:
+    e = evidence_of()
+    made = data(e, defaultdict(str)).sets
+    label = e.plan.analysis_sets["FAS"].label
+    lines = cells(made)
+    assert [line for line in lines if label in " ".join(line)] == [[f"FAS: {label}"]]
+    assert len(lines) == 1 + len(e.description.sets)
+    assert all(len(line) == len(made.columns) for line in lines[1:])
+
+
+def test_components_without_correlations_have_no_column_of_them(evidence_of) -> None:
+    e = evidence_of()
+    for model, has in (("site_by_visit", False), ("slope", True)):
+        fit = e.endpoints["SYSBP"].fits[model]
+        made = components(e, fit)
+        assert any(len(term.terms) > 1 for term in fit.fit.random) == has
+        assert ("Correlation" in [column.title for column in made.columns]) == has
+        assert all(len(line.cells) == len(made.columns) for line in made.rows)
+
+
+def test_parts_of_the_site_share_add_up_or_are_said_to_be_about() -> None:
+    def told(*parts: float) -> str:
+        groups = ("SITEID", "SITEID:AVISIT")
+        return site_parts(
+            [VarianceShare("m", 24.0, g, 1.0, p) for g, p in zip(groups, parts, strict=False)]
+        )
+
+    assert told(0.0146, 0.0156) == "0.0302 = 0.0146 + 0.0156"
+    assert told(0.01464, 0.01564) == "0.0303 \u2248 0.0146 + 0.0156"
+    assert told(0.0302) == "0.0302"

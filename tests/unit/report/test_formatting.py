@@ -121,3 +121,7 @@ def test_names_of_hospitals_are_in_natural_order() -> None:
     names = ["100", "10", "A10", "2", "A2", "007", "7", "1001E3", "B", "", "\u00b2"]
     ordered = sorted(names, key=f.natural)
     assert ordered == ["", "2", "007", "7", "10", "100", "1001E3", "A2", "A10", "B", "\u00b2"]
+
+
+def test_a_listing_is_not_cut_for_a_line_or_two() -> None:
+    assert [len(f.first_of(range(n), 16)) for n in (3, 16, 17, 18, 19)] == [3, 16, 17, 18, 16]
