@@ -18,7 +18,6 @@ from scipy import special
 from sitewise import lmm
 from sitewise.classical.answer import Answer
 from sitewise.classical.influence import row_influence
-from sitewise.classical.not_at_random import shift_of
 from sitewise.classical.tipping import Shift
 from sitewise.classical.unseen import Patients
 from sitewise.lmm.design import build_design
@@ -61,8 +60,8 @@ def one(rng: np.random.Generator) -> dict[tuple[str, float], tuple[Answer, Answe
     a, r = (people.of_arm(arm, added) for arm in ARMS[::-1])
     answers = {}
     for where in ("arm", "both"):
-        shift = shift_of(start, a, r, where)
-        bare = Shift(start, shift.share, 0.0, shift.variance)
+        shift = Shift.of(start, a, r, where)
+        bare = Shift(start, shift.share, 0.0, shift.shares)
         for delta in DELTAS:
             answers[where, delta] = (shift.at(delta, ALPHA), bare.at(delta, ALPHA))
     return answers

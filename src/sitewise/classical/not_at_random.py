@@ -7,7 +7,8 @@ predicts for them. Their arm's mean shifts by p_a delta_a, and with r the refere
     estimate  D + p_a delta_a - p_r delta_r
     variance  var D + sum of (delta^2 var p + 2 sign delta cov(D, p)) over a (sign +) and r (sign -)
 
-with the deltas as given and the shares as estimated: the mean of a mixture of those with and those
+on Satterthwaite's degrees of freedom of these variances, with the deltas as given and the shares
+as estimated: the mean of a mixture of those with and those
 without a reading (Mehrotra, Liu & Permutt 2017, Pharm Stat 16:378-392), and the covariance that
 the estimating equations of both give (White, Carpenter & Horton 2018, Stat Sinica 28:1985-2003).
 var p = p (1 - p) / n where patients were randomised, and between sites where sites were.
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sitewise.classical.answer import Answer
 from sitewise.classical.influence import row_influence
 from sitewise.classical.ladder_result import Ladder
 from sitewise.classical.mean_at_visit import Start, start_of
@@ -28,7 +28,6 @@ from sitewise.classical.not_at_random_result import (
     ArmShifted,
     NotAtRandom,
     Shifted,
-    Unseen,
 )
 from sitewise.classical.question import Ask, Contrast, Question, state_of, tested
 from sitewise.classical.tipping import Shift, tip
@@ -104,7 +103,7 @@ def _arm(
     influence = row_influence(start.fit, start.design.X, start.rows, row)
     added = patients.added(start.rows, influence, at_random.se)
     a, r = (patients.of_arm(one, added) for one in (asked.arm, plan.arms.reference))
-    shifts = {where: shift_of(at_random, a, r, where) for where in WHERE}
+    shifts = {where: Shift.of(at_random, a, r, where) for where in WHERE}
     return ArmShifted(
         arm=asked.arm,
         contrast=asked.name(plan.arms.reference),
@@ -117,17 +116,6 @@ def _arm(
             for delta in deltas
         ),
         tipping=tuple(tip(where, shift, plan.alpha) for where, shift in shifts.items()),
-    )
-
-
-def shift_of(start: Answer, a: Unseen, r: Unseen, where: str) -> Shift:
-    """What one delta in these arms does to estimate and variance."""
-    parts = [(1.0, a)] * (where != "reference") + [(-1.0, r)] * (where != "arm")
-    return Shift(
-        start,
-        sum(sign * one.share for sign, one in parts),
-        sum(sign * one.covariance for sign, one in parts),
-        sum(one.variance for _, one in parts),
     )
 
 

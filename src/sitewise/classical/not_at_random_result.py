@@ -10,13 +10,15 @@ class Unseen:
     """Patients of one arm without a reading at the visit.
 
     patients: of the arm in the analysis set; missing: of these without a reading that the model
-    uses. variance: of the share missing / patients. covariance: of the share with the contrast.
+    uses. variance: of the share missing / patients; df: its degrees of freedom. covariance: of the
+    share with the contrast.
     """
 
     arm: str
     patients: int
     missing: int
     variance: float
+    df: float
     covariance: float
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from sitewise.classical.not_at_random_result import Unseen
 from sitewise.classical.question import Question
+from sitewise.errors import ModelError
 from sitewise.lmm.sums import sum_by
 from sitewise.terms import AVISIT, BASE, SITEID, TRT01P, USUBJID
 
@@ -54,6 +55,7 @@ class Patients:
 
         The share is p = m / n over units that have n_k patients, m_k of them missing; unit k adds
         (m_k - p n_k) / n to it, with k / (k - 1) for the variance where the units are sites.
+        Raises ModelError where one site alone would have to tell how sites differ.
         """
         own = (self.frame[TRT01P] == arm).to_numpy()
         size = len(added)
@@ -61,10 +63,16 @@ class Patients:
         m = np.bincount(self.units[own & self.missing], minlength=size).astype(float)
         share = float(m.sum() / n.sum())
         adds = (m - share * n) / n.sum()
-        if self.unit == SITEID:
-            k = int((n > 0).sum())
-            adds = adds * (math.sqrt(k / (k - 1)) if k > 1 else math.nan)
-        return Unseen(arm, int(n.sum()), int(m.sum()), float(adds @ adds), float(adds @ added))
+        k = int((n > 0).sum())
+        if self.unit == SITEID and m.any():
+            if k == 1:
+                raise ModelError(
+                    f"one site has arm {arm}: how the share of missing readings varies between"
+                    " sites can't be told"
+                )
+            adds = adds * math.sqrt(k / (k - 1))
+        variance, covariance = float(adds @ adds), float(adds @ added)
+        return Unseen(arm, int(n.sum()), int(m.sum()), variance, float(k - 1), covariance)
 
 
 def patients_of(question: Question) -> Patients:

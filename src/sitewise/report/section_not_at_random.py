@@ -53,8 +53,8 @@ def _tips(e: Evidence, name: str, one: ArmShifted) -> str:
     by = {tipping.where: tipping for tipping in one.tipping}
     if by["arm"].held:
         return (
-            f"{one.contrast}: the interval {_interval(e, name, one.start)} holds 0 as it stands, so"
-            " no delta is needed for it."
+            f"{one.contrast}: the interval {_interval(e, name, one.start)} holds 0 as it stands,"
+            " without any delta."
         )
     said = [
         text
@@ -134,7 +134,7 @@ def _rows(e: Evidence, name: str, one: ArmShifted, *, alone: bool) -> list[Row]:
     tips = {tipping.where: tipping for tipping in one.tipping}
     last = "total" if alone else "strong"  # the last rows of a table stay there when it is sorted
     for title, key in (("Interval reaches 0 at", "interval"), ("Estimate is 0 at", "estimate")):
-        cells = [(_tipped(e, name, tips[where], key), NONE) for where in WHERE]
+        cells = [(_tipped(e, name, tips[where], key), "") for where in WHERE]
         rows.append(row(title, *(text for pair in cells for text in pair), kind=last))
     return rows
 
@@ -164,7 +164,8 @@ def _notes(e: Evidence, name: str, found: NotAtRandom) -> list[str]:
         f" for them; + is higher, {up}, \u2212 lower, {down}. The contrast shifts by delta"
         f" times the share missing; its variance takes in that of the {shares} and their covariance"
         " with the contrast. The row of 0 is the analysis as missing at random.",
-        f"{source} Tipping points are solved for, not read from these rows; \u2013: none.",
+        f"{source} Tipping points are solved for, not read from these rows; \u2013: no delta does"
+        " it.",
         *(f"{arm} has no such contrast." for arm in found.without),
         *(["The fit is singular."] if found.state == "singular" else []),
         DESCRIPTIVE,
@@ -194,13 +195,12 @@ def tipping_sentence(e: Evidence) -> str:
     if not told:
         return ""
     return (
-        f" If those on {arm} without a reading at {visit} ({_share(unseen)} of those analysed) were"
-        f" on average {listed(told, 'or')} than the model predicts, the interval there would reach"
-        " 0; section 6."
+        f" If those on {arm} without a reading at {visit} ({_share(unseen)} analysed) were on"
+        f" average {listed(told, 'or')} than the model predicts, and the others as it predicts, the"
+        " interval there would reach 0; section 6."
     )
 
 
 def _share(unseen: list[Unseen]) -> str:
-    """`20.7%`, or the range of several endpoints."""
-    shares = sorted({f"{100 * one.share:.1f}%" for one in unseen}, key=lambda x: float(x[:-1]))
-    return shares[0] if len(shares) == 1 else f"{shares[0]} to {shares[-1]}"
+    """`47 of 227`, of each endpoint where they differ."""
+    return listed(list(dict.fromkeys(f"{one.missing} of {one.patients}" for one in unseen)))

@@ -171,13 +171,14 @@ def _not_at_random(e: Evidence) -> Iterator[Method]:
         f" {e.plan.primary.visit}. If these differ there by \u03b4 on average from what the model"
         " predicts for them, the arm's mean shifts by p \u03b4: a pattern mixture whose deltas are"
         " given and not estimated. The variance adds those of the shares and their covariance with"
-        f" the contrast, by what each {unit} adds to both. {shares}. Degrees of freedom stay those"
-        " of the contrast. A tipping point solves for the \u03b4 nearest to 0 at which an end of"
-        " the interval, or the estimate, is 0. Patients without any reading in the analysis set are"
+        f" the contrast, by what each {unit} adds to both. {shares}. Degrees of freedom are"
+        " Satterthwaite's of these variances, at most those of the contrast. A tipping"
+        " point solves for the \u03b4 nearest to 0 at which an end of the interval, or the"
+        " estimate, is 0. Patients without any reading in the analysis set are"
         " not in n.",
         "D(\u03b4) = D + p\u2090 \u03b4\u2090 \u2212 p\u1d63 \u03b4\u1d63,  var D(\u03b4) = var D"
         " + \u03a3 (\u03b4\u00b2 var p \u00b1 2 \u03b4 cov(D, p))",
-        ("Mehrotra 2017", "White 2018", "O'Kelly 2014", "ICH E9(R1)"),
+        ("Mehrotra 2017", "White 2018", "O'Kelly 2014", "ICH E9(R1)", "Satterthwaite 1946"),
     )
 
 

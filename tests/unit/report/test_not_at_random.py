@@ -31,8 +31,8 @@ def answer(estimate: float) -> Answer:
 def found(
     tip: float = 4.04, *, missing: int = 6, held: bool = False, **changes: Any
 ) -> NotAtRandom:
-    own = Unseen("Active", 20, missing, 0.01, 0.002)
-    reference = Unseen("Placebo", 16, missing // 2, 0.01, 0.002)
+    own = Unseen("Active", 20, missing, 0.01, 19.0, 0.002)
+    reference = Unseen("Placebo", 16, missing // 2, 0.01, 15.0, 0.002)
     shifted = tuple(
         Shifted(where, delta, answer(-3 + delta * share))
         for where, share in (("arm", 0.3), ("reference", -0.1875), ("both", 0.1125))
@@ -82,8 +82,8 @@ def test_words_say_who_is_unseen_and_what_would_tip_the_answer(with_found) -> No
     assert "3 (18.8%) of 16 on Placebo and 6 (30.0%) of 20 on Active have no reading" in first
     assert tips.endswith("reaches 0 at a delta of +4.0 mmHg for those on Active alone.")
     (_, held) = not_at_random_words(with_found(found()), "SYSBP", found(held=True, tip=NAN))
-    assert held.endswith("the interval \u22125.4 to \u22120.6 holds 0 as it stands, so no delta is"
-                         " needed for it.")  # fmt: skip
+    assert held.endswith("the interval \u22125.4 to \u22120.6 holds 0 as it stands, without"
+                         " any delta.")  # fmt: skip
     first, _ = not_at_random_words(
         with_found(found()), "SYSBP", found(model="mmrm_visits", label="MMRM, us")
     )
@@ -104,9 +104,9 @@ def test_without_anything_missing_or_computed_there_are_words_only(with_found) -
 def test_page_1_tells_a_delta_within_reach_that_would_undo_a_claim(with_found) -> None:
     said = tipping_sentence(with_found(found()))
     assert said == (
-        " If those on Active without a reading at Month 4 (30.0% of those analysed) were on average"
-        " 4.0 mmHg higher in SYSBP than the model predicts, the interval there would reach 0;"
-        " section 6."
+        " If those on Active without a reading at Month 4 (6 of 20 analysed) were on average"
+        " 4.0 mmHg higher in SYSBP than the model predicts, and the others as it predicts, the"
+        " interval there would reach 0; section 6."
     )
     assert tipping_sentence(with_found(found(tip=5.1))) == ""  # further than any delta
     assert tipping_sentence(with_found(found(tip=NAN, held=True))) == ""
