@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sitewise.inference.limits import quantities
+from sitewise.plan.leaving import Leaving
 from sitewise.plan.limits import Limit, Limits
 from sitewise.terms import (
     ADY,
@@ -118,7 +119,8 @@ def analysis_rows(plan: "Plan", drawn: "Drawn", arms: tuple[str, str]) -> "pd.Da
         for name, values in (("SYSBP", drawn.sbp), ("DIABP", drawn.dbp))
     ]
     readings = pd.concat([frame[frame[AVAL].notna()] for frame in both], ignore_index=True)
-    return derive_rows(plan, readings)
+    # Nobody is asked why they leave: it is told, and no model sees it.
+    return derive_rows(plan.model_copy(update={"leaving": Leaving()}), readings)
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
