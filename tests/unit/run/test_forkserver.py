@@ -31,7 +31,8 @@ print(json.dumps({
     "parent": os.getppid(), "folder": os.getcwd(), "word": os.environ.get("WORD"),
     "names": sorted(os.environ), "argv": sys.argv, "name": __name__, "wave": "wave" in sys.modules,
     "path": sys.path,
-    "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in range(20)
+    "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0]
+                   for n in os.listdir("/proc/self/fd")
                    if os.path.lexists(f"/proc/self/fd/{n}")), "said": sys.stdin.read(),
 }))
 print("aside", file=sys.stderr)
